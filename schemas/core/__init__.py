@@ -1,0 +1,1 @@
+"""The grammar all domains share: messages, envelope, outcomes, typed ids, references to stored bytes."""

@@ -1,0 +1,153 @@
+"""CloudEvents 1.0 in Kafka binary mode: attributes are ``ce_`` headers, the value is the JSON data."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID, uuid5
+
+from schemas.core.time import rfc3339
+
+NAMESPACE = UUID("6f2c1f5e-5a0b-5f43-9a37-2d1f6c0f0a11")
+"""Root of all derived ids. Changing it would make every replay produce new facts."""
+
+Headers = list[tuple[str, bytes]]
+
+
+class EnvelopeError(ValueError):
+    """A record's headers are not a CloudEvent of ours; the message names the attribute and what was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """The attributes of one record.
+
+    ``subject`` is the aggregate id and equals the record key; ``correlation_id`` is the ticket that the whole
+    repair runs under; ``causation_id`` is the id of the record that directly caused this one.
+    """
+
+    id: UUID
+    source: str
+    type: str
+    subject: str
+    time: datetime
+    recorded_time: datetime
+    correlation_id: str
+    causation_id: UUID | None = None
+    traceparent: str | None = None
+    auth_type: str | None = None
+    auth_id: str | None = None
+
+    def to_headers(self) -> Headers:
+        """Return the record headers, in a fixed order, absent attributes left out."""
+        headers: list[tuple[str, bytes]] = [
+            ("ce_specversion", b"1.0"),
+            ("ce_id", str(self.id).encode()),
+            ("ce_source", self.source.encode()),
+            ("ce_type", self.type.encode()),
+            ("ce_subject", self.subject.encode()),
+            ("ce_time", rfc3339(self.time).encode()),
+            ("ce_recordedtime", rfc3339(self.recorded_time).encode()),
+            ("ce_dataschema", dataschema(self.type).encode()),
+            ("ce_correlationid", self.correlation_id.encode()),
+            ("content-type", b"application/json"),
+        ]
+        if self.causation_id is not None:
+            headers.append(("ce_causationid", str(self.causation_id).encode()))
+        if self.traceparent is not None:
+            headers.append(("traceparent", self.traceparent.encode()))
+        if self.auth_type is not None:
+            headers.append(("ce_authtype", self.auth_type.encode()))
+        if self.auth_id is not None:
+            headers.append(("ce_authid", self.auth_id.encode()))
+        return headers
+
+    @classmethod
+    def from_headers(cls, headers: Iterable[tuple[str, bytes]]) -> "Envelope":
+        """Read the attributes of a record.
+
+        Raises:
+            EnvelopeError: an attribute is missing or malformed.
+        """
+        found = dict(headers)
+        if _text(found, "ce_specversion") != "1.0":
+            raise EnvelopeError(f"ce_specversion is {found['ce_specversion']!r}, expected 1.0")
+        causation = found.get("ce_causationid")
+        return cls(
+            id=_uuid(found, "ce_id"),
+            source=_text(found, "ce_source"),
+            type=_text(found, "ce_type"),
+            subject=_text(found, "ce_subject"),
+            time=_time(found, "ce_time"),
+            recorded_time=_time(found, "ce_recordedtime"),
+            correlation_id=_text(found, "ce_correlationid"),
+            causation_id=None if causation is None else _uuid(found, "ce_causationid"),
+            traceparent=_optional(found, "traceparent"),
+            auth_type=_optional(found, "ce_authtype"),
+            auth_id=_optional(found, "ce_authid"),
+        )
+
+    def to_json_attributes(self) -> dict[str, str]:
+        """Return the attributes of the structured JSON form used over HTTP; ``data`` is the caller's to add."""
+        attributes = {
+            "specversion": "1.0",
+            "id": str(self.id),
+            "source": self.source,
+            "type": self.type,
+            "subject": self.subject,
+            "time": rfc3339(self.time),
+            "recordedtime": rfc3339(self.recorded_time),
+            "datacontenttype": "application/json",
+            "dataschema": dataschema(self.type),
+            "correlationid": self.correlation_id,
+        }
+        if self.causation_id is not None:
+            attributes["causationid"] = str(self.causation_id)
+        return attributes
+
+
+def dataschema(message_type: str) -> str:
+    """Return the schema's name: ``noizylab.quote.prepared.v1`` has ``urn:noizylab:schema:quote.prepared:1.0``."""
+    stem, _, major = message_type.removeprefix("noizylab.").rpartition(".v")
+    return f"urn:noizylab:schema:{stem}:{major}.0"
+
+
+def derived_id(cause: UUID, processor: str, message_type: str, ordinal: int) -> UUID:
+    """Return the id of a caused message: the same cause gives the same id, so a replay repeats facts.
+
+    UUIDv5 (RFC 9562 section 5.5) over the causing id, the processor, the type and the position among the
+    messages of that cause.
+    """
+    return uuid5(NAMESPACE, f"{cause}/{processor}/{message_type}/{ordinal}")
+
+
+def _text(found: dict[str, bytes], name: str) -> str:
+    value = found.get(name)
+    if not value:
+        raise EnvelopeError(f"header {name} is missing; every record needs the CloudEvents attributes")
+    try:
+        return value.decode()
+    except UnicodeDecodeError as error:
+        raise EnvelopeError(f"header {name} is not UTF-8: {value[:40]!r}") from error
+
+
+def _optional(found: dict[str, bytes], name: str) -> str | None:
+    return _text(found, name) if name in found else None
+
+
+def _uuid(found: dict[str, bytes], name: str) -> UUID:
+    text = _text(found, name)
+    try:
+        return UUID(text)
+    except ValueError as error:
+        raise EnvelopeError(f"header {name} is not a UUID: {text[:60]!r}") from error
+
+
+def _time(found: dict[str, bytes], name: str) -> datetime:
+    text = _text(found, name)
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise EnvelopeError(f"header {name} is not RFC 3339: {text[:60]!r}") from error
+    if at.tzinfo is None:
+        raise EnvelopeError(f"header {name} has no time zone: {text[:60]!r}")
+    return at.astimezone(UTC)

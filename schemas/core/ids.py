@@ -1,0 +1,17 @@
+"""Typed identifiers. Each is a constrained string, so a wrong one is refused at the edge with its field named."""
+
+from typing import Annotated
+
+from pydantic import StringConstraints
+
+TicketId = Annotated[str, StringConstraints(pattern=r"^T-[0-9A-Za-z-]{4,60}$")]
+CustomerId = Annotated[str, StringConstraints(pattern=r"^C-[0-9A-Za-z-]{4,60}$")]
+LocationId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,30}$")]
+Sku = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{1,60}$")]
+"""Stock keeping unit. Generic shop parts are named ``<part>.<device category>``, for example ``battery.laptop``."""
+BoardModel = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z_.-]{0,60}$")]
+Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
+"""A machine-readable reason or kind in snake_case."""
+MessageType = Annotated[str, StringConstraints(pattern=r"^noizylab(\.[a-z][a-z0-9_]*){2,3}\.v[1-9][0-9]*$")]
+Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]

@@ -1,0 +1,114 @@
+"""Diagnosis: ranked faults with evidence, the next measurement, a plan, or an honest abstention."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from schemas.core.ids import Code, Sku, TicketId
+from schemas.core.message import Command, Event, Value, View
+from schemas.core.text import LongText
+from schemas.core.time import UtcTime
+from schemas.devices import Device
+from schemas.inspections import Finding
+
+
+class Evidence(Value):
+    """One reason for or against a fault. ``weight_nats`` is the log-likelihood ratio it adds."""
+
+    source: Literal["complaint", "inspection", "prior", "history", "measurement", "model"]
+    text: str
+    weight_nats: float
+
+
+class Measurement(Value):
+    """The next thing to measure or look at, and how its answer separates the candidates."""
+
+    what: str
+    where: str
+    expected: str
+    why: str
+    minutes: int = Field(ge=0)
+
+
+class RankedFault(Value):
+    """A candidate fault family with its calibrated probability and the evidence behind it."""
+
+    family: Code
+    title: str
+    probability: float = Field(ge=0, le=1)
+    evidence: tuple[Evidence, ...] = ()
+
+
+class PartLine(Value):
+    """A quantity of one part."""
+
+    sku: Sku
+    quantity: int = Field(ge=1, le=1000)
+
+
+class RepairPlan(Value):
+    """What would be done, with which parts, how long, and how likely it works."""
+
+    fault_family: Code
+    steps: tuple[str, ...]
+    parts: tuple[PartLine, ...] = ()
+    labour_minutes: int = Field(ge=0, le=6000)
+    risk: Literal["low", "medium", "high"]
+    success_probability: float = Field(ge=0, le=1)
+
+
+class DiagnoseFault(Command):
+    """Rank the faults that explain a complaint and the findings."""
+
+    TYPE: ClassVar[str] = "noizylab.fault.diagnose.v1"
+
+    ticket_id: TicketId
+    device: Device
+    complaint: LongText
+    findings: tuple[Finding, ...] = ()
+
+
+class FaultDiagnosed(Event):
+    """The ranked faults of a ticket and the plan for the first. ``degraded``: a vendor model was wanted and failed."""
+
+    TYPE: ClassVar[str] = "noizylab.fault.diagnosed.v1"
+
+    ticket_id: TicketId
+    summary: str
+    faults: tuple[RankedFault, ...] = Field(min_length=1)
+    confidence: float = Field(ge=0, le=1)
+    raise_confidence: str = Field(description="What would raise the confidence, in one sentence.")
+    next_measurement: Measurement | None = None
+    hazards: tuple[str, ...] = ()
+    plan: RepairPlan
+    language: str | None = None
+    engine: str
+    degraded: bool = False
+    diagnosed_at: UtcTime
+
+
+class DiagnosisAbstained(Event):
+    """The evidence does not separate the candidates: a person must look. Says what to measure first."""
+
+    TYPE: ClassVar[str] = "noizylab.diagnosis.abstained.v1"
+
+    ticket_id: TicketId
+    reason: Code
+    detail: str
+    faults: tuple[RankedFault, ...] = ()
+    next_measurement: Measurement | None = None
+    hazards: tuple[str, ...] = ()
+    language: str | None = None
+    engine: str
+    degraded: bool = False
+    abstained_at: UtcTime
+
+
+class DiagnosisView(View):
+    """The newest diagnosis of a ticket; exactly one of the two is set."""
+
+    TYPE: ClassVar[str] = "noizylab.fault.diagnosis_view.v1"
+
+    ticket_id: TicketId
+    diagnosed: FaultDiagnosed | None = None
+    abstained: DiagnosisAbstained | None = None

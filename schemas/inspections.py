@@ -1,0 +1,86 @@
+"""Board inspection: the wish, the findings, the refusal."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from schemas.core.blob_ref import BlobRef
+from schemas.core.ids import BoardModel, Code, TicketId
+from schemas.core.message import Command, Event, Value, View
+from schemas.core.time import UtcTime
+from schemas.images import ImageJudged, ImageProblem
+
+DefectKind = Literal[
+    "missing_part", "shifted_part", "bridge", "open", "residue", "corrosion", "burn", "scratch", "difference"
+]
+
+
+class Box(Value):
+    """An axis-aligned box in pixels of the photo, origin top left."""
+
+    x_px: int = Field(ge=0)
+    y_px: int = Field(ge=0)
+    width_px: int = Field(ge=1)
+    height_px: int = Field(ge=1)
+
+
+class Finding(Value):
+    """One thing that the comparison saw. ``confidence`` is of its being a real difference of that kind."""
+
+    kind: DefectKind
+    confidence: float = Field(ge=0, le=1)
+    severity: Literal["low", "medium", "high"]
+    photo: int = Field(ge=0, description="Index of the photo within the ticket, from 0.")
+    box: Box
+    area_px: int = Field(ge=0)
+    note: str = ""
+
+
+class InspectBoard(Command):
+    """Judge the photos of a ticket and compare the board with its golden picture when one is known."""
+
+    TYPE: ClassVar[str] = "noizylab.board.inspect.v1"
+
+    ticket_id: TicketId
+    photos: tuple[BlobRef, ...] = Field(min_length=1, max_length=24)
+    board_model: BoardModel | None = None
+
+
+class BoardInspected(Event):
+    """What the photos show. ``compared`` is false when no golden picture of this board is known."""
+
+    TYPE: ClassVar[str] = "noizylab.board.inspected.v1"
+
+    ticket_id: TicketId
+    board_model: BoardModel | None = None
+    compared: bool
+    findings: tuple[Finding, ...] = ()
+    annotated: tuple[BlobRef, ...] = ()
+    photos_usable: int = Field(ge=0)
+    photos_refused: int = Field(ge=0)
+    engine: str
+    inspected_at: UtcTime
+
+
+class BoardInspectionRefused(Event):
+    """No photo of the ticket can be judged; the problems say why and what to do."""
+
+    TYPE: ClassVar[str] = "noizylab.board.inspection_refused.v1"
+
+    ticket_id: TicketId
+    reason: Code
+    detail: str
+    problems: tuple[ImageProblem, ...] = ()
+    refused_at: UtcTime
+
+
+class InspectionView(View):
+    """The newest inspection of a ticket."""
+
+    TYPE: ClassVar[str] = "noizylab.board.inspection_view.v1"
+
+    ticket_id: TicketId
+    status: Literal["judged", "inspected", "refused"]
+    images: tuple[ImageJudged, ...] = ()
+    inspected: BoardInspected | None = None
+    refused: BoardInspectionRefused | None = None

@@ -1,0 +1,92 @@
+"""All topics, in one explicit tuple, and the look-ups everything else uses."""
+
+from datetime import timedelta
+
+from schemas.core.message import Message
+from topics.diagnoses import DIAGNOSIS_COMMANDS, DIAGNOSIS_EVENTS, DIAGNOSIS_VIEWS
+from topics.inspections import IMAGE_EVENTS, INSPECTION_COMMANDS, INSPECTION_EVENTS, INSPECTION_VIEWS
+from topics.inventory import INVENTORY_COMMANDS, INVENTORY_EVENTS, INVENTORY_VIEWS
+from topics.notifications import NOTIFICATION_COMMANDS, NOTIFICATION_EVENTS, NOTIFICATION_VIEWS
+from topics.quotes import QUOTE_COMMANDS, QUOTE_EVENTS, QUOTE_VIEWS
+from topics.tickets import TICKET_COMMANDS, TICKET_EVENTS, TICKET_VIEWS
+from topics.topic import Delete, Topic
+from topics.workflow import WORKFLOW_COMMANDS, WORKFLOW_EVENTS, WORKFLOW_VIEWS
+
+COMMANDS = (
+    TICKET_COMMANDS,
+    INSPECTION_COMMANDS,
+    DIAGNOSIS_COMMANDS,
+    INVENTORY_COMMANDS,
+    QUOTE_COMMANDS,
+    NOTIFICATION_COMMANDS,
+    WORKFLOW_COMMANDS,
+)
+EVENTS = (
+    TICKET_EVENTS,
+    IMAGE_EVENTS,
+    INSPECTION_EVENTS,
+    DIAGNOSIS_EVENTS,
+    INVENTORY_EVENTS,
+    QUOTE_EVENTS,
+    NOTIFICATION_EVENTS,
+    WORKFLOW_EVENTS,
+)
+VIEWS = (
+    TICKET_VIEWS,
+    INSPECTION_VIEWS,
+    DIAGNOSIS_VIEWS,
+    INVENTORY_VIEWS,
+    QUOTE_VIEWS,
+    NOTIFICATION_VIEWS,
+    WORKFLOW_VIEWS,
+)
+PROCESSORS = ("tickets", "vision", "brain", "inventory", "pricing", "notify", "orchestrator", "analytics", "gateway")
+
+
+def dead_letters(processor: str) -> Topic:
+    """Return the dead-letter topic of a processor: raw records it could not handle, kept 90 days."""
+    return Topic(
+        name=f"dlq.{processor}.v1",
+        owner=processor,
+        summary=f"Records that {processor} could not handle, with the reason.",
+        carries=(),
+        key="",
+        cleanup=Delete(timedelta(days=90)),
+        max_bytes=2_097_152,  # the record of a full-size message, and its reason, must fit
+        personal_data=True,
+    )
+
+
+DEAD_LETTERS = tuple(dead_letters(processor) for processor in PROCESSORS)
+ALL = COMMANDS + EVENTS + VIEWS + DEAD_LETTERS
+
+_BY_NAME = {topic.name: topic for topic in ALL}
+_BY_TYPE = {message.TYPE: topic for topic in ALL for message in topic.carries}
+_CLASSES = {message.TYPE: message for topic in ALL for message in topic.carries}
+
+
+def topic_named(name: str) -> Topic:
+    """Return the topic with this name.
+
+    Raises:
+        KeyError: no such topic is declared.
+    """
+    return _BY_NAME[name]
+
+
+def topic_of(message_type: str) -> Topic:
+    """Return the one topic that carries a message type.
+
+    Raises:
+        KeyError: no topic carries it.
+    """
+    return _BY_TYPE[message_type]
+
+
+def class_of(message_type: str) -> type[Message]:
+    """Return the class of a message type.
+
+    Raises:
+        KeyError: no topic carries it.
+    """
+    return _CLASSES[message_type]
