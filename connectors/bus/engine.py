@@ -1,0 +1,287 @@
+"""The engine of one worker: assignment, restore, hand-over, commit. What it commits was handled, by construction.
+
+One epoch is one assignment. It starts at the group's committed offsets, read by us before anything is delivered;
+after a revocation nothing of it can move a watermark, so a late commit can at worst be too low: repeated work.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from aiokafka import ConsumerRebalanceListener, TopicPartition
+from aiokafka.errors import KafkaError
+
+from connectors.bus.cluster import Cluster
+from connectors.bus.ledger import Handover, Hole, Ledger, Run
+from connectors.bus.records import Fetched
+from connectors.bus.restore import restore_views
+from connectors.bus.stage import PartitionState, Stage, WorkerStopError
+from connectors.bus.transport import Taken, Transport
+from connectors.errors import Transient
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class EngineLimits:
+    """Times in seconds."""
+
+    batch_records: int = 500
+    commit_interval_s: float = 0.5
+    proof_interval_s: float = 2.5
+    open_within_s: float = 60.0
+    revoke_wait_s: float = 4.0
+    revoke_commit_s: float = 3.0
+    first_retry_s: float = 0.05
+    longest_retry_s: float = 5.0
+
+
+@dataclass(slots=True)
+class Epoch:
+    """One assignment of this worker."""
+
+    generation: int
+    tps: tuple[TopicPartition, ...]
+    accepting: bool = True
+    alive: bool = True
+    ledgers: dict[TopicPartition, Ledger] = field(default_factory=dict)
+    states: dict[tuple[str, int], PartitionState] = field(default_factory=dict)
+    busy: dict[TopicPartition, asyncio.Task[None]] = field(default_factory=dict)
+    tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+
+class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Feeds stages from one group consumer. ``crash`` is called once, with the reason, when the worker must stop."""
+
+    def __init__(
+        self,
+        group: str,
+        cluster: Cluster,
+        stages: Sequence[Stage],
+        crash: Callable[[BaseException], Awaitable[None]],
+        limits: EngineLimits | None = None,
+    ) -> None:
+        self._group = group
+        self._cluster = cluster
+        self._crash = crash
+        self._limits = limits or EngineLimits()
+        self._stage_of = {topic.name: stage for stage in stages for topic in stage.step.reads}
+        self._transport = Transport(cluster, group, self._stage_of, self)
+        self._epoch: Epoch | None = None
+        self._commit_lock = asyncio.Lock()
+        self._last_proof_s = 0.0
+        self.assigned = asyncio.Event()
+
+    async def start(self) -> None:
+        """Join the group; work begins when partitions are assigned and their views restored."""
+        try:
+            await self._transport.start()
+        except KafkaError as error:
+            await self._transport.stop()
+            raise Transient(f"{self._group}: cannot join its group at {self._cluster.bootstrap}: {error}") from error
+
+    async def stop(self) -> None:
+        """Finish what is in hand, commit it, leave the group. Takes at most about ten seconds."""
+        await self._end_epoch()
+        await self._transport.stop()
+
+    def states(self, step_name: str) -> Iterable[PartitionState]:
+        """Return the states of the assigned partitions of a step."""
+        epoch = self._epoch
+        if epoch is None:
+            return []
+        return [state for (name, _), state in epoch.states.items() if name == step_name]
+
+    def ledgers(self) -> dict[TopicPartition, Ledger]:
+        """Return the ledgers of the present assignment."""
+        return dict(self._epoch.ledgers) if self._epoch else {}
+
+    async def guard(self) -> None:
+        """Let a worker publish only while its group still knows it: a frozen former owner must not write.
+
+        Raises:
+            WorkerStopError: the group gave the partitions to somebody else, or cannot be asked.
+        """
+        epoch = self._epoch
+        if epoch is None or not epoch.alive:
+            raise WorkerStopError(f"{self._group}: partitions were taken away")
+        silent_s = asyncio.get_running_loop().time() - self._last_proof_s
+        if silent_s * 1000 > self._cluster.session_timeout_ms / 2 and not await self._prove(epoch):
+            raise WorkerStopError(
+                f"{self._group}: not heard from the group for {silent_s:.1f} s; its partitions may be gone"
+            )
+
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+        """End the epoch: wait for what is in hand, commit it, forget the rest."""
+        await self._end_epoch()
+
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+        """Begin an epoch, outside of the callback, which must not block the rebalance."""
+        epoch = Epoch(self._transport.generation, tuple(sorted(assigned)))
+        self._epoch = epoch
+        epoch.tasks.append(asyncio.create_task(self._live(epoch), name=f"{self._group}-epoch-{epoch.generation}"))
+
+    async def _live(self, epoch: Epoch) -> None:
+        try:
+            if await self._open(epoch):
+                self.assigned.set()
+                epoch.tasks.append(asyncio.create_task(self._commit_regularly(epoch)))
+                await self._pump(epoch)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, the worker stops with its offsets uncommitted
+            await self._crash(error)
+
+    async def _open(self, epoch: Epoch) -> bool:
+        """Find where to start and restore the views, within a time; False when the assignment is over already."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._limits.open_within_s
+        pause = self._limits.first_retry_s
+        while epoch.accepting:
+            try:
+                starts = await asyncio.wait_for(self._starts(epoch), 15)
+                await asyncio.wait_for(self._restore(epoch), self._limits.open_within_s)
+                break
+            except (KafkaError, Transient, TimeoutError) as error:
+                if loop.time() > deadline:
+                    raise WorkerStopError(f"{self._group}: cannot open its partitions: {error!r}") from error
+                log.warning("%s: opening partitions failed, trying again: %r", self._group, error)
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, self._limits.longest_retry_s)
+        if not (epoch.accepting and self._transport.current(epoch.generation)):
+            return False
+        for tp, start in starts.items():
+            self._transport.seek(tp, start)
+            epoch.ledgers[tp] = Ledger(start)
+        self._last_proof_s = loop.time()
+        return True
+
+    async def _starts(self, epoch: Epoch) -> dict[TopicPartition, int]:
+        committed = await self._transport.committed(epoch.tps)
+        bounds = await self._transport.bounds(epoch.tps)
+        starts = {}
+        for tp in epoch.tps:
+            beginning, end = bounds[tp]
+            start = committed.get(tp, beginning)
+            if start > end:
+                raise WorkerStopError(
+                    f"{self._group}: committed offset {start} of {tp.topic}/{tp.partition} is past the log's end {end}: "
+                    "the topic was truncated or recreated; check it, then reset the group's offsets"
+                )
+            if start < beginning:
+                log.error("%s: retention removed %s/%s [%d, %d) unread", self._group, *tp, start, beginning)
+            starts[tp] = max(start, beginning)
+        return starts
+
+    async def _restore(self, epoch: Epoch) -> None:
+        for stage in set(self._stage_of.values()):
+            partitions = {tp.partition for tp in epoch.tps if self._stage_of[tp.topic] is stage}
+            restored = await restore_views(self._cluster, stage.step.state.view, partitions) if stage.step.state else {}
+            for partition in partitions:
+                epoch.states[stage.step.name, partition] = PartitionState(partition, restored.get(partition, {}))
+
+    async def _pump(self, epoch: Epoch) -> None:
+        """Hand over whatever is fetched, one batch a partition at a time, until the epoch ends."""
+        while epoch.accepting:
+            idle = [tp for tp in epoch.tps if tp not in epoch.busy]
+            for taken in await self._transport.take(idle, epoch.generation, self._limits.batch_records):
+                await self._admit(epoch, taken)
+            if epoch.accepting:
+                await self._transport.wait(0.5)
+
+    async def _admit(self, epoch: Epoch, taken: Taken) -> None:
+        ledger = epoch.ledgers[taken.tp]
+        admission = ledger.admit(taken.lo, taken.hi, [record.offset for record in taken.records])
+        if isinstance(admission, Hole):
+            await self._seek_back(taken.tp, ledger)
+        elif isinstance(admission, Handover):
+            batch = taken.records[admission.first :]
+            epoch.busy[taken.tp] = asyncio.create_task(self._handle(epoch, taken.tp, admission.run, batch))
+
+    async def _seek_back(self, tp: TopicPartition, ledger: Ledger) -> None:
+        beginning = (await self._transport.bounds([tp]))[tp][0]
+        log.warning("%s: hole before %s/%s at %d, seeking back", self._group, *tp, ledger.expected)
+        if beginning > ledger.expected:
+            log.error("%s: retention removed %s/%s [%d, %d) unread", self._group, *tp, ledger.expected, beginning)
+            ledger.log_start_moved(beginning)
+        self._transport.seek(tp, ledger.expected)
+
+    async def _handle(self, epoch: Epoch, tp: TopicPartition, run: Run, batch: list[Fetched]) -> None:
+        stage = self._stage_of[tp.topic]
+        states = epoch.states[stage.step.name, tp.partition]
+        pause = self._limits.first_retry_s
+        try:
+            while True:
+                try:
+                    await stage.run(batch, states)
+                    break
+                except (Transient, KafkaError) as error:
+                    if not epoch.accepting:
+                        return
+                    log.warning("%s: batch of %s/%s failed, repeating: %r", self._group, *tp, error)
+                    await asyncio.sleep(pause)
+                    pause = min(pause * 2, self._limits.longest_retry_s)
+            if epoch.alive:
+                epoch.ledgers[tp].done(run)
+        except asyncio.CancelledError:
+            if epoch.alive:
+                await self._crash(WorkerStopError(f"{self._group}: a batch of {tp.topic}/{tp.partition} was cancelled"))
+            raise
+        except Exception as error:  # noqa: BLE001 - the worker stops; the batch is repeated after the restart
+            if epoch.alive:
+                await self._crash(error)
+        finally:
+            epoch.busy.pop(tp, None)
+            self._transport.wake()
+
+    async def _commit_regularly(self, epoch: Epoch) -> None:
+        while epoch.alive:
+            await asyncio.sleep(self._limits.commit_interval_s)
+            try:
+                await self._commit(epoch)
+                idle_s = asyncio.get_running_loop().time() - self._last_proof_s
+                if epoch.alive and idle_s > self._limits.proof_interval_s:
+                    await self._prove(epoch)
+            except KafkaError as error:
+                log.warning("%s: commit failed, trying again: %r", self._group, error)
+
+    async def _commit(self, epoch: Epoch) -> None:
+        async with self._commit_lock:
+            offsets = {tp: offset for tp, ledger in epoch.ledgers.items() if (offset := ledger.to_commit()) is not None}
+            if not offsets or not epoch.alive or self._transport.generation != epoch.generation:
+                return
+            if await self._transport.commit(offsets):
+                self._last_proof_s = asyncio.get_running_loop().time()
+                for tp, offset in offsets.items():
+                    epoch.ledgers[tp].commit_done(offset)
+
+    async def _prove(self, epoch: Epoch) -> bool:
+        """Commit what is committed already: only a member of the present generation may."""
+        offsets = {tp: ledger.committed for tp, ledger in list(epoch.ledgers.items())[:1]}
+        try:
+            if offsets and not await asyncio.wait_for(self._transport.commit(offsets), 3):
+                return False
+        except (TimeoutError, KafkaError):
+            return False
+        self._last_proof_s = asyncio.get_running_loop().time()
+        return True
+
+    async def _end_epoch(self) -> None:
+        epoch, self._epoch = self._epoch, None
+        self.assigned.clear()
+        if epoch is None:
+            return
+        epoch.accepting = False
+        self._transport.wake()
+        if epoch.busy:
+            await asyncio.wait(list(epoch.busy.values()), timeout=self._limits.revoke_wait_s)
+        try:
+            await asyncio.wait_for(self._commit(epoch), self._limits.revoke_commit_s)
+        except (TimeoutError, KafkaError, asyncio.CancelledError) as error:
+            log.warning("%s: last commit of the assignment failed, its work is repeated: %r", self._group, error)
+        epoch.alive = False
+        current = asyncio.current_task()
+        for task in [*epoch.busy.values(), *epoch.tasks]:
+            if task is not current:
+                task.cancel()

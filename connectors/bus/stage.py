@@ -1,0 +1,351 @@
+"""The stage: one step of a processor over a fetched batch. Written once; it owns everything dangerous.
+
+For each record: read headers, skip other types, decode, drop what its aggregate has seen, call the handler. Keys run
+side by side, records of one key in order. Then the events of the whole batch are published and awaited, then the
+views, and only then is the batch finished: a view in the log implies its events, a commit implies both.
+"""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pydantic
+
+from connectors.bus.aggregate import Aggregate, Held, StateOf, aggregate_keys, fold
+from connectors.bus.records import Fetched, Outgoing, Publisher, caused_envelope, record_of
+from connectors.clock.clock import Clock
+from connectors.errors import Transient
+from schemas.core.envelope import Envelope, EnvelopeError, derived_id
+from schemas.core.message import Event, Message, View
+from schemas.core.outcome import Drop, Emit, Outcome, Reject
+from topics.registry import dead_letters, topic_of
+from topics.topic import Topic
+
+Handler = Callable[..., Awaitable[Outcome]]
+
+
+class WorkerStopError(Exception):
+    """The worker must end with its offsets uncommitted; a restart repeats the work. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What a processor reads, what it may write, and the handler between. ``expects`` None means all types."""
+
+    name: str
+    reads: tuple[Topic, ...]
+    emits: tuple[Topic, ...]
+    handler: Handler
+    state: StateOf | None = None
+    expects: frozenset[str] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StageLimits:
+    """When to give up. Times in seconds."""
+
+    keys_side_by_side: int = 64
+    transient_budget_s: float = 60.0
+    first_retry_s: float = 0.05
+    longest_retry_s: float = 5.0
+    bugs_in_a_row: int = 5
+    bug_ratio: float = 0.01
+
+
+@dataclass(slots=True)
+class Counts:
+    """What a stage did; names and labels are those of the metrics endpoint."""
+
+    records_in: Counter[str] = field(default_factory=Counter)
+    records_out: Counter[str] = field(default_factory=Counter)
+    dropped: Counter[str] = field(default_factory=Counter)
+    dead_letters: Counter[str] = field(default_factory=Counter)
+    retries: Counter[str] = field(default_factory=Counter)
+
+
+@dataclass(slots=True)
+class PartitionState:
+    """The aggregates of one partition. Views are written to the partition number their commands came from."""
+
+    partition: int | None = None
+    held: dict[str, Held] = field(default_factory=dict)
+    bugs_in_a_row: int = 0
+    bugs: int = 0
+    handled: int = 0
+
+
+class _StateMap(Mapping[str, View]):
+    """Read-only states of a partition, as of now in the batch."""
+
+    def __init__(self, working: Mapping[str, Held], base: Mapping[str, Held]) -> None:
+        self._working, self._base = working, base
+
+    def __getitem__(self, key: str) -> View:
+        return (self._working.get(key) or self._base[key]).state
+
+    def __iter__(self) -> Any:
+        return iter({**self._base, **self._working})
+
+    def __len__(self) -> int:
+        return len({**self._base, **self._working})
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What a batch will change, kept apart until it is published."""
+
+    states: PartitionState
+    working: dict[str, Held] = field(default_factory=dict)
+    events: list[Outgoing] = field(default_factory=list)
+    touched: dict[str, Envelope] = field(default_factory=dict)
+    dead: list[Outgoing] = field(default_factory=list)
+
+    def held(self, key: str) -> Held | None:
+        return self.working.get(key) or self.states.held.get(key)
+
+
+class Stage:
+    """Runs the batches of one step. One instance serves all partitions of the step."""
+
+    def __init__(
+        self,
+        processor: str,
+        step: Step,
+        publisher: Publisher,
+        clock: Clock,
+        *,
+        counts: Counts | None = None,
+        limits: StageLimits | None = None,
+    ) -> None:
+        self.step = step
+        self.counts = counts or Counts()
+        self._processor = processor
+        self._publisher = publisher
+        self._clock = clock
+        self._limits = limits or StageLimits()
+        self._dead_letters = dead_letters(processor).name
+        self._classes = {
+            message.TYPE: message
+            for topic in step.reads
+            for message in topic.carries
+            if step.expects is None or message.TYPE in step.expects
+        }
+        self._emits = {topic.name for topic in step.emits}
+        self._own_events = self._emits if step.state else set()
+
+    async def run(self, records: Sequence[Fetched], states: PartitionState) -> None:
+        """Handle a batch of one partition; returns when all of it is in the log.
+
+        Raises:
+            WorkerStopError: see the class.
+            Transient: the bus itself failed; nothing is finished, the caller repeats the batch.
+        """
+        batch = _Batch(states)
+        chains: dict[bytes | None, list[tuple[Fetched, Envelope, Message]]] = {}
+        for record in records:
+            parsed = self._parse(record, batch)
+            if parsed is not None:
+                chains.setdefault(record.key, []).append((record, *parsed))
+        if len(chains) == 1:
+            await self._chain(next(iter(chains.values())), batch)
+        elif chains:
+            await self._side_by_side(list(chains.values()), batch)
+        await self._publish(batch)
+
+    def _parse(self, record: Fetched, batch: _Batch) -> tuple[Envelope, Message] | None:
+        wanted = next((value for name, value in record.headers if name == "ce_type"), None)
+        message_class = self._classes.get(wanted.decode("utf-8", "replace")) if wanted else None
+        if wanted is not None and message_class is None:
+            if self._is_known(record, wanted):
+                return None
+            self._bury(batch, record, "schema_invalid", f"type {wanted[:80]!r} is not carried by {record.topic}")
+            return None
+        try:
+            envelope = Envelope.from_headers(record.headers)
+            assert message_class is not None
+            message = message_class.model_validate_json(record.value or b"")
+        except EnvelopeError as error:
+            self._bury(batch, record, "schema_invalid", str(error))
+        except pydantic.ValidationError as error:
+            self._bury(batch, record, "schema_invalid", _explain(error))
+        else:
+            self.counts.records_in[envelope.type] += 1
+            if record.key != envelope.subject.encode():
+                self._bury(batch, record, "schema_invalid", "ce_subject differs from the record key")
+                return None
+            return envelope, message
+        return None
+
+    def _is_known(self, record: Fetched, message_type: bytes) -> bool:
+        topic = next((topic for topic in self.step.reads if topic.name == record.topic), None)
+        return topic is not None and topic.type_named(message_type.decode("utf-8", "replace")) is not None
+
+    async def _side_by_side(self, chains: list[list[tuple[Fetched, Envelope, Message]]], batch: _Batch) -> None:
+        gate = asyncio.Semaphore(self._limits.keys_side_by_side)
+
+        async def one(chain: list[tuple[Fetched, Envelope, Message]]) -> None:
+            async with gate:
+                await self._chain(chain, batch)
+
+        try:
+            # A failing key must not leave its neighbours running into a batch that is given up.
+            async with asyncio.TaskGroup() as group:
+                for chain in chains:
+                    group.create_task(one(chain))
+        except BaseExceptionGroup as failed:
+            raise failed.exceptions[0] from failed
+
+    async def _chain(self, chain: list[tuple[Fetched, Envelope, Message]], batch: _Batch) -> None:
+        for record, envelope, message in chain:
+            outcome = await self._handle(record, envelope, message, batch)
+            if isinstance(outcome, Drop):
+                self.counts.dropped[outcome.reason] += 1
+            elif isinstance(outcome, Reject):
+                self._bury(batch, record, outcome.reason, outcome.detail)
+            elif outcome is not None:
+                self._take(outcome, envelope, record, batch)
+
+    async def _handle(self, record: Fetched, envelope: Envelope, message: Message, batch: _Batch) -> Outcome | None:
+        """Call the handler once per try. None: a bug, already in the dead letters."""
+        arguments: tuple[Any, ...] = (message, envelope)
+        declared = self.step.state
+        if declared is not None:
+            keys = aggregate_keys(declared, message, envelope.subject)
+            if any((held := batch.held(key)) is not None and envelope.id in held.causes for key in keys):
+                return Drop("duplicate")
+            if isinstance(declared, Aggregate):
+                held = batch.held(envelope.subject)
+                arguments = (*arguments, held.state if held else None)
+            else:
+                arguments = (*arguments, _StateMap(batch.working, batch.states.held))
+        try:
+            outcome = await self._with_patience(arguments, envelope.type)
+            self._check(outcome)
+        except (Transient, WorkerStopError, asyncio.CancelledError):
+            raise
+        except Exception as error:  # noqa: BLE001 - the one place where a bug in a handler becomes a dead letter
+            self._bug(batch, record, error)
+            return None
+        batch.states.bugs_in_a_row = 0
+        batch.states.handled += 1
+        return outcome
+
+    def _check(self, outcome: Outcome) -> None:
+        """Hold a handler to what it declared: a message for another topic is a bug, not a surprise downstream."""
+        if not isinstance(outcome, Emit):
+            return
+        for message in outcome.messages:
+            topic = topic_of(message.TYPE).name
+            if topic not in self._emits:
+                raise TypeError(f"{self.step.name} emits {message.TYPE} but does not declare {topic}")
+
+    async def _with_patience(self, arguments: tuple[Any, ...], message_type: str) -> Outcome:
+        """Call the handler; while a connector is down, again with growing, jittered pauses inside a budget."""
+        limits = self._limits
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + limits.transient_budget_s
+        pause = limits.first_retry_s
+        while True:
+            try:
+                return await self.step.handler(*arguments)
+            except Transient as error:
+                self.counts.retries[message_type] += 1
+                if loop.time() + pause > deadline:
+                    raise WorkerStopError(
+                        f"{self.step.name}: still failing after {limits.transient_budget_s:.0f} s: {error}"
+                    ) from error
+                await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter, not a secret
+                pause = min(pause * 2, limits.longest_retry_s)
+
+    def _bug(self, batch: _Batch, record: Fetched, error: Exception) -> None:
+        states, limits = batch.states, self._limits
+        states.bugs += 1
+        states.bugs_in_a_row += 1
+        states.handled += 1
+        rare = states.bugs <= max(limits.bugs_in_a_row, limits.bug_ratio * states.handled)
+        if states.bugs_in_a_row > limits.bugs_in_a_row or not rare:
+            raise WorkerStopError(
+                f"{self.step.name}: {states.bugs_in_a_row} records in a row failed "
+                f"({states.bugs} of {states.handled}), last: {type(error).__name__}: {error}"
+            ) from error
+        self._bury(batch, record, f"bug:{type(error).__name__}", str(error))
+
+    def _take(self, outcome: Emit, envelope: Envelope, record: Fetched, batch: _Batch) -> None:
+        now = self._clock.now()
+        for ordinal, message in enumerate(outcome.messages):
+            topic = topic_of(message.TYPE)
+            fixed = outcome.ids[ordinal] if ordinal < len(outcome.ids) else None
+            message_id = fixed or derived_id(envelope.id, self._processor, message.TYPE, ordinal)
+            subject = str(getattr(message, topic.key))
+            caused = caused_envelope(
+                message_type=message.TYPE,
+                message_id=message_id,
+                subject=subject,
+                processor=self._processor,
+                cause=envelope,
+                now=now,
+            )
+            batch.events.append(record_of(message, topic.name, caused))
+            self.counts.records_out[message.TYPE] += 1
+            if isinstance(message, Event) and topic.name in self._own_events:
+                self._fold(message, subject, envelope, batch)
+
+    def _fold(self, event: Event, subject: str, cause: Envelope, batch: _Batch) -> None:
+        declared = self.step.state
+        assert declared is not None
+        for key in aggregate_keys(declared, event, subject):
+            batch.working[key] = fold(declared, key, batch.held(key), event, cause.id)
+            batch.touched[key] = cause
+
+    async def _publish(self, batch: _Batch) -> None:
+        if batch.dead:
+            await self._publisher.publish(batch.dead)
+        if batch.events:
+            await self._publisher.publish(batch.events)
+        if batch.working:
+            assert self.step.state is not None
+            partition = batch.states.partition
+            await self._publisher.publish(
+                [self._view(key, held, batch.touched[key], partition) for key, held in batch.working.items()]
+            )
+            batch.states.held.update(batch.working)
+
+    def _view(self, key: str, held: Held, cause: Envelope, partition: int | None) -> Outgoing:
+        assert self.step.state is not None
+        view_type = held.state.TYPE
+        envelope = caused_envelope(
+            message_type=view_type,
+            message_id=derived_id(cause.id, self._processor, view_type, held.version),
+            subject=key,
+            processor=self._processor,
+            cause=cause,
+            now=self._clock.now(),
+        )
+        return Outgoing(self.step.state.view.name, key.encode(), held.to_value(), envelope.to_headers(), partition)
+
+    def _bury(self, batch: _Batch, record: Fetched, reason: str, detail: str) -> None:
+        self.counts.dead_letters[reason] += 1
+        extra: list[tuple[str, bytes]] = [
+            ("dlq_reason", reason.encode()),
+            ("dlq_error", detail[:4000].encode()),
+            ("dlq_processor", self._processor.encode()),
+            ("dlq_step", self.step.name.encode()),
+            ("dlq_topic", record.topic.encode()),
+            ("dlq_partition", str(record.partition).encode()),
+            ("dlq_offset", str(record.offset).encode()),
+            ("dlq_at", self._clock.now().isoformat().encode()),
+        ]
+        batch.dead.append(Outgoing(self._dead_letters, record.key or b"", record.value, [*record.headers, *extra]))
+
+
+def _explain(error: pydantic.ValidationError) -> str:
+    """Return the first problems of a refused record: where, what, and what was found."""
+    lines = []
+    for problem in error.errors(include_url=False)[:5]:
+        where = ".".join(str(part) for part in problem["loc"]) or "(record)"
+        found = repr(problem.get("input"))[:80]
+        lines.append(f"{where}: {problem['msg']}, found {found}")
+    return "; ".join(lines)

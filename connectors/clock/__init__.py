@@ -1,0 +1,1 @@
+"""Time and fresh ids: the only place that asks the machine for either."""

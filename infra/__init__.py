@@ -1,0 +1,1 @@
+"""The composition root and operations: imports everything, imported by nothing."""
