@@ -24,4 +24,5 @@ class Device(Value):
     board_model: BoardModel | None = None
     serial: ShortText | None = None
     imei: str | None = Field(default=None, pattern=r"^[0-9]{15}$")
+    lock_state: Literal["unlocked", "locked", "unknown", "not_applicable"] = "unknown"
     age_years: float | None = Field(default=None, ge=0, le=120)

@@ -153,6 +153,9 @@ class StockView(View):
     reorder_point: int = Field(ge=0)
     lead_time_days: int | None = None
     receipts: tuple[str, ...] = Field(default=(), description="The newest receipt ids, to refuse a second booking.")
+    held_for: dict[TicketId, int] = Field(
+        default_factory=dict, description="Pieces set aside, by ticket; they add up to ``reserved``."
+    )
 
 
 class ReservationView(View):

@@ -168,6 +168,7 @@ class TicketView(View):
     pre_approved_cents: int | None = None
     quote_hash: str | None = None
     quote_total_cents: int | None = None
+    quote_valid_until: UtcTime | None = None
     version: int = Field(ge=1)
     opened_at: UtcTime
     moved_at: UtcTime

@@ -57,7 +57,7 @@ class ResolveIncident(Command):
 
     ticket_id: TicketId
     incident_id: str
-    action: Literal["retry", "cancel"]
+    action: Literal["retry", "skip", "cancel"]
     by: ShortText
     variables: JsonObject = Field(default_factory=dict)
 
@@ -71,7 +71,8 @@ class FlowStep(Value):
 
 
 class FlowAdvanced(Event):
-    """A flow took steps. ``state`` is the engine's whole state after them: small, and it makes a replay exact."""
+    """A flow took steps. ``state`` is the engine's state after them without its variables, ``variables`` those that
+    changed: together with the event before, the whole state, so that a replay is exact and the log stays small."""
 
     TYPE: ClassVar[str] = "noizylab.flow.advanced.v1"
 
@@ -81,6 +82,7 @@ class FlowAdvanced(Event):
     cause: str = Field(description="Message type, timer or task that moved the flow.")
     steps: tuple[FlowStep, ...] = ()
     state: JsonObject
+    variables: JsonObject = Field(default_factory=dict)
     advanced_at: UtcTime
 
 
@@ -143,6 +145,17 @@ class IncidentRaised(Event):
     reason: str
     detail: str
     raised_at: UtcTime
+
+
+class IncidentResolved(Event):
+    """The parked token moved on, or the flow ended over it."""
+
+    TYPE: ClassVar[str] = "noizylab.incident.resolved.v1"
+
+    ticket_id: TicketId
+    incident_id: str
+    how: str
+    resolved_at: UtcTime
 
 
 class FlowEnded(Event):

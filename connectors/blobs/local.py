@@ -1,7 +1,7 @@
 """The object store as a directory: no server, safe against crashes and several processes.
 
 Layout: ``<root>/<bucket>/<hh>/<SHA-256 of the key>.blob``, ``hh`` being the first two hex digits, so a key is never
-part of a path. A file is one line of JSON (key, hash, size, media type), then the bytes: data and description change
+part of a path. A file is one line of JSON (the reference), then the bytes: data and description change
 together in one rename, which two files could not.
 """
 
@@ -59,7 +59,7 @@ class LocalBlobs:
         return await self._run(lambda: _described(self._path(bucket, key)))
 
     async def list(self, bucket: str, prefix: str = "") -> AsyncIterator[BlobRef]:
-        """Yield the references under ``prefix``. Reads one line of every file of the bucket: for tools, not requests."""
+        """Yield the references under ``prefix``. Reads a line of every file of the bucket: for tools, not requests."""
         check_bucket(bucket)
         for ref in await self._run(lambda: self._scan(bucket, prefix)):
             yield ref
@@ -87,7 +87,7 @@ class LocalBlobs:
         temporary = path.parent / f".{secrets.token_hex(8)}.tmp"
         try:
             with temporary.open("xb") as file:
-                file.write(ref.model_dump_json(exclude={"bucket"}).encode() + b"\n")
+                file.write(ref.model_dump_json().encode() + b"\n")
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
@@ -149,17 +149,10 @@ def _described(path: Path) -> BlobRef | None:
 
 
 def _header(file: BinaryIO, path: Path) -> BlobRef:
-    line = file.readline(_MAX_HEADER_BYTES)
-    bucket = path.parent.parent.name
     try:
-        found = BlobRef.model_validate_json(line[:-1] + b"}" if not line else _with_bucket(line, bucket))
+        return BlobRef.model_validate_json(file.readline(_MAX_HEADER_BYTES))
     except ValidationError as error:
         raise BlobCorrupt(f"{path}: the first line is not a description; restore the file from a backup") from error
-    return found
-
-
-def _with_bucket(line: bytes, bucket: str) -> bytes:
-    return b'{"bucket":"' + bucket.encode() + b'",' + line[1:]
 
 
 def _descriptions(bucket: Path) -> Iterator[BlobRef]:

@@ -7,7 +7,7 @@ for what may be lost; Faust's Kafka services start only when such an agent exist
 import asyncio
 import logging
 import tempfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -15,6 +15,7 @@ import faust
 from faust.app.base import BootStrategy
 
 from connectors.bus.aggregate import StateOf
+from connectors.bus.batch import BatchHandler, BatchStage
 from connectors.bus.cluster import Cluster
 from connectors.bus.engine import Engine, EngineLimits
 from connectors.bus.records import Outgoing, Publisher, record_of
@@ -28,6 +29,7 @@ from topics.topic import Topic
 log = logging.getLogger(__name__)
 
 H = TypeVar("H", bound=Handler)
+Tick = TypeVar("Tick", bound=Callable[[], Awaitable[None]])
 
 
 class _Boot(BootStrategy):
@@ -71,6 +73,7 @@ class App(faust.App):
     ) -> None:
         self.processor = processor
         self.steps: list[Step] = []
+        self.sinks: list[BatchStage] = []
         self.engine: Engine | None = None
         self.counts = Counts()
         self.wall_clock: Clock = clock or SystemClock()
@@ -122,6 +125,19 @@ class App(faust.App):
             return handler
 
         return register
+
+    def sink(self, *reads: Topic) -> Callable[[BatchHandler], BatchHandler]:
+        """Declare a step that takes whole batches, of all types, and writes nothing to the bus."""
+
+        def register(handler: BatchHandler) -> BatchHandler:
+            self.sinks.append(BatchStage(f"{self.processor}.{handler.__name__}", reads, handler))
+            return handler
+
+        return register
+
+    def every(self, interval_s: float) -> Callable[[Tick], Tick]:
+        """Call a coroutine function again and again while the worker runs (Faust's timer, typed)."""
+        return cast(Callable[[Tick], Tick], self.timer(interval_s))
 
     def states(self, declared: StateOf) -> Iterable[View]:
         """Return the present states of an aggregate in this worker's partitions."""
@@ -176,11 +192,12 @@ class App(faust.App):
     async def on_started(self) -> None:
         """Start consuming, then what Faust starts: timers and services."""
         self.failed = asyncio.get_running_loop().create_future()
-        if self.steps:
+        stages = [*(self.stage_for(step) for step in self.steps), *self.sinks]
+        if stages:
             self.engine = Engine(
                 self.conf.id,
                 self._cluster,
-                [self.stage_for(step) for step in self.steps],
+                stages,
                 self._on_crash,
                 self._engine_limits,
             )

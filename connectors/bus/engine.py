@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
+from connectors.bus.batch import BatchStage
 from connectors.bus.cluster import Cluster
 from connectors.bus.ledger import Handover, Hole, Ledger, Run
 from connectors.bus.records import Fetched
@@ -58,7 +59,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         self,
         group: str,
         cluster: Cluster,
-        stages: Sequence[Stage],
+        stages: Sequence[Stage | BatchStage],
         crash: Callable[[BaseException], Awaitable[None]],
         limits: EngineLimits | None = None,
     ) -> None:

@@ -1,0 +1,1 @@
+"""The analytics warehouse: rows in as JSON lines, figures out by SQL."""

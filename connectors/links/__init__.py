@@ -1,0 +1,1 @@
+"""Links that customers get: who made them, what they allow, and until when."""

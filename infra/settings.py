@@ -1,0 +1,133 @@
+"""The settings: the only reader of the environment. Every one has a default that needs no account and no server."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from connectors.bus.cluster import Cluster
+from connectors.errors import Misconfigured
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where everything is. A vendor is used once its key is set; without it the offline engine does the work."""
+
+    home: Path
+    broker_port: int
+    clickhouse_http_port: int
+    clickhouse_tcp_port: int
+    gateway_port: int
+    kafka: str | None
+    kafka_username: str | None
+    kafka_password: str | None
+    kafka_ca_file: str | None
+    kafka_replicas: int
+    clickhouse_url: str | None
+    s3_endpoint: str | None
+    s3_access_key: str | None
+    s3_secret_key: str | None
+    s3_secure: bool
+    s3_region: str | None
+    smtp_url: str | None
+    mail_from: str
+    anthropic_api_key: str | None
+    anthropic_base_url: str | None
+    claude_model: str
+    twilio_account_sid: str | None
+    twilio_auth_token: str | None
+    twilio_from: str | None
+    public_url: str
+    currency: str
+    vision_processes: int
+    samples: Path | None
+
+    @property
+    def embedded_broker(self) -> bool:
+        """Whether the log is kept by the embedded broker."""
+        return self.kafka is None
+
+    @property
+    def embedded_clickhouse(self) -> bool:
+        """Whether figures are kept by the embedded engine."""
+        return self.clickhouse_url is None
+
+    def cluster(self) -> Cluster:
+        """Return how to reach the log."""
+        if self.kafka is None:
+            return Cluster(f"127.0.0.1:{self.broker_port}")
+        return Cluster(self.kafka, self.kafka_username, self.kafka_password, self.kafka_ca_file)
+
+
+def read_settings(environment: Mapping[str, str] = os.environ, **overrides: object) -> Settings:
+    """Read ``NOIZYLAB_*`` variables; ``overrides`` win over them.
+
+    Raises:
+        Misconfigured: a value cannot be read; names the variable.
+    """
+    source = _Source(environment)
+    gateway_port = source.number("NOIZYLAB_GATEWAY_PORT", 8080)
+    values: dict[str, object] = {
+        "home": Path(source.text("NOIZYLAB_HOME", ".noizylab")).absolute(),
+        "broker_port": source.number("NOIZYLAB_BROKER_PORT", 19092),
+        "clickhouse_http_port": source.number("NOIZYLAB_CLICKHOUSE_HTTP_PORT", 18123),
+        "clickhouse_tcp_port": source.number("NOIZYLAB_CLICKHOUSE_TCP_PORT", 19000),
+        "gateway_port": gateway_port,
+        "kafka": source.optional("NOIZYLAB_KAFKA"),
+        "kafka_username": source.optional("NOIZYLAB_KAFKA_USERNAME"),
+        "kafka_password": source.optional("NOIZYLAB_KAFKA_PASSWORD"),
+        "kafka_ca_file": source.optional("NOIZYLAB_KAFKA_CA_FILE"),
+        "kafka_replicas": source.number("NOIZYLAB_KAFKA_REPLICAS", 3),
+        "clickhouse_url": source.optional("NOIZYLAB_CLICKHOUSE"),
+        "s3_endpoint": source.optional("NOIZYLAB_S3_ENDPOINT"),
+        "s3_access_key": source.optional("NOIZYLAB_S3_ACCESS_KEY"),
+        "s3_secret_key": source.optional("NOIZYLAB_S3_SECRET_KEY"),
+        "s3_secure": source.text("NOIZYLAB_S3_SECURE", "yes").lower() in {"1", "yes", "true"},
+        "s3_region": source.optional("NOIZYLAB_S3_REGION"),
+        "smtp_url": source.optional("NOIZYLAB_SMTP"),
+        "mail_from": source.text("NOIZYLAB_MAIL_FROM", "NoizyLab <shop@noizylab.invalid>"),
+        "anthropic_api_key": source.optional("NOIZYLAB_ANTHROPIC_API_KEY"),
+        "anthropic_base_url": source.optional("NOIZYLAB_ANTHROPIC_BASE_URL"),
+        "claude_model": source.text("NOIZYLAB_CLAUDE_MODEL", "claude-opus-5-5"),
+        "twilio_account_sid": source.optional("NOIZYLAB_TWILIO_ACCOUNT_SID"),
+        "twilio_auth_token": source.optional("NOIZYLAB_TWILIO_AUTH_TOKEN"),
+        "twilio_from": source.optional("NOIZYLAB_TWILIO_FROM"),
+        "currency": source.text("NOIZYLAB_CURRENCY", "EUR"),
+        "vision_processes": source.number("NOIZYLAB_VISION_PROCESSES", 1),
+        "samples": Path(samples) if (samples := source.optional("NOIZYLAB_SAMPLES")) else None,
+    }
+    values |= overrides
+    values.setdefault("public_url", source.text("NOIZYLAB_PUBLIC_URL", f"http://127.0.0.1:{values['gateway_port']}"))
+    return Settings(**values)  # type: ignore[arg-type]  # the keys above are the fields, each of its type
+
+
+def to_environment(settings: Settings) -> dict[str, str]:
+    """Return the variables that give a child process the same settings."""
+    names = {
+        "home": "NOIZYLAB_HOME",
+        "broker_port": "NOIZYLAB_BROKER_PORT",
+        "clickhouse_http_port": "NOIZYLAB_CLICKHOUSE_HTTP_PORT",
+        "clickhouse_tcp_port": "NOIZYLAB_CLICKHOUSE_TCP_PORT",
+        "gateway_port": "NOIZYLAB_GATEWAY_PORT",
+        "public_url": "NOIZYLAB_PUBLIC_URL",
+        "vision_processes": "NOIZYLAB_VISION_PROCESSES",
+    }
+    return {variable: str(getattr(settings, name)) for name, variable in names.items()}
+
+
+class _Source:
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self._environment = environment
+
+    def optional(self, name: str) -> str | None:
+        return self._environment.get(name) or None
+
+    def text(self, name: str, default: str) -> str:
+        return self._environment.get(name) or default
+
+    def number(self, name: str, default: int) -> int:
+        text = self.text(name, str(default))
+        try:
+            return int(text)
+        except ValueError as error:
+            raise Misconfigured(f"{name} is {text!r}; give a whole number, or unset it for {default}") from error

@@ -1,0 +1,172 @@
+"""The supervisor: child processes that are started in order, restarted when they die, and stopped by their own pid."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+
+READY = "ready"
+"""What a child prints on its standard output, alone at the start of a line, when it can do its work."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChildSpec:
+    """A program: ``arguments`` follow the interpreter. It is ready when it prints a line that starts with READY."""
+
+    name: str
+    arguments: tuple[str, ...]
+    ready_within_s: float = 60.0
+
+
+@dataclass(slots=True)
+class _Running:
+    spec: ChildSpec
+    process: asyncio.subprocess.Process | None = None
+    watcher: asyncio.Task[None] | None = None
+    ready: asyncio.Event = field(default_factory=asyncio.Event)
+    restarts: int = 0
+
+
+class ChildFailedError(RuntimeError):
+    """A child could not be started. The message holds the end of what it printed."""
+
+
+class Supervisor:
+    """Keeps a set of children running. Their output goes to one log file each in ``log_dir``."""
+
+    def __init__(self, log_dir: Path, environment: Mapping[str, str]) -> None:
+        self._log_dir = log_dir
+        self._environment = {**os.environ, "PYTHONUNBUFFERED": "1", **environment}
+        self._children: dict[str, _Running] = {}
+        self._stopping = False
+
+    async def start(self, spec: ChildSpec) -> None:
+        """Start a child and wait until it is ready.
+
+        Raises:
+            ChildFailedError: it ended or stayed silent.
+        """
+        self._log_dir.mkdir(parents=True, exist_ok=True)
+        running = self._children[spec.name] = _Running(spec)
+        await self._spawn(running)
+        assert running.process is not None
+        ended = asyncio.create_task(running.process.wait())
+        ready = asyncio.create_task(running.ready.wait())
+        try:
+            await asyncio.wait({ended, ready}, timeout=spec.ready_within_s, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in (ended, ready):
+                task.cancel()
+        if not running.ready.is_set():
+            await self.stop(spec.name)
+            raise ChildFailedError(f"{spec.name} did not become ready; it said:\n{self._tail(spec.name)}")
+        running.watcher = asyncio.create_task(self._watch(running), name=f"watch-{spec.name}")
+
+    async def stop(self, name: str) -> None:
+        """Stop one child: SIGTERM, ten seconds, SIGKILL."""
+        running = self._children.pop(name, None)
+        if running is None:
+            return
+        if running.watcher is not None:
+            running.watcher.cancel()
+        await _end(running.process)
+
+    async def stop_all(self) -> None:
+        """Stop all children, the last started first."""
+        self._stopping = True
+        for name in reversed(list(self._children)):
+            await self.stop(name)
+
+    def kill(self, name: str) -> None:
+        """Kill a child with SIGKILL; the supervisor starts it again."""
+        process = self._children[name].process
+        if process is not None and process.returncode is None:
+            process.kill()
+
+    async def wait_ready(self, name: str) -> None:
+        """Wait until a child, restarted perhaps, is ready."""
+        await self._children[name].ready.wait()
+
+    def pid(self, name: str) -> int | None:
+        """Return the process id of a child."""
+        process = self._children[name].process
+        return process.pid if process is not None else None
+
+    def restarts(self) -> dict[str, int]:
+        """Return how often each child was started again."""
+        return {name: running.restarts for name, running in self._children.items()}
+
+    async def _spawn(self, running: _Running) -> None:
+        running.ready.clear()
+        running.process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *running.spec.arguments,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            env=self._environment,
+            # Ctrl-C reaches the supervisor alone, which then stops the children in order.
+            start_new_session=True,
+        )
+        asyncio.create_task(self._log(running, running.process), name=f"log-{running.spec.name}")  # noqa: RUF006 - ends with the pipe
+
+    async def _log(self, running: _Running, process: asyncio.subprocess.Process) -> None:
+        assert process.stdout is not None
+        with (self._log_dir / f"{running.spec.name}.log").open("ab", buffering=0) as file:
+            while line := await process.stdout.readline():
+                file.write(line)
+                if line.startswith(READY.encode()) and process is running.process:
+                    running.ready.set()
+
+    async def _watch(self, running: _Running) -> None:
+        pause = 0.1
+        while not self._stopping:
+            assert running.process is not None
+            started = asyncio.get_running_loop().time()
+            code = await running.process.wait()
+            if self._stopping:
+                return
+            running.ready.clear()
+            if asyncio.get_running_loop().time() - started > 30:
+                pause = 0.1
+            log.warning("%s ended with %s, starting it again in %.1f s", running.spec.name, code, pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 10.0)
+            running.restarts += 1
+            await self._spawn(running)
+
+    def _tail(self, name: str) -> str:
+        path = self._log_dir / f"{name}.log"
+        return "\n".join(path.read_text(errors="replace").splitlines()[-15:]) if path.exists() else "(nothing)"
+
+
+async def _end(process: asyncio.subprocess.Process | None) -> None:
+    if process is None or process.returncode is not None:
+        return
+    process.send_signal(signal.SIGTERM)
+    try:
+        await asyncio.wait_for(process.wait(), 10)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def free_ports(count: int) -> Sequence[int]:
+    """Return ports on the loopback interface that nobody listens on at this moment."""
+    import socket
+
+    sockets = []
+    for _ in range(count):
+        one = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        one.bind(("127.0.0.1", 0))
+        sockets.append(one)
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
