@@ -192,7 +192,7 @@ class App(faust.App):
     async def on_started(self) -> None:
         """Start consuming, then what Faust starts: timers and services."""
         self.failed = asyncio.get_running_loop().create_future()
-        stages = [*(self.stage_for(step) for step in self.steps), *self.sinks]
+        stages: list[Stage | BatchStage] = [*(self.stage_for(step) for step in self.steps), *self.sinks]
         if stages:
             self.engine = Engine(
                 self.conf.id,

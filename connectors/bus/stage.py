@@ -38,7 +38,7 @@ class Step:
     name: str
     reads: tuple[Topic, ...]
     emits: tuple[Topic, ...]
-    handler: Handler
+    handler: Callable[..., Awaitable[Any]]
     state: StateOf | None = None
     expects: frozenset[str] | None = None
 
@@ -250,7 +250,8 @@ class Stage:
         pause = limits.first_retry_s
         while True:
             try:
-                return await self.step.handler(*arguments)
+                outcome: Outcome = await self.step.handler(*arguments)
+                return outcome
             except Transient as error:
                 self.counts.retries[message_type] += 1
                 if loop.time() + pause > deadline:

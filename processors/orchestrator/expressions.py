@@ -19,7 +19,7 @@ MAX_LITERAL_CHARS = 1_000
 MAX_INT = 2**63 - 1
 MAX_TEXT_CHARS = 65_536
 MAX_ITEMS = 10_000
-MAX_RESULT_WEIGHT = 262_144
+MAX_RESULT_WEIGHT = 131_072
 MAX_RESULT_DEPTH = 64
 
 Evaluate = Callable[[Mapping[str, Any]], Any]
@@ -105,11 +105,11 @@ def _bounded(value: Any) -> Any:
 def _add(left: Any, right: Any) -> Any:
     if _is_number(left) and _is_number(right):
         return _number(left + right)
-    for family, limit in ((str, MAX_TEXT_CHARS), (list, MAX_ITEMS)):
-        if isinstance(left, family) and isinstance(right, family):
-            if len(left) + len(right) > limit:
-                raise ExpressionError("the result is too large")
-            return left + right
+    both_text = isinstance(left, str) and isinstance(right, str)
+    if both_text or (isinstance(left, list) and isinstance(right, list)):
+        if len(left) + len(right) > (MAX_TEXT_CHARS if both_text else MAX_ITEMS):
+            raise ExpressionError("the result is too large")
+        return left + right
     raise ExpressionError(f"cannot add {_kind(left)} and {_kind(right)}")
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import TypeVar
+from itertools import pairwise
+from typing import Any, TypeVar
 
 from processors.orchestrator.bpmn import parse
 from processors.orchestrator.engine import step
@@ -26,11 +27,12 @@ def flow(*parts: str, outside: str = "") -> Definition:
 def go(source: str, target: str, condition: str = "") -> str:
     """A sequence flow named source-target."""
     inner = f"<bpmn:conditionExpression>{condition}</bpmn:conditionExpression>" if condition else ""
-    return f'<bpmn:sequenceFlow id="{source}-{target}" sourceRef="{source}" targetRef="{target}">{inner}</bpmn:sequenceFlow>'
+    ends = f'sourceRef="{source}" targetRef="{target}"'
+    return f'<bpmn:sequenceFlow id="{source}-{target}" {ends}>{inner}</bpmn:sequenceFlow>'
 
 
 def chain(*ids: str) -> str:
-    return "".join(go(source, target) for source, target in zip(ids, ids[1:], strict=False))
+    return "".join(go(source, target) for source, target in pairwise(ids))
 
 
 def part(tag: str, identity: str, inner: str = "", attributes: str = "", events: str = "") -> str:
@@ -88,7 +90,7 @@ class Instance:
     def start(self, **variables: object) -> tuple[Output, ...]:
         return self.take(Start(variables=variables))
 
-    def message(self, message_type: str, in_reply_to: str | None = None, **data: object) -> tuple[Output, ...]:
+    def message(self, message_type: str, in_reply_to: str | None = None, **data: Any) -> tuple[Output, ...]:
         self.count += 1
         return self.take(Message(f"event-{self.count}", message_type, data, in_reply_to))
 

@@ -137,7 +137,8 @@ def test_reports_what_cannot_run(parts: tuple[str, ...], expected: str) -> None:
 def test_reports_gateway_flows_that_leave_the_choice_open() -> None:
     found = problems(
         START, gateway("exclusive", "g", 'default="g-end"'), END, user("a"), user("b"),
-        chain("start", "g"), go("g", "a"), go("g", "b", "1 +"), go("g", "end", "1 > 0"), chain("a", "end"), chain("b", "end"),
+        chain("start", "g"), go("g", "a"), go("g", "b", "1 +"), go("g", "end", "1 > 0"),
+        chain("a", "end"), chain("b", "end"),
     )  # fmt: skip
     text = "\n".join(found)
     assert "flow 'g-a' needs a condition, or has to be the default flow" in text

@@ -137,9 +137,14 @@ def test_says_what_failed_when_values_do_not_fit(source: str, reason: str) -> No
 def test_stops_growth_when_a_loop_doubles_a_value(source: str) -> None:
     value: object = "aa" if source == "x + x" else []
     expression = compile_expression(source)
-    with pytest.raises(ExpressionError, match="too large"):
-        for _ in range(60):
+    refused = ""
+    for _ in range(60):
+        try:
             value = expression.evaluate({"x": value})
+        except ExpressionError as error:
+            refused = str(error)
+            break
+    assert "too large" in refused
     assert len(json.dumps(value)) < 2_000_000
 
 
