@@ -32,7 +32,13 @@ class Flows:
     @property
     def awaited(self) -> frozenset[str]:
         """Return every message type that any flow reacts to."""
-        return frozenset[str]().union(*(definition.awaited for definition in self.definitions))
+        started_by = {
+            spec.type
+            for definition in self.definitions
+            for start in definition.starts
+            for spec in definition.nodes[start].messages
+        }
+        return frozenset(started_by).union(*(definition.awaited for definition in self.definitions))
 
 
 def deploy(files: Iterable[bytes]) -> Flows:
