@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 log = logging.getLogger(__name__)
 
@@ -17,10 +18,13 @@ READY = "ready"
 
 @dataclass(frozen=True, slots=True)
 class ChildSpec:
-    """A program: ``arguments`` follow the interpreter. It is ready when it prints a line that starts with READY."""
+    """A program: ``arguments`` follow the interpreter. It is ready when it prints a line that starts with READY, or,
+    with ``http_probe``, when that address answers 200, or, with ``port_probe``, when that port accepts."""
 
     name: str
     arguments: tuple[str, ...]
+    http_probe: str | None = None
+    port_probe: int | None = None
     ready_within_s: float = 60.0
 
 
@@ -29,6 +33,7 @@ class _Running:
     spec: ChildSpec
     process: asyncio.subprocess.Process | None = None
     watcher: asyncio.Task[None] | None = None
+    probe: asyncio.Task[None] | None = None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     restarts: int = 0
 
@@ -73,8 +78,9 @@ class Supervisor:
         running = self._children.pop(name, None)
         if running is None:
             return
-        if running.watcher is not None:
-            running.watcher.cancel()
+        for task in (running.watcher, running.probe):
+            if task is not None:
+                task.cancel()
         await _end(running.process)
 
     async def stop_all(self) -> None:
@@ -116,6 +122,9 @@ class Supervisor:
         )
         asyncio.create_task(self._log(running, running.process), name=f"log-{running.spec.name}")  # noqa: RUF006 - ends with the pipe
 
+        if running.spec.http_probe or running.spec.port_probe:
+            running.probe = asyncio.create_task(_probe(running))
+
     async def _log(self, running: _Running, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         with (self._log_dir / f"{running.spec.name}.log").open("ab", buffering=0) as file:
@@ -144,6 +153,34 @@ class Supervisor:
     def _tail(self, name: str) -> str:
         path = self._log_dir / f"{name}.log"
         return "\n".join(path.read_text(errors="replace").splitlines()[-15:]) if path.exists() else "(nothing)"
+
+
+async def _probe(running: _Running) -> None:
+    while running.process is not None and running.process.returncode is None:
+        try:
+            if await _answers(running.spec):
+                running.ready.set()
+                return
+        except (OSError, EOFError):
+            pass
+        await asyncio.sleep(0.05)
+
+
+async def _answers(spec: ChildSpec) -> bool:
+    target = urlsplit(spec.http_probe) if spec.http_probe else None
+    port = target.port if target else spec.port_probe
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    try:
+        if target is None:
+            return True
+        writer.write(f"GET {target.path} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n".encode())
+        await writer.drain()
+        status = await asyncio.wait_for(reader.readline(), 2)
+        return b" 200" in status
+    except TimeoutError:
+        return False
+    finally:
+        writer.close()
 
 
 async def _end(process: asyncio.subprocess.Process | None) -> None:

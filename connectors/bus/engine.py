@@ -7,6 +7,7 @@ after a revocation nothing of it can move a watermark, so a late commit can at w
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from aiokafka import ConsumerRebalanceListener, TopicPartition
@@ -17,7 +18,7 @@ from connectors.bus.cluster import Cluster
 from connectors.bus.ledger import Handover, Hole, Ledger, Run
 from connectors.bus.records import Fetched
 from connectors.bus.restore import restore_views
-from connectors.bus.stage import PartitionState, Stage, WorkerStopError
+from connectors.bus.stage import PartitionState, Stage, WorkerStop
 from connectors.bus.transport import Taken, Transport
 from connectors.errors import Transient
 
@@ -50,6 +51,10 @@ class Epoch:
     states: dict[tuple[str, int], PartitionState] = field(default_factory=dict)
     busy: dict[TopicPartition, asyncio.Task[None]] = field(default_factory=dict)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+
+_EPOCH: ContextVar[Epoch] = ContextVar("epoch")
+"""The assignment that the running batch belongs to: a late batch must not hide behind a newer assignment."""
 
 
 class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
@@ -102,14 +107,14 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         """Let a worker publish only while its group still knows it: a frozen former owner must not write.
 
         Raises:
-            WorkerStopError: the group gave the partitions to somebody else, or cannot be asked.
+            WorkerStop: the group gave the partitions to somebody else, or cannot be asked.
         """
-        epoch = self._epoch
-        if epoch is None or not epoch.alive:
-            raise WorkerStopError(f"{self._group}: partitions were taken away")
+        epoch = _EPOCH.get()
+        if not epoch.alive:
+            raise WorkerStop(f"{self._group}: partitions were taken away")
         silent_s = asyncio.get_running_loop().time() - self._last_proof_s
         if silent_s * 1000 > self._cluster.session_timeout_ms / 2 and not await self._prove(epoch):
-            raise WorkerStopError(
+            raise WorkerStop(
                 f"{self._group}: not heard from the group for {silent_s:.1f} s; its partitions may be gone"
             )
 
@@ -146,7 +151,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
                 break
             except (KafkaError, Transient, TimeoutError) as error:
                 if loop.time() > deadline:
-                    raise WorkerStopError(f"{self._group}: cannot open its partitions: {error!r}") from error
+                    raise WorkerStop(f"{self._group}: cannot open its partitions: {error!r}") from error
                 log.warning("%s: opening partitions failed, trying again: %r", self._group, error)
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, self._limits.longest_retry_s)
@@ -166,8 +171,8 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
             beginning, end = bounds[tp]
             start = committed.get(tp, beginning)
             if start > end:
-                raise WorkerStopError(
-                    f"{self._group}: committed offset {start} of {tp.topic}/{tp.partition} is past the log's end {end}: "
+                raise WorkerStop(
+                    f"{self._group}: committed offset {start} of {tp.topic}/{tp.partition} is past its end {end}: "
                     "the topic was truncated or recreated; check it, then reset the group's offsets"
                 )
             if start < beginning:
@@ -212,6 +217,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         stage = self._stage_of[tp.topic]
         states = epoch.states[stage.step.name, tp.partition]
         pause = self._limits.first_retry_s
+        _EPOCH.set(epoch)
         try:
             while True:
                 try:
@@ -227,7 +233,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
                 epoch.ledgers[tp].done(run)
         except asyncio.CancelledError:
             if epoch.alive:
-                await self._crash(WorkerStopError(f"{self._group}: a batch of {tp.topic}/{tp.partition} was cancelled"))
+                await self._crash(WorkerStop(f"{self._group}: a batch of {tp.topic}/{tp.partition} was cancelled"))
             raise
         except Exception as error:  # noqa: BLE001 - the worker stops; the batch is repeated after the restart
             if epoch.alive:
@@ -269,9 +275,9 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         return True
 
     async def _end_epoch(self) -> None:
-        epoch, self._epoch = self._epoch, None
+        epoch = self._epoch
         self.assigned.clear()
-        if epoch is None:
+        if epoch is None or not epoch.accepting:
             return
         epoch.accepting = False
         self._transport.wake()
@@ -282,6 +288,8 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
         except (TimeoutError, KafkaError, asyncio.CancelledError) as error:
             log.warning("%s: last commit of the assignment failed, its work is repeated: %r", self._group, error)
         epoch.alive = False
+        if self._epoch is epoch:
+            self._epoch = None
         current = asyncio.current_task()
         for task in [*epoch.busy.values(), *epoch.tasks]:
             if task is not current:

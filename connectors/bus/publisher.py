@@ -9,7 +9,7 @@ from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 from connectors.bus.cluster import Cluster
 from connectors.bus.records import Outgoing
-from connectors.bus.stage import WorkerStopError
+from connectors.bus.stage import WorkerStop
 from connectors.errors import Transient
 
 log = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ class KafkaPublisher:
         """Write ``records`` and wait for every acknowledgement.
 
         Raises:
-            WorkerStopError: a record can never be written, or none could for too long.
+            WorkerStop: a record can never be written, or none could for too long.
         """
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._give_up_after_s
@@ -76,14 +76,14 @@ class KafkaPublisher:
             if not waiting:
                 return
             if loop.time() > deadline:
-                raise WorkerStopError(f"{len(waiting)} records unacknowledged after {self._give_up_after_s:.0f} s")
+                raise WorkerStop(f"{len(waiting)} records unacknowledged after {self._give_up_after_s:.0f} s")
             await asyncio.sleep(pause)
             pause = min(pause * 2, 2.0)
 
     async def _try(self, records: Sequence[Outgoing]) -> list[Outgoing]:
         """Send once; return those that were not acknowledged, in their order."""
         if self._producer is None:
-            raise WorkerStopError("the producer is closed")
+            raise WorkerStop("the producer is closed")
         sent: list[asyncio.Future[object] | BaseException] = []
         for record in records:
             try:
@@ -93,9 +93,7 @@ class KafkaPublisher:
                     )
                 )
             except MessageSizeTooLargeError as error:
-                raise WorkerStopError(
-                    f"a record for {record.topic} is larger than a request may be: {error}"
-                ) from error
+                raise WorkerStop(f"a record for {record.topic} is larger than a request may be: {error}") from error
             except KafkaError as error:
                 sent.append(error)
         results = await asyncio.gather(
@@ -115,6 +113,6 @@ class KafkaPublisher:
     @staticmethod
     def _raise_if_final(record: Outgoing, error: BaseException) -> None:
         if isinstance(error, MessageSizeTooLargeError):
-            raise WorkerStopError(f"{record.topic} refuses a record of {len(record.value or b'')} bytes: {error}")
+            raise WorkerStop(f"{record.topic} refuses a record of {len(record.value or b'')} bytes: {error}")
         if isinstance(error, KafkaError) and not error.retriable and not isinstance(error, asyncio.CancelledError):
-            raise WorkerStopError(f"{record.topic} refuses a record: {type(error).__name__}: {error}")
+            raise WorkerStop(f"{record.topic} refuses a record: {type(error).__name__}: {error}")

@@ -27,7 +27,7 @@ from topics.topic import Topic
 Handler = Callable[..., Awaitable[Outcome]]
 
 
-class WorkerStopError(Exception):
+class WorkerStop(Exception):
     """The worker must end with its offsets uncommitted; a restart repeats the work. The message says why."""
 
 
@@ -140,7 +140,7 @@ class Stage:
         """Handle a batch of one partition; returns when all of it is in the log.
 
         Raises:
-            WorkerStopError: see the class.
+            WorkerStop: see the class.
             Transient: the bus itself failed; nothing is finished, the caller repeats the batch.
         """
         batch = _Batch(states)
@@ -224,7 +224,7 @@ class Stage:
         try:
             outcome = await self._with_patience(arguments, envelope.type)
             self._check(outcome)
-        except (Transient, WorkerStopError, asyncio.CancelledError):
+        except (Transient, WorkerStop, asyncio.CancelledError):
             raise
         except Exception as error:  # noqa: BLE001 - the one place where a bug in a handler becomes a dead letter
             self._bug(batch, record, error)
@@ -255,7 +255,7 @@ class Stage:
             except Transient as error:
                 self.counts.retries[message_type] += 1
                 if loop.time() + pause > deadline:
-                    raise WorkerStopError(
+                    raise WorkerStop(
                         f"{self.step.name}: still failing after {limits.transient_budget_s:.0f} s: {error}"
                     ) from error
                 await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter, not a secret
@@ -268,7 +268,7 @@ class Stage:
         states.handled += 1
         rare = states.bugs <= max(limits.bugs_in_a_row, limits.bug_ratio * states.handled)
         if states.bugs_in_a_row > limits.bugs_in_a_row or not rare:
-            raise WorkerStopError(
+            raise WorkerStop(
                 f"{self.step.name}: {states.bugs_in_a_row} records in a row failed "
                 f"({states.bugs} of {states.handled}), last: {type(error).__name__}: {error}"
             ) from error

@@ -7,7 +7,7 @@ import pytest
 from connectors.bus.aggregate import Aggregate
 from connectors.bus.app import App
 from connectors.bus.records import Fetched, Outgoing
-from connectors.bus.stage import StageLimits, WorkerStopError
+from connectors.bus.stage import StageLimits, WorkerStop
 from connectors.errors import Transient
 from schemas.core.envelope import Envelope
 from schemas.core.message import Event, Message
@@ -171,7 +171,7 @@ async def test_retries_while_a_connector_is_down_then_goes_on(driver: Driver) ->
 async def test_stops_the_worker_and_buries_nothing_when_a_connector_stays_down() -> None:
     driver = Driver(wire, "notify", limits=FAST)
 
-    with pytest.raises(WorkerStopError, match="the mail server is down"):
+    with pytest.raises(WorkerStop, match="the mail server is down"):
         await driver.pipe(wish(template="down"))
 
     assert driver.log.records == []
@@ -181,7 +181,7 @@ async def test_stops_the_worker_when_one_of_many_keys_stays_down() -> None:
     driver = Driver(wire, "notify", limits=FAST)
     batch = [record_of(wish("T-0001")), record_of(wish("T-0002", "down")), record_of(wish("T-0003"))]
 
-    with pytest.raises(WorkerStopError):
+    with pytest.raises(WorkerStop):
         await driver.feed(*batch)
 
     assert driver.log.records == []
@@ -200,7 +200,7 @@ async def test_buries_a_bug_while_it_is_rare() -> None:
 async def test_stops_the_worker_when_bugs_come_in_a_row() -> None:
     driver = Driver(wire, "notify", limits=FAST)
 
-    with pytest.raises(WorkerStopError, match="6 records in a row failed"):
+    with pytest.raises(WorkerStop, match="6 records in a row failed"):
         for _ in range(6):
             await driver.pipe(wish(template="bug"))
 

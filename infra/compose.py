@@ -1,0 +1,270 @@
+"""The composition root: which implementation stands behind each port, and which ports each processor gets."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from email.utils import parseaddr
+from functools import cached_property
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Literal, cast
+from urllib.parse import unquote, urlsplit
+
+from connectors.blobs.local import LocalBlobs
+from connectors.blobs.port import BlobStore
+from connectors.bus.app import App
+from connectors.clickhouse.port import Warehouse
+from connectors.clickhouse.server import Connection, ServerWarehouse
+from connectors.clock.clock import Clock, SystemClock
+from connectors.errors import Misconfigured
+from connectors.links.signer import LinkSigner
+from connectors.mail.file import FileMail
+from connectors.mail.port import Mail
+from connectors.pricelist.port import PriceList
+from connectors.pricelist.table import PriceTable
+from connectors.vault.master_key import load_or_create_master_key
+from connectors.vault.port import Vault
+from connectors.vault.sealed import SealedVault
+from infra.clickhouse.layout import load_passwords
+from infra.secret_files import load_or_create_secret
+from infra.settings import Settings
+
+if TYPE_CHECKING:
+    from connectors.mail.smtp import SmtpSettings
+
+FLOWS = Path(__file__).resolve().parents[1] / "processors" / "orchestrator" / "flows"
+PRICES = Path(__file__).resolve().parent / "demo" / "data" / "prices.csv"
+
+
+@dataclass
+class Ports:
+    """The ports of one process, each opened when it is first asked for."""
+
+    settings: Settings
+    clock: Clock = field(default_factory=SystemClock)
+    _closing: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    @classmethod
+    def open(cls, settings: Settings, processors: Sequence[str] = ()) -> "Ports":
+        """Return ports for ``settings``; use them in ``async with``, which closes what was opened."""
+        return cls(settings)
+
+    async def __aenter__(self) -> "Ports":
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._closing.__aexit__(kind, error, trace)
+
+    def on_close(self, call: Callable[[], Awaitable[None]]) -> None:
+        """Have ``call`` awaited when the process ends."""
+        self._closing.push_async_callback(call)
+
+    @cached_property
+    def blobs(self) -> BlobStore:
+        """The object store: a directory, or S3 once an endpoint is set."""
+        settings = self.settings
+        if settings.s3_endpoint is None:
+            return LocalBlobs(settings.home / "blobs")
+        from connectors.blobs.s3 import S3Blobs, S3Settings
+
+        return S3Blobs(
+            S3Settings(
+                endpoint=settings.s3_endpoint,
+                access_key=settings.s3_access_key or "",
+                secret_key=settings.s3_secret_key or "",
+                secure=settings.s3_secure,
+                region=settings.s3_region,
+            )
+        )
+
+    @cached_property
+    def vault(self) -> Vault:
+        """Personal data, encrypted, in the object store."""
+        return SealedVault(self.blobs, load_or_create_master_key(self.settings.home / "secrets" / "vault.key"))
+
+    @cached_property
+    def signer(self) -> LinkSigner:
+        """Links that customers answer quotes with."""
+        return LinkSigner(load_or_create_secret(self.settings.home, "links"), self.settings.public_url)
+
+    @cached_property
+    def mail(self) -> Mail:
+        """Mail into the outbox directory, or over SMTP once a server is set."""
+        name, address = parseaddr(self.settings.mail_from)
+        if self.settings.smtp_url is None:
+            return FileMail(self.settings.home / "outbox", sender=address, sender_name=name, clock=self.clock)
+        from connectors.mail.smtp import SmtpMail
+
+        return SmtpMail(smtp_settings(self.settings.smtp_url, address, name), self.clock)
+
+    @cached_property
+    def prices(self) -> PriceList:
+        """The price list: the shop's own file, or the one that comes with the house."""
+        own = self.settings.home / "prices.csv"
+        return PriceTable.load(own if own.exists() else PRICES)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """ClickHouse as the writer."""
+        return self._warehouse("noizylab_writer")
+
+    @cached_property
+    def figures_warehouse(self) -> Warehouse:
+        """ClickHouse as the reader with a budget."""
+        return self._warehouse("noizylab_reader")
+
+    def _warehouse(self, user: str) -> Warehouse:
+        warehouse = ServerWarehouse(warehouse_connection(self.settings, user))
+        self.on_close(warehouse.close)
+        return warehouse
+
+
+def warehouse_connection(settings: Settings, user: str) -> Connection:
+    """Return how ``user`` reaches ClickHouse: the embedded one, or the server at ``NOIZYLAB_CLICKHOUSE``.
+
+    Raises:
+        Misconfigured: the address cannot be read.
+    """
+    if settings.clickhouse_url is None:
+        password = load_passwords(settings.home / "clickhouse")[user]
+        return Connection("127.0.0.1", settings.clickhouse_http_port, user, password)
+    url = urlsplit(settings.clickhouse_url)
+    if url.scheme not in {"http", "https"} or url.hostname is None:
+        raise Misconfigured("NOIZYLAB_CLICKHOUSE must look like https://user:password@host:8443/database")
+    secure = url.scheme == "https"
+    return Connection(
+        url.hostname,
+        url.port or (8443 if secure else 8123),
+        unquote(url.username or "default"),
+        unquote(url.password or ""),
+        database=url.path.strip("/") or "noizylab",
+        secure=secure,
+    )
+
+
+def smtp_settings(address: str, sender: str, sender_name: str) -> "SmtpSettings":
+    """Read ``smtp://``, ``smtp+starttls://`` or ``smtps://user:password@host:port``.
+
+    Raises:
+        Misconfigured: the address cannot be read.
+    """
+    from connectors.mail.smtp import SmtpSettings
+
+    url = urlsplit(address)
+    kinds: dict[str, tuple[Literal["none", "starttls", "tls"], int]] = {
+        "smtp": ("none", 25),
+        "smtp+starttls": ("starttls", 587),
+        "smtps": ("tls", 465),
+    }
+    if url.scheme not in kinds or url.hostname is None:
+        raise Misconfigured(f"NOIZYLAB_SMTP must look like smtp+starttls://user:password@host:587, not {address!r}")
+    security, port = kinds[url.scheme]
+    return SmtpSettings(
+        host=url.hostname,
+        port=url.port or port,
+        sender=sender,
+        sender_name=sender_name,
+        security=security,
+        username=unquote(url.username) if url.username else None,
+        password=unquote(url.password) if url.password else None,
+    )
+
+
+def _tickets(app: App, ports: Ports) -> None:
+    from processors.tickets.agent import wire
+    from processors.tickets.config import Policy
+
+    wire(app, Policy())
+
+
+def _vision(app: App, ports: Ports) -> None:
+    from processors.vision.agent import wire
+    from processors.vision.pool import Inspector
+
+    inspector = Inspector(ports.settings.vision_processes)
+    ports.on_close(inspector.close)
+    wire(app, inspector, ports.blobs)
+
+
+def _brain(app: App, ports: Ports) -> None:
+    from processors.brain.diagnostician import Diagnostician
+
+    from processors.brain.agent import wire
+
+    wire(app, Diagnostician(None))
+
+
+def _inventory(app: App, ports: Ports) -> None:
+    from processors.inventory.agent import wire
+    from processors.inventory.config import Policy
+
+    wire(app, Policy())
+
+
+def _pricing(app: App, ports: Ports) -> None:
+    from processors.pricing.agent import wire
+    from processors.pricing.config import Policy
+
+    wire(app, ports.prices, Policy(currency=ports.settings.currency))
+
+
+def _notify(app: App, ports: Ports) -> None:
+    from processors.notify.agent import wire
+    from processors.notify.config import Policy
+
+    wire(app, ports.vault, ports.mail, ports.signer, Policy())
+
+
+def _orchestrator(app: App, ports: Ports) -> None:
+    from processors.orchestrator.agent import wire
+    from processors.orchestrator.deployment import deploy
+
+    own = sorted((ports.settings.home / "flows").glob("*.bpmn"))
+    wire(app, deploy([path.read_bytes() for path in own or sorted(FLOWS.glob("*.bpmn"))]))
+
+
+def _analytics(app: App, ports: Ports) -> None:
+    from processors.analytics.agent import wire
+
+    wire(app, ports.warehouse)
+
+
+WIRED: dict[str, Callable[[App, Ports], None]] = {
+    "tickets": _tickets,
+    "vision": _vision,
+    "brain": _brain,
+    "inventory": _inventory,
+    "pricing": _pricing,
+    "notify": _notify,
+    "orchestrator": _orchestrator,
+    "analytics": _analytics,
+}
+"""The processors that run as Faust apps. The gateway is a web server and has a process of its own."""
+
+
+def wire(processor: str, app: App, ports: Ports) -> None:
+    """Give a processor its ports."""
+    WIRED[processor](app, ports)
+
+
+class _NoPorts:
+    """Stands for every port where only the wiring is looked at: nothing is opened, nothing may be called."""
+
+    def __getattr__(self, name: str) -> Any:
+        return None if name.startswith("__") else _NoPorts()
+
+    def __call__(self, *arguments: object, **named: object) -> None:
+        return None
+
+
+def wire_without_ports(processor: str, app: App) -> None:
+    """Run a processor's ``wire`` to see what it reads and writes."""
+    if processor == "orchestrator":
+        from processors.orchestrator.agent import wire as wire_orchestrator
+        from processors.orchestrator.deployment import deploy
+
+        wire_orchestrator(app, deploy([path.read_bytes() for path in sorted(FLOWS.glob("*.bpmn"))]))
+        return
+    WIRED[processor](app, cast(Ports, _NoPorts()))

@@ -1,0 +1,125 @@
+"""A whole shop on this machine: the embedded servers, the workers, the gateway, under one supervisor."""
+
+import shutil
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from connectors.bus.admin import apply_topics
+from connectors.clickhouse.server import ServerWarehouse
+from infra.clickhouse.migrate import Migrator
+from infra.compose import WIRED, warehouse_connection
+from infra.settings import Settings, to_environment
+from infra.supervise import ChildSpec, Supervisor, free_ports
+from topics.registry import ALL
+
+Progress = Callable[[str], None]
+ALL_WORKERS: tuple[str, ...] = tuple(WIRED)
+
+
+class Shop:
+    """The processes of a shop. ``workers`` None means all of them in one process, and the gateway."""
+
+    def __init__(self, settings: Settings, workers: Sequence[str] | None = None, *, gateway: bool = True) -> None:
+        self.settings = settings
+        self.supervisor = Supervisor(settings.home / "logs", to_environment(settings))
+        self._workers = tuple(workers) if workers is not None else ALL_WORKERS
+        self._gateway = gateway
+
+    async def start(self, progress: Progress = lambda _: None) -> None:
+        """Start what is needed, in order.
+
+        Raises:
+            ChildFailedError: a process did not come up; the message holds its last words.
+        """
+        settings = self.settings
+        settings.home.mkdir(parents=True, exist_ok=True)
+        if settings.embedded_broker:
+            progress("the log: embedded Kafka broker")
+            await self.supervisor.start(_broker(settings))
+        replicas = 1 if settings.embedded_broker else settings.kafka_replicas
+        progress(f"{len(ALL)} topics from the registry")
+        await apply_topics(settings.cluster(), ALL, replicas=replicas)
+        if settings.embedded_clickhouse and "analytics" in self._workers:
+            progress("the figures: embedded ClickHouse")
+            await self.supervisor.start(_clickhouse(settings))
+        if "analytics" in self._workers:
+            await self._migrate()
+        progress(f"workers: {', '.join(self._workers)}")
+        await self.supervisor.start(worker_spec(self._workers))
+        if self._gateway:
+            progress(f"gateway at {settings.public_url}")
+            await self.supervisor.start(_gateway(settings))
+
+    async def stop(self) -> None:
+        """Stop everything, the last started first."""
+        await self.supervisor.stop_all()
+
+    async def _migrate(self) -> None:
+        warehouse = ServerWarehouse(warehouse_connection(self.settings, "noizylab_writer"))
+        try:
+            await Migrator(warehouse).apply()
+        finally:
+            await warehouse.close()
+
+
+def _broker(settings: Settings) -> ChildSpec:
+    path = settings.home / "log" / "noizylab.sqlite3"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    port = str(settings.broker_port)
+    return ChildSpec(
+        "broker", ("-m", "infra.broker", "--path", str(path), "--port", port), port_probe=settings.broker_port
+    )
+
+
+def _clickhouse(settings: Settings) -> ChildSpec:
+    arguments = (
+        "-m", "infra.clickhouse", "--data", str(settings.home / "clickhouse"),
+        "--http-port", str(settings.clickhouse_http_port), "--tcp-port", str(settings.clickhouse_tcp_port),
+    )  # fmt: skip
+    return ChildSpec("clickhouse", arguments, http_probe=f"http://127.0.0.1:{settings.clickhouse_http_port}/ping")
+
+
+def worker_spec(processors: Sequence[str], name: str = "workers") -> ChildSpec:
+    """Return the program that runs some processors."""
+    return ChildSpec(name, ("-m", "infra.cli", "serve", "workers", *processors))
+
+
+def _gateway(settings: Settings) -> ChildSpec:
+    probe = f"http://127.0.0.1:{settings.gateway_port}/readyz"
+    return ChildSpec("gateway", ("-m", "infra.cli", "serve", "gateway"), http_probe=probe)
+
+
+def private_settings(settings: Settings, home: Path) -> Settings:
+    """Return settings for a shop of its own in ``home``, on free ports: for demos, benchmarks and tests."""
+    broker, http, tcp, gateway = free_ports(4)
+    return replace(
+        settings,
+        home=home,
+        broker_port=broker,
+        clickhouse_http_port=http,
+        clickhouse_tcp_port=tcp,
+        gateway_port=gateway,
+        public_url=f"http://127.0.0.1:{gateway}",
+    )
+
+
+@asynccontextmanager
+async def running_shop(
+    settings: Settings,
+    workers: Sequence[str] | None = None,
+    *,
+    gateway: bool = True,
+    progress: Progress = lambda _: None,
+    keep: bool = False,
+) -> AsyncIterator[Shop]:
+    """Run a shop for the length of a block; ``keep`` leaves its data behind."""
+    shop = Shop(settings, workers, gateway=gateway)
+    try:
+        await shop.start(progress)
+        yield shop
+    finally:
+        await shop.stop()
+        if not keep:
+            shutil.rmtree(settings.home, ignore_errors=True)
