@@ -27,6 +27,7 @@ from connectors.blobs.port import (
     reference,
 )
 from connectors.errors import Misconfigured, Transient
+from connectors.files import sync_directory
 from schemas.core.blob_ref import BlobRef
 
 _T = TypeVar("_T")
@@ -98,7 +99,7 @@ class LocalBlobs:
                 temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
         return found
 
     def _read(self, ref: BlobRef) -> bytes:
@@ -125,7 +126,7 @@ class LocalBlobs:
             path.unlink()
         except FileNotFoundError:
             return
-        _sync_directory(path.parent)
+        sync_directory(path.parent)
 
 
 def _linked(temporary: Path, path: Path, ref: BlobRef) -> BlobRef:
@@ -160,15 +161,6 @@ def _descriptions(bucket: Path) -> Iterator[BlobRef]:
         found = _described(path)
         if found is not None:
             yield found
-
-
-def _sync_directory(path: Path) -> None:
-    """Make a rename survive a power cut: on POSIX the new name is part of the directory, not of the file."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _translated(error: OSError, root: Path) -> Transient | Misconfigured:

@@ -2,15 +2,14 @@
 
 import base64
 import binascii
-import contextlib
 import hashlib
-import os
 import secrets
 import stat
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from connectors.errors import Misconfigured
+from connectors.files import write_once
 
 KEY_BYTES = 32
 _READABLE_BY_OTHERS = stat.S_IRWXG | stat.S_IRWXO
@@ -47,19 +46,8 @@ def load_or_create_master_key(path: Path) -> MasterKey:
 
 
 def _create(path: Path) -> None:
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            with contextlib.suppress(FileExistsError):  # another process was first: its key is the shop's
-                path.hardlink_to(temporary)
-        finally:
-            temporary.unlink(missing_ok=True)
+        write_once(path, base64.b64encode(secrets.token_bytes(KEY_BYTES)) + b"\n")
     except OSError as error:
         raise Misconfigured(f"master key {path}: cannot be created: {error}; choose a place this user owns") from error
 

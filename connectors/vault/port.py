@@ -15,6 +15,8 @@ from zoneinfo import ZoneInfo
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from connectors.errors import Misconfigured, Permanent
+from connectors.mail.port import Address
+from connectors.sms.port import PhoneNumber
 from schemas.core.ids import CustomerId
 from schemas.core.message import Value
 from schemas.core.text import ShortText
@@ -36,10 +38,6 @@ def _one_line(text: str) -> str:
 
 
 PersonName = Annotated[ShortText, AfterValidator(_one_line)]
-MailAddress = Annotated[str, StringConstraints(pattern=r"^[!-?A-~]{1,64}@[0-9A-Za-z.-]{1,253}$", max_length=254)]
-"""``local@domain`` in printable ASCII (RFC 5321 section 4.5.3.1 gives the lengths); no quoting, no line breaks."""
-PhoneNumber = Annotated[str, StringConstraints(pattern=r"^\+[1-9][0-9]{6,14}$")]
-"""E.164: plus, country code, at most 15 digits."""
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")]
 """ISO 639-1."""
 
@@ -80,7 +78,7 @@ class Contact(Value):
 
     customer_id: CustomerId
     name: PersonName
-    mail: MailAddress | None = None
+    mail: Address | None = None
     phone: PhoneNumber | None = None
     language: Language = "en"
     channels: tuple[NotificationChannel, ...] = ("mail",)

@@ -1,0 +1,1 @@
+"""Mail to customers: an outbox directory, or an SMTP server."""
