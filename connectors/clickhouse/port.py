@@ -25,7 +25,7 @@ class PoisonRows(Permanent):
 
     Attributes:
         row_number: 1-based number of the first refused row within the insert; None when the warehouse does not
-            say (halve the block and try again to find it).
+            say.
         column: the column, or the constraint, that refused it; None when the warehouse does not say.
         message: the warehouse's own words, without its version trailer.
     """

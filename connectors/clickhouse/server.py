@@ -31,7 +31,6 @@ INSERT_SETTINGS: Settings = {
     "max_partitions_per_insert_block": 1,
     # A misspelt column must fail, not vanish.
     "input_format_skip_unknown_fields": 0,
-    "input_format_null_as_default": 0,
 }
 
 _WORDS = re.compile(r"DB::Exception: (.*?)\s*(?:\(version [^)]*\)\s*)?(?:\(for url [^)]*\)\s*)?$", re.DOTALL)
@@ -154,7 +153,7 @@ def classify_insert(code: int | None, text: str) -> ConnectorError:
     """As ``classify``, with what is left being the rows' fault."""
     message = _trim(text)
     if code == TOO_MANY_PARTS and "partitions for single INSERT block" in message:
-        return Permanent(f"the rows of one insert must lie in one partition, split them by month: {message}")
+        return Permanent("the rows of one insert must lie in one partition of the table: split them by month")
     error = classify(code, text)
     if isinstance(error, Transient | Misconfigured):
         return error

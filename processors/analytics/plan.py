@@ -234,8 +234,8 @@ def _check_batch(records: Sequence[Record], intents: Sequence[Intent]) -> None:
     if lost:
         raise PlanError(
             f"{lost[0].topic}/{lost[0].partition}: offsets {lost[0].first}-{lost[0].last} were begun and never "
-            f"finished, but the batch starts at {records[0].offset}; fetch from {lost[0].first}, or, if retention has deleted "
-            f"them, compare the counts of the range and mark it done"
+            f"finished, but the batch starts at {records[0].offset}; fetch from {lost[0].first}, or, if retention has "
+            f"deleted them, compare the counts of the range and mark it done"
         )
 
 

@@ -1,0 +1,3 @@
+DROP TABLE IF EXISTS sink_progress;
+DROP TABLE IF EXISTS events_dlq;
+DROP TABLE IF EXISTS events;

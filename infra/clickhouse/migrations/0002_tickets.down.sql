@@ -1,0 +1,2 @@
+DROP VIEW IF EXISTS tickets_from_events;
+DROP TABLE IF EXISTS tickets;

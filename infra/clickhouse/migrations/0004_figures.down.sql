@@ -1,0 +1,15 @@
+DROP VIEW IF EXISTS v_notifications;
+DROP VIEW IF EXISTS v_pipeline_health;
+DROP VIEW IF EXISTS v_inspection_findings;
+DROP VIEW IF EXISTS v_parts;
+DROP VIEW IF EXISTS v_faults_ranked;
+DROP VIEW IF EXISTS v_quote_value;
+DROP VIEW IF EXISTS v_quote_funnel;
+DROP VIEW IF EXISTS v_quotes;
+DROP VIEW IF EXISTS v_time_to_quote;
+DROP VIEW IF EXISTS v_time_to_diagnosis;
+DROP VIEW IF EXISTS v_open_tickets_age;
+DROP VIEW IF EXISTS v_tickets_by_state;
+DROP VIEW IF EXISTS v_kpi_daily;
+DROP VIEW IF EXISTS v_tickets;
+DROP VIEW IF EXISTS v_events;

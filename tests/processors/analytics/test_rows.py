@@ -1,0 +1,99 @@
+from base64 import b64decode
+from datetime import UTC, datetime, timedelta, timezone
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from processors.analytics.rows import EARLIEST, LATEST, EventRow, Record, Refusal, event_row
+from tests.support.facts import fact
+
+AT = datetime(2026, 3, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+RECORD = fact("ticket.opened", AT, offset=7)
+
+
+def _with_header(name: str, value: bytes | None) -> Record:
+    headers = [(key, content) for key, content in RECORD.headers if key != name]
+    if value is not None:
+        headers.append((name, value))
+    return Record(RECORD.topic, RECORD.partition, RECORD.offset, headers, RECORD.value)
+
+
+def test_row_carries_envelope_position_and_raw_value() -> None:
+    row = event_row(RECORD)
+    assert isinstance(row, EventRow)
+    assert row.month == 202603
+    line = orjson.loads(row.line)
+    assert line.pop("event_id")
+    assert line == {
+        "event_type": "noizylab.ticket.opened.v1",
+        "source": "/test",
+        "subject": "T-0001",
+        "correlation_id": "T-0001",
+        "causation_id": None,
+        "event_ts": "2026-03-31 23:59:59.999",
+        "recorded_ts": "2026-03-31 23:59:59.999",
+        "k_topic": "tickets.events.v1",
+        "k_partition": 0,
+        "k_offset": 7,
+        "payload": '{"ticket_id":"T-0001"}',
+    }
+
+
+def test_month_is_that_of_utc_when_the_header_has_another_zone() -> None:
+    row = event_row(_with_header("ce_time", b"2026-04-01T00:30:00+02:00"))
+    assert isinstance(row, EventRow)
+    assert row.month == 202603
+    assert b'"event_ts":"2026-03-31 22:30:00.000"' in row.line
+
+
+@given(st.text(st.characters(codec="utf-8"), min_size=1))
+def test_any_text_survives_in_one_line(text: str) -> None:
+    row = event_row(Record(RECORD.topic, 0, 1, RECORD.headers, text.encode()))
+    assert isinstance(row, EventRow)
+    assert b"\n" not in row.line
+    assert orjson.loads(row.line)["payload"] == text
+
+
+@given(st.datetimes(EARLIEST.replace(tzinfo=None), LATEST.replace(tzinfo=None) - timedelta(days=1)),
+       st.integers(-14 * 60, 14 * 60))  # fmt: skip
+def test_month_and_time_agree_at_any_moment_in_any_zone(local: datetime, offset_minutes: int) -> None:
+    at = local.replace(tzinfo=timezone(timedelta(minutes=offset_minutes)))
+    row = event_row(_with_header("ce_time", at.isoformat().encode()))
+    if isinstance(row, Refusal):
+        assert at < EARLIEST
+        return
+    said = datetime.fromisoformat(orjson.loads(row.line)["event_ts"]).replace(tzinfo=UTC)
+    assert said == at.astimezone(UTC).replace(microsecond=at.microsecond // 1000 * 1000)
+    assert row.month == said.year * 100 + said.month
+
+
+@pytest.mark.parametrize(
+    ("record", "reason", "detail"),
+    [
+        (_with_header("ce_id", None), "bad_envelope", "ce_id is missing"),
+        (_with_header("ce_id", b"17"), "bad_envelope", "ce_id is not a UUID"),
+        (_with_header("ce_type", b"\xff"), "bad_envelope", "ce_type is not UTF-8"),
+        (_with_header("ce_time", b"2026-03-31T10:00:00"), "bad_envelope", "no time zone"),
+        (_with_header("ce_correlationid", b""), "bad_envelope", "ce_correlationid is missing"),
+        (_with_header("ce_time", b"1970-01-01T00:00:00Z"), "implausible_time", "check that machine's clock"),
+        (_with_header("ce_recordedtime", b"2100-01-01T00:00:00Z"), "implausible_time", "ce_recordedtime"),
+        (Record("t", 0, 7, RECORD.headers, b""), "no_data", "the value is empty"),
+        (Record("t", 0, 7, RECORD.headers, b'{"a":"\xff"}'), "not_utf8", "at byte 6"),
+    ],
+)
+def test_record_is_refused_with_its_reason_and_kept_whole(record: Record, reason: str, detail: str) -> None:
+    refusal = event_row(record)
+    assert isinstance(refusal, Refusal)
+    assert refusal.reason == reason
+    assert detail in refusal.detail
+    line = orjson.loads(refusal.line)
+    assert (line["k_topic"], line["k_partition"], line["k_offset"]) == (record.topic, record.partition, 7)
+    assert b64decode(line["value_base64"]) == record.value
+    assert [(name, b64decode(value)) for name, value in orjson.loads(line["headers"])] == list(record.headers)
+
+
+@given(st.lists(st.tuples(st.text(st.characters(codec="utf-8")), st.binary())), st.binary())
+def test_no_record_at_all_breaks_it(headers: list[tuple[str, bytes]], value: bytes) -> None:
+    assert b"\n" not in event_row(Record("t", 0, 0, headers, value)).line
