@@ -168,3 +168,4 @@ class ReservationView(View):
     status: Literal["reserved", "short", "released", "committed"]
     lines: tuple[PartLine, ...] = ()
     missing: tuple[MissingPart, ...] = ()
+    committed: tuple[PartLine, ...] = Field(default=(), description="Pieces that are the ticket's for good.")

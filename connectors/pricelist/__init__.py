@@ -1,0 +1,1 @@
+"""What parts cost the shop, and how long they take to come."""

@@ -1,0 +1,1 @@
+"""Prices planned repairs and takes the customer's answer."""

@@ -1,0 +1,1 @@
+"""Takes devices in and moves their tickets along one declared life cycle."""
