@@ -18,10 +18,12 @@ from connectors.clickhouse.server import Connection, ServerWarehouse
 from connectors.clock.clock import Clock, SystemClock
 from connectors.errors import Misconfigured
 from connectors.links.signer import LinkSigner
+from connectors.llm.port import LanguageModel
 from connectors.mail.file import FileMail
 from connectors.mail.port import Mail
 from connectors.pricelist.port import PriceList
 from connectors.pricelist.table import PriceTable
+from connectors.sms.port import Sms
 from connectors.vault.master_key import load_or_create_master_key
 from connectors.vault.port import Vault
 from connectors.vault.sealed import SealedVault
@@ -98,6 +100,28 @@ class Ports:
         from connectors.mail.smtp import SmtpMail
 
         return SmtpMail(smtp_settings(self.settings.smtp_url, address, name), self.clock)
+
+    @cached_property
+    def sms(self) -> Sms | None:
+        """Text messages through Twilio, once its account is set; none otherwise."""
+        settings = self.settings
+        if settings.twilio_account_sid is None:
+            return None
+        from connectors.sms.twilio import TwilioSettings, TwilioSms
+
+        if not settings.twilio_auth_token or not settings.twilio_from:
+            raise Misconfigured("NOIZYLAB_TWILIO_ACCOUNT_SID is set; set NOIZYLAB_TWILIO_AUTH_TOKEN and _FROM as well")
+        return TwilioSms(TwilioSettings(settings.twilio_account_sid, settings.twilio_auth_token, settings.twilio_from))
+
+    @cached_property
+    def language_model(self) -> LanguageModel | None:
+        """Claude, once its key is set; none otherwise, and the shop's own engine answers alone."""
+        settings = self.settings
+        if settings.anthropic_api_key is None:
+            return None
+        from connectors.llm.claude import Claude, ClaudeConfig
+
+        return Claude(ClaudeConfig(settings.anthropic_api_key, settings.claude_model, settings.anthropic_base_url))
 
     @cached_property
     def prices(self) -> PriceList:
@@ -189,11 +213,10 @@ def _vision(app: App, ports: Ports) -> None:
 
 
 def _brain(app: App, ports: Ports) -> None:
+    from processors.brain.agent import wire
     from processors.brain.diagnostician import Diagnostician
 
-    from processors.brain.agent import wire
-
-    wire(app, Diagnostician(None))
+    wire(app, Diagnostician.shipped(language_model=ports.language_model))
 
 
 def _inventory(app: App, ports: Ports) -> None:
@@ -214,7 +237,7 @@ def _notify(app: App, ports: Ports) -> None:
     from processors.notify.agent import wire
     from processors.notify.config import Policy
 
-    wire(app, ports.vault, ports.mail, ports.signer, Policy())
+    wire(app, ports.vault, ports.mail, ports.signer, Policy(), ports.sms)
 
 
 def _orchestrator(app: App, ports: Ports) -> None:

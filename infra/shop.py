@@ -7,11 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from connectors.bus.admin import apply_topics
-from connectors.clickhouse.server import ServerWarehouse
-from infra.clickhouse.migrate import Migrator
-from infra.compose import WIRED, warehouse_connection
+from infra.compose import WIRED
 from infra.settings import Settings, to_environment
 from infra.supervise import ChildSpec, Supervisor, free_ports
+from infra.warehouse import migrate_warehouse
 from topics.registry import ALL
 
 Progress = Callable[[str], None]
@@ -45,7 +44,7 @@ class Shop:
             progress("the figures: embedded ClickHouse")
             await self.supervisor.start(_clickhouse(settings))
         if "analytics" in self._workers:
-            await self._migrate()
+            await migrate_warehouse(settings)
         progress(f"workers: {', '.join(self._workers)}")
         await self.supervisor.start(worker_spec(self._workers))
         if self._gateway:
@@ -55,13 +54,6 @@ class Shop:
     async def stop(self) -> None:
         """Stop everything, the last started first."""
         await self.supervisor.stop_all()
-
-    async def _migrate(self) -> None:
-        warehouse = ServerWarehouse(warehouse_connection(self.settings, "noizylab_writer"))
-        try:
-            await Migrator(warehouse).apply()
-        finally:
-            await warehouse.close()
 
 
 def _broker(settings: Settings) -> ChildSpec:

@@ -5,6 +5,7 @@ import logging
 import os
 import signal
 from collections.abc import Sequence
+from typing import Any
 
 from connectors.bus.app import App
 from connectors.bus.publisher import KafkaPublisher
@@ -47,8 +48,8 @@ async def run_workers(settings: Settings, processors: Sequence[str], ready: asyn
 
 async def _until_stopped(apps: Sequence[App], stop: asyncio.Event) -> int:
     stopping = asyncio.create_task(stop.wait())
-    failures = [app.failed for app in apps if app.failed is not None]
-    await asyncio.wait([stopping, *failures], return_when=asyncio.FIRST_COMPLETED)
+    waiting: list[asyncio.Future[Any]] = [stopping, *(app.failed for app in apps if app.failed is not None)]
+    await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
     return 0 if stop.is_set() else 1
 

@@ -18,12 +18,10 @@ from connectors.bus.aggregate import StateOf
 from connectors.bus.batch import BatchHandler, BatchStage
 from connectors.bus.cluster import Cluster
 from connectors.bus.engine import Engine, EngineLimits
-from connectors.bus.records import Outgoing, Publisher, record_of
+from connectors.bus.records import Outgoing, Publisher, command_record
 from connectors.bus.stage import Counts, Handler, Stage, StageLimits, Step
 from connectors.clock.clock import Clock, SystemClock, new_id
-from schemas.core.envelope import Envelope
 from schemas.core.message import Message, View
-from topics.registry import topic_of
 from topics.topic import Topic
 
 log = logging.getLogger(__name__)
@@ -157,20 +155,17 @@ class App(faust.App):
         id: UUID | None = None,  # noqa: A002 - the CloudEvents name of it
     ) -> UUID:
         """Write a command that no record caused, from a timer or an edge; returns its id."""
-        topic = topic_of(message.TYPE)
-        now = self.wall_clock.now()
-        envelope = Envelope(
-            id=id or new_id(),
-            source=f"/noizylab/{self.processor}",
-            type=message.TYPE,
-            subject=str(getattr(message, topic.key)),
-            time=now,
-            recorded_time=now,
+        message_id = id or new_id()
+        record = command_record(
+            message,
+            source=self.processor,
+            now=self.wall_clock.now(),
             correlation_id=correlation_id,
+            message_id=message_id,
             causation_id=causation_id,
         )
-        await self._publisher.publish([record_of(message, topic.name, envelope)])
-        return envelope.id
+        await self._publisher.publish([record])
+        return message_id
 
     def stage_for(self, step: Step, publisher: Publisher | None = None) -> Stage:
         """Return the stage of a step; tests bring their own publisher."""

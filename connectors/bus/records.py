@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
+from connectors.clock.clock import Clock
 from schemas.core.envelope import Envelope, Headers
 from schemas.core.message import Message
+from topics.registry import topic_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +64,42 @@ def caused_envelope(
         causation_id=cause.id,
         traceparent=cause.traceparent,
     )
+
+
+def command_record(
+    message: Message,
+    *,
+    source: str,
+    now: datetime,
+    correlation_id: str,
+    message_id: UUID,
+    causation_id: UUID | None = None,
+) -> Outgoing:
+    """Return the record of a message that begins a chain: an edge, a timer or a person sent it."""
+    topic = topic_of(message.TYPE)
+    envelope = Envelope(
+        id=message_id,
+        source=f"/noizylab/{source}",
+        type=message.TYPE,
+        subject=str(getattr(message, topic.key)),
+        time=now,
+        recorded_time=now,
+        correlation_id=correlation_id,
+        causation_id=causation_id,
+    )
+    return record_of(message, topic.name, envelope)
+
+
+class EdgeSender:
+    """Sends commands from outside of any worker: a kiosk, a tool, a benchmark."""
+
+    def __init__(self, source: str, publisher: Publisher, clock: Clock) -> None:
+        self._source, self._publisher, self._clock = source, publisher, clock
+
+    async def send(self, message: Message, *, correlation_id: str, id: UUID) -> UUID:  # noqa: A002 - CloudEvents' name
+        """Return the id once the log has acknowledged the command."""
+        now = self._clock.now()
+        await self._publisher.publish(
+            [command_record(message, source=self._source, now=now, correlation_id=correlation_id, message_id=id)]
+        )
+        return id

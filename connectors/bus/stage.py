@@ -17,7 +17,7 @@ import pydantic
 from connectors.bus.aggregate import Aggregate, Held, StateOf, aggregate_keys, fold
 from connectors.bus.records import Fetched, Outgoing, Publisher, caused_envelope, record_of
 from connectors.clock.clock import Clock
-from connectors.errors import Transient
+from connectors.errors import Misconfigured, Transient
 from schemas.core.envelope import Envelope, EnvelopeError, derived_id
 from schemas.core.message import Event, Message, View
 from schemas.core.outcome import Drop, Emit, Outcome, Reject
@@ -226,6 +226,9 @@ class Stage:
             self._check(outcome)
         except (Transient, WorkerStop, asyncio.CancelledError):
             raise
+        except Misconfigured as error:
+            # A wrong password is no fault of the record: it waits in the log until somebody mends the setting.
+            raise WorkerStop(f"{self.step.name}: {error}") from error
         except Exception as error:  # noqa: BLE001 - the one place where a bug in a handler becomes a dead letter
             self._bug(batch, record, error)
             return None

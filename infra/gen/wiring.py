@@ -11,8 +11,13 @@ from topics.topic import Topic
 
 
 class _Nowhere:
+    """A publisher for apps that only declare."""
+
     async def publish(self, records: Sequence[Outgoing]) -> None:
         raise RuntimeError("this app only declares")
+
+
+NOWHERE = _Nowhere()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +33,7 @@ def wirings() -> list[Wiring]:
     """Return the wiring of all processors, by name."""
     found = []
     for processor in sorted(WIRED):
-        app = App(processor, Cluster("127.0.0.1:1"), _Nowhere())
+        app = App(processor, Cluster("127.0.0.1:1"), NOWHERE)
         wire_without_ports(processor, app)
         reads = [topic for step in (*app.steps, *(sink.step for sink in app.sinks)) for topic in step.reads]
         writes = [topic for step in app.steps for topic in step.emits]

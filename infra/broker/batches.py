@@ -1,0 +1,158 @@
+"""Record batches (message format v2): header, checksum, and the two fields a broker may change.
+
+Layout: https://kafka.apache.org/documentation/#recordbatch. The CRC-32C covers everything from the
+attributes on; base offset and partition leader epoch lie before it, so they are patched without touching it.
+Records stay opaque, in whatever compression the producer chose.
+"""
+
+import gzip
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from crc32c import crc32c
+from kio.schema.errors import ErrorCode
+
+from infra.broker.errors import RequestRefusedError
+
+_HEADER = struct.Struct(">qiibIhiqqqhii")
+_PATCH = struct.Struct(">qii")
+_CRC_START = 21
+_LENGTH_FIELDS_BYTES = 12  # Base offset and length: the length field counts what follows them.
+HEADER_BYTES = _HEADER.size
+
+_COMPRESSION_MASK = 0x07
+_GZIP = 1
+_LOG_APPEND_TIME = 0x08
+_TRANSACTIONAL = 0x10
+_CONTROL = 0x20
+
+NO_PRODUCER = -1
+NO_TIMESTAMP = -1
+
+
+@dataclass(frozen=True, slots=True)
+class BatchInfo:
+    """What the header of one batch says. Timestamps are Unix milliseconds, sizes are bytes."""
+
+    base_offset: int
+    size: int
+    attributes: int
+    last_offset_delta: int
+    base_timestamp_ms: int
+    max_timestamp_ms: int
+    producer_id: int
+    producer_epoch: int
+    base_sequence: int
+    record_count: int
+
+
+def read_header(batch: bytes) -> BatchInfo:
+    """Header of a batch that is already known to be sound (read back from the log)."""
+    base_offset, length, _, _, _, attributes, delta, first_ts, max_ts, pid, epoch, sequence, count = (
+        _HEADER.unpack_from(batch)
+    )
+    size = length + _LENGTH_FIELDS_BYTES
+    return BatchInfo(base_offset, size, attributes, delta, first_ts, max_ts, pid, epoch, sequence, count)
+
+
+def check_produced(records: bytes | None, max_bytes: int) -> BatchInfo:
+    """Check what a producer sent for one partition: exactly one sound batch of format v2.
+
+    Raises:
+        RequestRefusedError: with the error code a Kafka broker answers for the defect.
+    """
+    if records is None or len(records) < HEADER_BYTES:
+        raise RequestRefusedError(ErrorCode.corrupt_message, "the record batch is shorter than its header")
+    if records[16] != 2:
+        raise RequestRefusedError(
+            ErrorCode.unsupported_for_message_format,
+            f"record format {records[16]} is not stored; use a producer that writes format 2 (Kafka 0.11 or newer)",
+        )
+    info = read_header(records)
+    if info.size > len(records):
+        raise RequestRefusedError(ErrorCode.corrupt_message, "the record batch is cut short")
+    if info.size < len(records):
+        raise RequestRefusedError(ErrorCode.invalid_record, "send one record batch per partition and request")
+    if info.size > max_bytes:
+        raise RequestRefusedError(
+            ErrorCode.message_too_large,
+            f"the record batch has {info.size} bytes, the topic's max.message.bytes is {max_bytes}",
+        )
+    if crc32c(memoryview(records)[_CRC_START:]) != int.from_bytes(records[17:21], "big"):
+        raise RequestRefusedError(ErrorCode.corrupt_message, "the CRC-32C of the record batch does not match")
+    _check_content(info)
+    return info
+
+
+def _check_content(info: BatchInfo) -> None:
+    if info.record_count < 1 or info.last_offset_delta != info.record_count - 1:
+        raise RequestRefusedError(
+            ErrorCode.invalid_record,
+            f"a batch of {info.record_count} records cannot end at offset delta {info.last_offset_delta}",
+        )
+    if info.attributes & _CONTROL:
+        raise RequestRefusedError(ErrorCode.invalid_record, "clients may not write control batches")
+    if info.attributes & _TRANSACTIONAL:
+        raise RequestRefusedError(
+            ErrorCode.invalid_txn_state, "the embedded broker has no transactions; produce without one"
+        )
+    if info.producer_id != NO_PRODUCER and (info.base_sequence < 0 or info.producer_epoch < 0):
+        raise RequestRefusedError(ErrorCode.invalid_record, "an idempotent batch needs an epoch and a sequence")
+
+
+def with_position(records: bytes, base_offset: int, leader_epoch: int) -> bytes:
+    """The same batch placed at `base_offset` of its partition."""
+    head = _PATCH.pack(base_offset, len(records) - _LENGTH_FIELDS_BYTES, leader_epoch)
+    return head + memoryview(records)[_PATCH.size :]
+
+
+def first_record_at_or_after(batch: bytes, timestamp_ms: int) -> tuple[int, int]:
+    """Offset and timestamp of the first record not older than `timestamp_ms`.
+
+    The caller knows that the batch holds one. Records that were compressed with snappy, lz4 or zstd are not
+    opened: the batch's first offset is answered, which is never too late.
+    """
+    info = read_header(batch)
+    if timestamp_ms <= info.base_timestamp_ms or info.attributes & _LOG_APPEND_TIME:
+        return info.base_offset, info.base_timestamp_ms
+    records = batch[HEADER_BYTES:]
+    compression = info.attributes & _COMPRESSION_MASK
+    if compression == _GZIP:
+        try:
+            records = gzip.decompress(records)
+        except (OSError, EOFError, zlib.error):
+            return info.base_offset, info.base_timestamp_ms
+    elif compression:
+        return info.base_offset, info.base_timestamp_ms
+    for offset_delta, timestamp_delta_ms in _record_positions(records, info.record_count):
+        if info.base_timestamp_ms + timestamp_delta_ms >= timestamp_ms:
+            return info.base_offset + offset_delta, info.base_timestamp_ms + timestamp_delta_ms
+    return info.base_offset, info.base_timestamp_ms
+
+
+def _record_positions(records: bytes, count: int) -> Iterator[tuple[int, int]]:
+    """(offset delta, timestamp delta in ms) of each record; stops early at bytes that are no record."""
+    position = 0
+    try:
+        for _ in range(count):
+            length, start = _read_varint(records, position)
+            timestamp_delta_ms, after = _read_varint(records, start + 1)
+            offset_delta, _ = _read_varint(records, after)
+            yield offset_delta, timestamp_delta_ms
+            position = start + length
+    except IndexError:
+        return
+
+
+def _read_varint(data: bytes, position: int) -> tuple[int, int]:
+    """Zigzag varint at `position` and the position after it."""
+    shift = value = 0
+    while True:
+        byte = data[position]
+        position += 1
+        value |= (byte & 0x7F) << shift
+        if not byte & 0x80:
+            return (value >> 1) ^ -(value & 1), position
+        shift += 7

@@ -1,0 +1,63 @@
+"""What a request handler can see: the broker's parts and the request it answers."""
+
+import asyncio
+from collections.abc import Callable, Hashable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from infra.broker.config import BrokerConfig
+from infra.broker.groups import Coordinator
+from infra.broker.log import Log
+from infra.broker.offsets import CommittedOffsets
+from infra.broker.store import Store
+from infra.broker.wire import RequestHead
+
+NODE_ID = 0
+
+
+class Waiting(Protocol):
+    """Something that will answer later and has to give up when the broker stops or its client goes."""
+
+    @property
+    def connection(self) -> Hashable:
+        """The client that waits."""
+
+    def cancel(self) -> None:
+        """Answer or forget; called at most once from outside."""
+
+
+@dataclass(slots=True, eq=False)
+class Context:
+    """The parts of one running broker. Only the event loop's thread touches them."""
+
+    config: BrokerConfig
+    loop: asyncio.AbstractEventLoop
+    store: Store
+    reading: ThreadPoolExecutor
+    log: Log
+    offsets: CommittedOffsets
+    groups: Coordinator
+    host: str
+    port: int
+    cluster_id: str
+    arm_group_timer: Callable[[], None]
+    waiting: set[Waiting] = field(default_factory=set)
+    creating: set[str] = field(default_factory=set)
+
+
+@dataclass(slots=True, eq=False)
+class Request:
+    """One decoded request. Exactly one of the three answers has to be given, at any later time."""
+
+    head: RequestHead
+    client_id: str
+    client_host: str
+    body: Any
+    connection: Hashable
+    send: Callable[[bytes | None], None]
+    answer: Callable[[Mapping[str, Any]], None]
+    fail: Callable[[Exception], None]
+
+
+Handler = Callable[[Context, Request], None]

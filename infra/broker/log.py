@@ -1,0 +1,205 @@
+"""Topics and partitions in memory: offsets, the recent tail of each log, producers, who waits for data.
+
+All of it belongs to the event loop. Offsets are assigned at once, but a batch becomes readable only when the
+store has committed it, so no consumer sees what a crash could take back.
+"""
+
+import bisect
+import sqlite3
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from infra.broker.batches import first_record_at_or_after
+from infra.broker.producers import ProducerState
+from infra.broker.store import StoredBatch, batch_key
+
+LEADER_EPOCH = 0  # One broker, never a change of leader.
+_COMPACT_AFTER = 512
+_FORGOTTEN = StoredBatch(-1, -1, -1, -1, b"")
+
+
+class Tail:
+    """The newest committed batches of one partition, contiguous up to its high watermark."""
+
+    __slots__ = ("_batches", "_head", "_last_offsets")
+
+    def __init__(self) -> None:
+        self._batches: list[StoredBatch] = []
+        self._last_offsets: list[int] = []
+        self._head = 0
+
+    def append(self, batch: StoredBatch) -> None:
+        """Add the batch that follows the newest one."""
+        self._batches.append(batch)
+        self._last_offsets.append(batch.last_offset)
+
+    def drop_oldest(self) -> int:
+        """Forget the oldest batch and answer how many bytes that freed."""
+        size = len(self._batches[self._head].data)
+        self._batches[self._head] = _FORGOTTEN
+        self._head += 1
+        if self._head >= _COMPACT_AFTER and self._head * 2 >= len(self._batches):
+            del self._batches[: self._head]
+            del self._last_offsets[: self._head]
+            self._head = 0
+        return size
+
+    def read(self, offset: int, max_bytes: int) -> list[bytes] | None:
+        """Whole batches from the one that holds `offset`, at least one; None when it is not in memory."""
+        index = bisect.bisect_left(self._last_offsets, offset, self._head)
+        if index >= len(self._batches) or self._batches[index].base_offset > offset:
+            return None
+        found: list[bytes] = []
+        while index < len(self._batches):
+            data = self._batches[index].data
+            max_bytes -= len(data)
+            if found and max_bytes < 0:
+                break
+            found.append(data)
+            index += 1
+        return found
+
+
+@dataclass(slots=True, eq=False)
+class Partition:
+    """One partition. `next_offset` is the next to assign, `high_watermark` the first not yet committed."""
+
+    partition_id: int
+    topic: str
+    index: int
+    log_start_offset: int
+    next_offset: int
+    high_watermark: int
+    producers: dict[int, ProducerState] = field(default_factory=dict)
+    tail: Tail = field(default_factory=Tail)
+    waiters: set[Callable[[], None]] = field(default_factory=set)
+    deleted: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class Topic:
+    """A topic, its explicit configuration and its partitions by index."""
+
+    topic_id: int
+    name: str
+    configs: Mapping[str, str]
+    partitions: list[Partition]
+    max_message_bytes: int
+
+
+class Log:
+    """Every topic of the broker and the memory budget of the tails."""
+
+    def __init__(self, tail_cache_bytes: int, default_max_message_bytes: int) -> None:
+        self.topics: dict[str, Topic] = {}
+        self.partitions: dict[int, Partition] = {}
+        self._budget_bytes = tail_cache_bytes
+        self._default_max_message_bytes = default_max_message_bytes
+        self._cached: deque[Partition] = deque()
+        self._cached_bytes = 0
+
+    def load(self, reader: sqlite3.Connection) -> None:
+        """Read topics, ends of logs and producers back from the file."""
+        for topic_id, name in reader.execute("SELECT topic_id, name FROM topics").fetchall():
+            rows = reader.execute("SELECT name, value FROM topic_configs WHERE topic_id = ?", (topic_id,))
+            configs = dict(rows.fetchall())
+            partitions = [
+                (row[0], row[1], row[2], _next_offset(reader, row[0], row[3]))
+                for row in reader.execute(
+                    "SELECT partition_id, partition_index, log_start_offset, next_offset_floor FROM partitions"
+                    " WHERE topic_id = ? ORDER BY partition_index",
+                    (topic_id,),
+                ).fetchall()
+            ]
+            self.add_topic(topic_id, name, configs, partitions)
+        for partition_id, producer_id, epoch, batches in reader.execute(
+            "SELECT partition_id, producer_id, epoch, batches FROM producers"
+        ):
+            self.partitions[partition_id].producers[producer_id] = ProducerState.unpack(epoch, batches)
+
+    def add_topic(
+        self, topic_id: int, name: str, configs: Mapping[str, str], partitions: list[tuple[int, int, int, int]]
+    ) -> None:
+        """Make a committed topic visible. Partitions are (id, index, log start, next offset) in index order."""
+        made = [Partition(pid, name, index, start, end, end) for pid, index, start, end in partitions]
+        limit = int(configs.get("max.message.bytes", self._default_max_message_bytes))
+        self.topics[name] = Topic(topic_id, name, configs, made, limit)
+        self.partitions.update((partition.partition_id, partition) for partition in made)
+
+    def remove_topic(self, name: str) -> Topic:
+        """Take a topic out of sight and wake whoever waits for its data."""
+        topic = self.topics.pop(name)
+        for partition in topic.partitions:
+            partition.deleted = True
+            del self.partitions[partition.partition_id]
+            for wake in list(partition.waiters):
+                wake()
+        return topic
+
+    def find(self, topic: str, index: int) -> Partition | None:
+        """The partition, or None when topic or index do not exist."""
+        found = self.topics.get(topic)
+        if found is None or not 0 <= index < len(found.partitions):
+            return None
+        return found.partitions[index]
+
+    def committed(self, batches: list[StoredBatch]) -> None:
+        """Publish batches that are now on disk: move watermarks, remember the tail, wake the waiting fetches."""
+        touched: dict[int, Partition] = {}
+        for batch in batches:
+            partition = self.partitions.get(batch.partition_id)
+            if partition is None:
+                continue
+            partition.tail.append(batch)
+            partition.high_watermark = batch.last_offset + 1
+            self._cached.append(partition)
+            self._cached_bytes += len(batch.data)
+            touched[batch.partition_id] = partition
+        while self._cached_bytes > self._budget_bytes:
+            self._cached_bytes -= self._cached.popleft().tail.drop_oldest()
+        waiting = {wake for partition in touched.values() for wake in partition.waiters}
+        for wake in waiting:
+            wake()
+
+
+def _next_offset(reader: sqlite3.Connection, partition_id: int, floor: int) -> int:
+    row = reader.execute(
+        "SELECT last_offset FROM batches WHERE batch_key BETWEEN ? AND ? ORDER BY batch_key DESC LIMIT 1",
+        _key_range(partition_id),
+    ).fetchone()
+    return floor if row is None else max(floor, row[0] + 1)
+
+
+def _key_range(partition_id: int) -> tuple[int, int]:
+    return batch_key(partition_id, 0), batch_key(partition_id + 1, 0) - 1
+
+
+def read_batches(reader: sqlite3.Connection, partition_id: int, offset: int, max_bytes: int) -> list[bytes]:
+    """Batches from the file, from the one that holds `offset` (or the next, where it was compacted away)."""
+    first, last = _key_range(partition_id)
+    start = batch_key(partition_id, offset)
+    row = reader.execute(
+        "SELECT batch_key, last_offset FROM batches WHERE batch_key BETWEEN ? AND ? ORDER BY batch_key DESC LIMIT 1",
+        (first, start),
+    ).fetchone()
+    if row is not None and row[1] >= offset:
+        start = row[0]
+    found: list[bytes] = []
+    for size, data in reader.execute(
+        "SELECT size_bytes, data FROM batches WHERE batch_key BETWEEN ? AND ? ORDER BY batch_key", (start, last)
+    ):
+        max_bytes -= size
+        if found and max_bytes < 0:
+            break
+        found.append(data)
+    return found
+
+
+def find_timestamp(reader: sqlite3.Connection, partition_id: int, timestamp_ms: int) -> tuple[int, int] | None:
+    """(offset, timestamp) of the first record not older than `timestamp_ms`, None when all are older."""
+    row = reader.execute(
+        "SELECT data FROM batches WHERE batch_key BETWEEN ? AND ? AND max_timestamp_ms >= ? ORDER BY batch_key LIMIT 1",
+        (*_key_range(partition_id), timestamp_ms),
+    ).fetchone()
+    return None if row is None else first_record_at_or_after(row[0], timestamp_ms)

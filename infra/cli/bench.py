@@ -1,0 +1,38 @@
+"""``noizylab bench``: measure, on this machine, in a shop of its own."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.cli.common import err, out, run
+
+app = typer.Typer(no_args_is_help=True, help="Benchmarks. Each starts what it needs and stops it again.")
+
+
+@app.callback()
+def _bench() -> None:
+    """Keep ``flow`` a verb of its own while it is the only one."""
+
+
+@app.command()
+def flow(
+    repairs: Annotated[int, typer.Option(min=2)] = 300,
+    kill: Annotated[int, typer.Option(help="SIGKILL the workers this often")] = 0,
+    kill_broker: Annotated[int, typer.Option(help="SIGKILL the embedded broker this often")] = 0,
+    photos: Annotated[bool, typer.Option(help="two 4-megapixel photos with each repair")] = False,
+    samples: Annotated[Path | None, typer.Option(help="a folder with real complaints")] = None,
+    seed: Annotated[int, typer.Option()] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="print only the result, as JSON")] = False,
+) -> None:
+    """Put repairs through the flow: from the intake to the customer's answer."""
+    from infra.bench.flow import Plan, run_flow_bench
+
+    plan = Plan(repairs, kill, kill_broker, seed, photos, samples)
+    result = run(run_flow_bench(plan, lambda line: err.print(f"  {line}", soft_wrap=True, markup=False)))
+    if as_json:
+        out.print_json(json.dumps(result))
+    else:
+        for name, value in result.items():
+            out.print(f"{name}: {value}")

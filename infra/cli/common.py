@@ -1,0 +1,32 @@
+"""What the verbs share: the console, running a coroutine, and errors that tell the reader what to do."""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any, NoReturn, TypeVar
+
+import typer
+from rich.console import Console
+
+from connectors.errors import ConnectorError
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+T = TypeVar("T")
+
+
+def run(coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run a verb. What failed outside is one line on standard error and exit status 1, never a traceback."""
+    from infra.supervise import ChildFailedError
+
+    try:
+        return asyncio.run(coroutine)
+    except (ConnectorError, ChildFailedError) as error:
+        fail(str(error))
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def fail(message: str) -> NoReturn:
+    """Say what is wrong and leave with status 1."""
+    err.print(f"[red]noizylab:[/red] {message}", soft_wrap=True)
+    raise typer.Exit(1)

@@ -1,0 +1,30 @@
+"""Puts the verbs together. Verbs import what they need when they run: ``noizylab --help`` answers at once."""
+
+import typer
+
+from infra.cli import audit, bench, demo, dlq, doctor, kiosk, serve, ticket, topics, up
+
+app = typer.Typer(
+    name="noizylab",
+    help="An electronics repair shop as a stream of events.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_show_locals=False,
+)
+app.command("up")(up.up)
+app.command("down")(up.down)
+app.command("demo")(demo.demo)
+app.command("doctor")(doctor.doctor)
+app.command("migrate")(up.migrate)
+app.add_typer(kiosk.app, name="kiosk")
+app.add_typer(topics.app, name="topics")
+app.add_typer(ticket.app, name="ticket")
+app.add_typer(dlq.app, name="dlq")
+app.add_typer(audit.app, name="audit")
+app.add_typer(bench.app, name="bench")
+app.add_typer(serve.app, name="serve", hidden=True)
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

@@ -1,0 +1,59 @@
+"""The programs that the supervisor runs. Not for the hand."""
+
+import asyncio
+import logging
+import sys
+from typing import Annotated
+
+import typer
+
+from infra.cli.common import run
+from infra.lifeline import stop_with_parent
+from infra.settings import read_settings
+from infra.supervise import READY
+
+app = typer.Typer(no_args_is_help=True)
+
+
+def _begin() -> None:
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname).1s %(name)s: %(message)s"
+    )
+    for chatty in ("aiokafka", "faust", "mode"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    stop_with_parent()
+
+
+@app.command()
+def workers(processors: Annotated[list[str], typer.Argument(help="the processors to run")]) -> None:
+    """Run processors in this process."""
+    import uvloop
+
+    from infra.worker import run_workers
+
+    async def serve() -> int:
+        ready = asyncio.Event()
+        announcing = asyncio.create_task(_announce(ready))
+        try:
+            return await run_workers(read_settings(), processors, ready)
+        finally:
+            announcing.cancel()
+
+    _begin()
+    uvloop.install()
+    raise typer.Exit(run(serve()))
+
+
+@app.command()
+def gateway() -> None:
+    """Run the HTTP edge in this process."""
+    from infra.web import serve_gateway
+
+    _begin()
+    run(serve_gateway(read_settings()))
+
+
+async def _announce(ready: asyncio.Event) -> None:
+    await ready.wait()
+    sys.stdout.write(f"{READY}\n")
+    sys.stdout.flush()

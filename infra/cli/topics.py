@@ -1,0 +1,46 @@
+"""``noizylab topics``: the registry and the cluster."""
+
+import typer
+from rich.table import Table
+
+from infra.cli.common import out, run
+from infra.settings import read_settings
+from topics.registry import ALL
+from topics.topic import Compact
+
+app = typer.Typer(no_args_is_help=True, help="Topics: what the registry declares, what the cluster has.")
+
+
+@app.command("list")
+def list_topics() -> None:
+    """List all declared topics."""
+    table = Table("topic", "owner", "key", "kept", "types")
+    for topic in ALL:
+        kept = "newest" if isinstance(topic.cleanup, Compact) else f"{topic.cleanup.retention.days} d"
+        table.add_row(topic.name, topic.owner, topic.key, kept, str(len(topic.carries)))
+    out.print(table)
+
+
+@app.command()
+def plan() -> None:
+    """Show what differs between the registry and the cluster."""
+    from connectors.bus.admin import plan_topics
+
+    found = run(plan_topics(read_settings().cluster(), ALL))
+    for topic in found.missing:
+        out.print(f"missing: {topic.name} ({topic.partitions} partitions)")
+    for topic, count in found.other_partitions:
+        out.print(f"[red]differs[/red]: {topic.name} has {count} partitions, the registry says {topic.partitions}")
+    if not found.missing and not found.other_partitions:
+        out.print("the cluster has what the registry declares")
+
+
+@app.command()
+def apply() -> None:
+    """Create what is missing."""
+    from connectors.bus.admin import apply_topics
+
+    settings = read_settings()
+    replicas = 1 if settings.embedded_broker else settings.kafka_replicas
+    before = run(apply_topics(settings.cluster(), ALL, replicas=replicas))
+    out.print(f"created {len(before.missing)} topics; {len(ALL)} are there, each partition with a leader")

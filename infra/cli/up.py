@@ -1,0 +1,106 @@
+"""``noizylab up``, ``down`` and ``migrate``."""
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from infra.cli.common import fail, out, run
+from infra.settings import Settings, read_settings
+from infra.shop import ALL_WORKERS, Shop
+
+PID_FILE = "noizylab.pid"
+
+
+def up(
+    processors: Annotated[
+        list[str] | None, typer.Argument(help="only these processors; default: the whole shop")
+    ] = None,
+) -> None:
+    """Start the shop, or some of its processors, and stay until Ctrl-C.
+
+    With names, only these processors start: the log and the figures must be reachable already, for example from a
+    shop that runs in another terminal.
+    """
+    unknown = sorted(set(processors or ()) - set(ALL_WORKERS))
+    if unknown:
+        fail(f"no processor {', '.join(unknown)}; there are {', '.join(ALL_WORKERS)}")
+    if processors:
+        run(_some(read_settings(), processors))
+    else:
+        run(_all(read_settings()))
+
+
+async def _all(settings: Settings) -> None:
+    settings.home.mkdir(parents=True, exist_ok=True)
+    pid_file = settings.home / PID_FILE
+    _claim(pid_file)
+    shop = Shop(settings)
+    stop = _stop_on_signals()
+    try:
+        await shop.start(lambda line: out.print(f"  {line}"))
+        from infra.seed import seed_shop
+
+        key = await seed_shop(settings)
+        out.print(f"[green]The shop is open[/green] at {settings.public_url} (data in {settings.home})")
+        if key is not None:
+            out.print(f"API key, shown once: [bold]{key}[/bold]")
+        out.print("Ctrl-C stops it.")
+        await stop.wait()
+    finally:
+        out.print("stopping ...")
+        await shop.stop()
+        pid_file.unlink(missing_ok=True)
+
+
+async def _some(settings: Settings, processors: list[str]) -> None:
+    from infra.worker import run_workers
+
+    out.print(f"workers: {', '.join(processors)} on {settings.cluster().bootstrap}. Ctrl-C stops them.")
+    if await run_workers(settings, processors):
+        fail("a processor stopped; its log line above says why. Its work is repeated when it starts again")
+
+
+def _claim(pid_file: Path) -> None:
+    with suppress(FileNotFoundError, ValueError, ProcessLookupError):
+        pid = int(pid_file.read_text())
+        os.kill(pid, 0)
+        fail(f"a shop runs here already (process {pid}); stop it with `noizylab down`")
+    pid_file.write_text(str(os.getpid()))
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    return stop
+
+
+def down() -> None:
+    """Stop the shop that runs on this machine."""
+    pid_file = read_settings().home / PID_FILE
+    try:
+        pid = int(pid_file.read_text())
+        os.kill(pid, signal.SIGTERM)
+    except (FileNotFoundError, ValueError, ProcessLookupError):
+        fail(f"no shop runs here ({pid_file} names no process)")
+    out.print(f"asked process {pid} to stop")
+
+
+def migrate() -> None:
+    """Bring the ClickHouse schema up to date."""
+    run(_migrate(read_settings()))
+
+
+async def _migrate(settings: Settings) -> None:
+    from infra.warehouse import migrate_warehouse
+
+    applied, standing = await migrate_warehouse(settings)
+    for migration in applied:
+        out.print(f"applied {migration.version:04} {migration.name}")
+    for status in standing:
+        out.print(f"{status.version:04} {status.name}: {status.state}")
