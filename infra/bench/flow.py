@@ -150,13 +150,14 @@ class FlowBench:
             for ticket in tickets
             if self._seen.quotes.get(ticket)
         ]
+        kills = self._plan.kills + self._plan.broker_kills  # a killed process takes its count with it
         cpu = (cpu_after - cpu_before) / repairs if cpu_before is not None and cpu_after is not None else None
         return {
             "tickets": tickets,
             "latencies_ms": latencies,
             "repairs_per_s": round(repairs / quoted, 1),
             "settled_per_s": round(repairs / settled, 1),
-            "cpu_ms_per_repair": round(cpu, 1) if cpu is not None else None,
+            "cpu_ms_per_repair": round(cpu, 1) if cpu is not None and not kills else None,
         }
 
     def _quoted_or_settled(self, ticket: str) -> bool:

@@ -201,7 +201,7 @@ class Store:
             self._writer.execute("BEGIN IMMEDIATE")
             self._apply(writes)
             self._writer.execute("COMMIT")
-        except (sqlite3.Error, OverflowError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, nothing may be written after it
             _LOG.critical("commit to %s failed: %s", self.path, error)
             return StorageFailedError(
                 f"{self.path}: {error}. Nothing after this point was acknowledged; free disk space or repair the "

@@ -1,6 +1,7 @@
 """What the verbs share: the console, running a coroutine, and errors that tell the reader what to do."""
 
 import asyncio
+import logging
 from collections.abc import Coroutine
 from typing import Any, NoReturn, TypeVar
 
@@ -14,10 +15,13 @@ err = Console(stderr=True, highlight=False)
 T = TypeVar("T")
 
 
-def run(coroutine: Coroutine[Any, Any, T]) -> T:
+def run(coroutine: Coroutine[Any, Any, T], *, client_warnings: bool = False) -> T:
     """Run a verb. What failed outside is one line on standard error and exit status 1, never a traceback."""
     from infra.supervise import ChildFailedError
 
+    if not client_warnings:
+        # They repeat what the error at the end says, and in a run with kills they would be all there is to see.
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         return asyncio.run(coroutine)
     except (ConnectorError, ChildFailedError) as error:

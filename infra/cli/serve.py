@@ -41,7 +41,7 @@ def workers(processors: Annotated[list[str], typer.Argument(help="the processors
 
     _begin()
     uvloop.install()
-    raise typer.Exit(run(serve()))
+    raise typer.Exit(run(serve(), client_warnings=True))
 
 
 @app.command()
@@ -50,7 +50,7 @@ def gateway() -> None:
     from infra.web import serve_gateway
 
     _begin()
-    run(serve_gateway(read_settings()))
+    run(serve_gateway(read_settings()), client_warnings=True)
 
 
 async def _announce(ready: asyncio.Event) -> None:

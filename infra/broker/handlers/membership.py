@@ -46,7 +46,7 @@ def join_group(context: Context, request: Request) -> None:
             {
                 "error_code": result.error,
                 "generation_id": result.generation,
-                    "protocol_name": result.protocol,
+                "protocol_name": result.protocol,
                 "leader": result.leader,
                 "member_id": result.member_id,
                 "members": [
