@@ -1,38 +1,24 @@
 """The orchestrator's wiring: events of the shop into the inbox of their flow, the inbox through the engine."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import uuid5
 
 import orjson
 
-from connectors.bus.aggregate import Aggregate
+from connectors.bus.aggregate import Aggregates
 from connectors.bus.app import App
 from processors.orchestrator.decide import decide, due_timers
-from processors.orchestrator.deployment import Flows
-from processors.orchestrator.state import evolve
+from processors.orchestrator.deployment import OBSERVED, STEERED, Flows
+from processors.orchestrator.state import evolve_one, keys_of
 from schemas.core.envelope import NAMESPACE, Envelope
-from schemas.core.message import Message
+from schemas.core.message import Message, View
 from schemas.core.outcome import Drop, Emit, Outcome
 from schemas.workflow import FireTimer, FlowView, SignalFlow
-from topics.diagnoses import DIAGNOSIS_COMMANDS, DIAGNOSIS_EVENTS
-from topics.inspections import INSPECTION_COMMANDS, INSPECTION_EVENTS
-from topics.inventory import INVENTORY_COMMANDS, INVENTORY_EVENTS
-from topics.notifications import NOTIFICATION_COMMANDS, NOTIFICATION_EVENTS
-from topics.quotes import QUOTE_COMMANDS, QUOTE_EVENTS
 from topics.registry import class_of
-from topics.tickets import TICKET_COMMANDS, TICKET_EVENTS
 from topics.workflow import WORKFLOW_COMMANDS, WORKFLOW_EVENTS, WORKFLOW_VIEWS
 
-FLOWS = Aggregate(view=WORKFLOW_VIEWS, evolve=evolve)
-OBSERVED = (TICKET_EVENTS, INSPECTION_EVENTS, DIAGNOSIS_EVENTS, INVENTORY_EVENTS, QUOTE_EVENTS, NOTIFICATION_EVENTS)
-STEERED = (
-    TICKET_COMMANDS,
-    INSPECTION_COMMANDS,
-    DIAGNOSIS_COMMANDS,
-    INVENTORY_COMMANDS,
-    QUOTE_COMMANDS,
-    NOTIFICATION_COMMANDS,
-)
+FLOWS = Aggregates(view=WORKFLOW_VIEWS, keys=keys_of, evolve=evolve_one)
 TICK_S = 0.5
 
 
@@ -56,7 +42,9 @@ def wire(app: App, flows: Flows) -> None:
         )
 
     @app.agent(WORKFLOW_COMMANDS, emits=(WORKFLOW_EVENTS, *STEERED), state=FLOWS)
-    async def advance(command: Message, envelope: Envelope, view: FlowView | None) -> Outcome:
+    async def advance(command: Message, envelope: Envelope, views: Mapping[str, View]) -> Outcome:
+        view = views.get(envelope.subject)
+        assert view is None or isinstance(view, FlowView)
         return decide(command, view, envelope.time, flows)
 
     fired: set[Any] = set()

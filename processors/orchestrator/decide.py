@@ -1,12 +1,16 @@
 """One input of a flow's inbox: what the engine makes of it, as messages of the house. Pure and total."""
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid5
 
 from processors.orchestrator import model
-from processors.orchestrator.engine import step
 from processors.orchestrator.deployment import Flows, build
+from processors.orchestrator.engine import step
+from processors.orchestrator.expressions import Expression, ExpressionError
+from processors.orchestrator.state import NO_FLOW
 from schemas.core.envelope import NAMESPACE
 from schemas.core.message import Message
 from schemas.core.outcome import Drop, Emit, Outcome, Reject
@@ -52,9 +56,9 @@ def decide(command: Message, view: FlowView | None, now: datetime, flows: Flows)
 
 def _begin(command: Message, now: datetime, flows: Flows) -> Outcome:
     if isinstance(command, CompleteTask):
-        return Emit.of(_refused(command.ticket_id, command.task_id, "this ticket has no flow", now))
+        return Emit.of(_refused(command.ticket_id, command.task_id, NO_FLOW, now))
     if isinstance(command, ResolveIncident):
-        return Emit.of(_refused(command.ticket_id, command.incident_id, "this ticket has no flow", now))
+        return Emit.of(_refused(command.ticket_id, command.incident_id, NO_FLOW, now))
     if not isinstance(command, SignalFlow):
         return Drop("no_flow")
     definition = flows.starting(command.event_type)
@@ -68,10 +72,7 @@ def _begin(command: Message, now: datetime, flows: Flows) -> Outcome:
 def _event(command: Message, state: model.State, ticket_id: str) -> model.Event | None:
     match command:
         case SignalFlow():
-            key = next(
-                (key for key in state.tokens if command.in_reply_to == command_id(ticket_id, key)),
-                None,
-            )
+            key = _answered(command, state, ticket_id)
             return model.Message(str(command.event_id), command.event_type, command.data, key)
         case FireTimer():
             return model.TimerFired(command.timer_id)
@@ -83,10 +84,22 @@ def _event(command: Message, state: model.State, ticket_id: str) -> model.Event 
             return None
 
 
+def _answered(signal: SignalFlow, state: model.State, ticket_id: str) -> str | None:
+    """Return the key of the flow's own command that an event answers.
+
+    An answer to a command that nothing waits for any more (asked again since, or sent without waiting) keeps its
+    key as well: without one the engine would give it to the next token that waits for this type.
+    """
+    if signal.in_reply_to is None:
+        return None
+    keys = (*state.tokens, *(f"t{count}" for count in range(state.counter, 0, -1)))
+    return next((key for key in keys if command_id(ticket_id, key) == signal.in_reply_to), None)
+
+
 def _advance(
     definition: model.Definition, before: model.State, event: model.Event, command: Message, now: datetime
 ) -> Outcome:
-    after, outputs = step(definition, before, event, now)
+    after, outputs = _fitting_step(definition, before, event, now)
     if after is before or after == before:
         return _unchanged(outputs, command, before.business_key, now)
     sent: list[Sent] = [(_advanced(definition, before, after, outputs, command, now), None)]
@@ -95,12 +108,52 @@ def _advance(
     return Emit.with_ids(sent)
 
 
+def _fitting_step(
+    definition: model.Definition, before: model.State, event: model.Event, now: datetime
+) -> tuple[model.State, tuple[model.Output, ...]]:
+    """Take one step in which every command that is sent fits its schema.
+
+    Inputs that do not fit their command are treated as inputs without a value: the step is taken again with that
+    known, so the engine parks the token as an incident before anything goes on, and a person can set it right.
+    """
+    unfit: dict[str, str] = {}
+    while True:
+        after, outputs = step(_refusing(definition, unfit), before, event, now)
+        commands = [output for output in outputs if isinstance(output, model.SendCommand)]
+        found = {one.node_id: wrong for one in commands if isinstance(wrong := build(one.type, one.data), str)}
+        if not found:
+            return after, outputs
+        unfit |= found
+
+
+def _refusing(definition: model.Definition, unfit: Mapping[str, str]) -> model.Definition:
+    """Return the flow with service tasks whose inputs have no value, by node and what is wrong with them."""
+    if not unfit:
+        return definition
+    nodes = dict(definition.nodes)
+    for node_id, wrong in unfit.items():
+        node = nodes[node_id]
+        assert node.command is not None
+        inputs = (model.Binding("data", _without_value(node.id, wrong)),)
+        nodes[node_id] = replace(node, command=replace(node.command, inputs=inputs))
+    return replace(definition, nodes=nodes)
+
+
+def _without_value(node_id: str, wrong: str) -> Expression:
+    def fail(_variables: Mapping[str, Any]) -> Any:
+        raise ExpressionError(wrong)
+
+    return Expression(f"the inputs of {node_id}", frozenset(), fail)
+
+
 def _unchanged(outputs: tuple[model.Output, ...], command: Message, ticket_id: str, now: datetime) -> Outcome:
-    for output in outputs:
-        if isinstance(output, model.RefuseTask):
-            return Emit.of(_refused(ticket_id, output.task_id, output.reason, now))
+    """Tell a person who acted why nothing came of it; what machines said is dropped."""
+    reasons = [output.reason for output in outputs if isinstance(output, model.RefuseTask | model.Ignored)]
+    reason = "; ".join(reasons) or "nothing changed"
+    if isinstance(command, CompleteTask):
+        return Emit.of(_refused(ticket_id, command.task_id, reason, now))
     if isinstance(command, ResolveIncident):
-        return Emit.of(_refused(ticket_id, command.incident_id, "there is no such incident", now))
+        return Emit.of(_refused(ticket_id, command.incident_id, reason, now))
     return Drop("ignored_by_flow")
 
 
@@ -139,7 +192,7 @@ def _advanced(
 def _said(output: model.Output, command: Message, ticket_id: str, now: datetime) -> list[Sent]:
     match output:
         case model.SendCommand():
-            return [_command(output, ticket_id, now)]
+            return [_command(output, ticket_id)]
         case model.RaiseTask():
             return [(_task(output, ticket_id, now), None)]
         case model.CloseTask():
@@ -166,11 +219,9 @@ def _said(output: model.Output, command: Message, ticket_id: str, now: datetime)
             return []
 
 
-def _command(output: model.SendCommand, ticket_id: str, now: datetime) -> Sent:
-    """The command, or, when its data does not fit its schema, an incident that says so; its timer then goes on."""
+def _command(output: model.SendCommand, ticket_id: str) -> Sent:
     built = build(output.type, output.data)
-    if isinstance(built, str):
-        return _incident(output.key, output.node_id, "command_invalid", built, ticket_id, now), None
+    assert isinstance(built, Message), built
     return built, command_id(ticket_id, output.key)
 
 

@@ -2,18 +2,55 @@
 
 from typing import Any
 
-from schemas.core.message import Event
+from schemas.core.message import Event, Message
 from schemas.workflow import (
+    CompleteTask,
+    FireTimer,
     FlowAdvanced,
     FlowEnded,
     FlowView,
     IncidentRaised,
     IncidentResolved,
     OpenTask,
+    ResolveIncident,
+    SignalFlow,
     TaskClosed,
     TaskCompleted,
     TaskRaised,
+    TaskRefused,
 )
+
+NO_FLOW = "this ticket has no flow"
+"""Reason of a refusal where there is nothing to keep a state of."""
+
+
+def keys_of(message: Message) -> tuple[str, ...]:
+    """Return the ticket whose flow a message is about. A refusal where there is no flow changes none."""
+    match message:
+        case TaskRefused(reason=reason) if reason == NO_FLOW:
+            return ()
+        case (
+            SignalFlow()
+            | FireTimer()
+            | CompleteTask()
+            | ResolveIncident()
+            | FlowAdvanced()
+            | TaskRaised()
+            | TaskCompleted()
+            | TaskClosed()
+            | TaskRefused()
+            | IncidentRaised()
+            | IncidentResolved()
+            | FlowEnded()
+        ):
+            return (message.ticket_id,)
+        case _:
+            return ()
+
+
+def evolve_one(_key: str, view: FlowView | None, event: Event) -> FlowView:
+    """Return the flow after an event that ``keys_of`` ties to it."""
+    return evolve(view, event)
 
 
 def evolve(view: FlowView | None, event: Event) -> FlowView:
