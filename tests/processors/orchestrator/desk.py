@@ -10,8 +10,9 @@ from processors.orchestrator.state import evolve
 from schemas.core.envelope import NAMESPACE
 from schemas.core.message import Command, Event, Message
 from schemas.core.outcome import Emit, Outcome
+from schemas.notifications import NotifyCustomer
 from schemas.workflow import FlowView, SignalFlow
-from tests.processors.orchestrator.shop import AT, DATA, OPENED, PATH, TICKET_ID, as_json
+from tests.processors.orchestrator.shop import AT, OPENED, PATH, TICKET_ID, answer_data, as_json
 from topics.registry import topic_of
 from topics.workflow import WORKFLOW_EVENTS
 
@@ -19,15 +20,20 @@ M = TypeVar("M", bound=Message)
 FLOWS = deploy([PATH.read_bytes()])
 
 
-def signal(message: Message | str, number: int = 0, reply_to: str | UUID | None = None) -> SignalFlow:
-    """A message of the shop in the inbox; `reply_to` is the key of the flow's command, or any record's id."""
+def signal(
+    message: Message | str, number: int = 0, reply_to: str | UUID | None = None, template: str = "quote_ready"
+) -> SignalFlow:
+    """A message of the shop in the inbox; `reply_to` is the key of the flow's command, or any record's id.
+
+    An answer about a message to the customer is about `template`.
+    """
     message_type = message if isinstance(message, str) else message.TYPE
     return SignalFlow(
         ticket_id=TICKET_ID,
         event_id=uuid5(NAMESPACE, f"{message_type}/{number}"),
         event_type=message_type,
         in_reply_to=command_id(TICKET_ID, reply_to) if isinstance(reply_to, str) else reply_to,
-        data=DATA[message] if isinstance(message, str) else as_json(message),
+        data=answer_data(message, template) if isinstance(message, str) else as_json(message),
     )
 
 
@@ -71,8 +77,14 @@ class Desk:
         """Take messages that answer nothing in particular."""
         for message_type in message_types:
             self.count += 1
-            self.take(signal(message_type, self.count))
+            self.take(self.signal(message_type, self.count))
         return self
+
+    def signal(self, message_type: str, number: int = 0, reply_to: str | UUID | None = None) -> SignalFlow:
+        """A signal; an answer about a message to the customer is about the newest one that is not a reminder."""
+        told = [one.template for one in self.said if isinstance(one, NotifyCustomer)]
+        template = next((one for one in reversed(told) if one != "quote_reminder"), "quote_ready")
+        return signal(message_type, number, reply_to, template)
 
     def of(self, kind: type[M]) -> list[M]:
         return [message for message in self.said if isinstance(message, kind)]

@@ -18,7 +18,7 @@ from processors.orchestrator.model import (
 )
 from schemas.core.envelope import NAMESPACE
 from tests.processors.orchestrator.flow_builder import Instance
-from tests.processors.orchestrator.shop import DATA, DIAGNOSED
+from tests.processors.orchestrator.shop import DATA, DIAGNOSED, answer_data, template_of
 
 GOOD: Mapping[str, Any] = {"diagnosis": DATA[DIAGNOSED.TYPE]}
 """What a careful person writes into an output without fixed values."""
@@ -54,7 +54,7 @@ def choose(
         specs = [declined if towards in ("release_parts", "tell_declined") else accepted]
     spec = specs[0] if happy else random.choice(specs)
     event_id = str(uuid5(NAMESPACE, f"random-{count}"))
-    return Message(event_id, spec.type, DATA[spec.type], random.choice([token_id, None]))
+    return Message(event_id, spec.type, answer_data(spec.type, template_of(node)), random.choice([token_id, None]))
 
 
 def _output(output: TaskOutput, random: Random, *, happy: bool) -> Any:

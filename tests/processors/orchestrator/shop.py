@@ -10,14 +10,14 @@ import orjson
 import processors.orchestrator
 from processors.orchestrator.bpmn import parse
 from processors.orchestrator.deployment import build
-from processors.orchestrator.model import Event, Output, SendCommand
+from processors.orchestrator.model import Event, Node, Output, SendCommand
 from schemas.core.blob_ref import BlobRef
 from schemas.core.message import Message
 from schemas.devices import Device
 from schemas.diagnoses import DiagnosisAbstained, FaultDiagnosed, PartLine, RankedFault, RepairPlan
 from schemas.inspections import BoardInspected, BoardInspectionRefused, Box, Finding
 from schemas.inventory import PartsCommitted, PartsReleased, PartsReserved, PartsShort, ReservationRefused
-from schemas.notifications import NotificationDeferred, NotificationFailed, NotificationSent
+from schemas.notifications import NotificationDeferred, NotificationFailed, NotificationSent, NotifyCustomer
 from schemas.quotes import (
     MissingPart,
     QuoteAccepted,
@@ -165,6 +165,18 @@ def as_json(message: Message) -> dict[str, Any]:
 DATA: Mapping[str, dict[str, Any]] = {message_type: as_json(message) for message_type, message in MESSAGES.items()}
 
 
+def answer_data(message_type: str, template: str) -> dict[str, Any]:
+    """The data of an answer; one about a message to the customer names that message's template."""
+    data = DATA[message_type]
+    return {**data, "template": template} if "template" in data else data
+
+
+def template_of(node: Node) -> str:
+    """The template that a node's command asks for, if it asks for one."""
+    inputs = node.command.inputs if node.command else ()
+    return next((str(binding.value.evaluate({})) for binding in inputs if binding.name == "template"), "quote_ready")
+
+
 def opened_with(*, photos: tuple[BlobRef, ...] = (PHOTO,), **device: object) -> TicketOpened:
     """The opened ticket with other photographs or another device."""
     return OPENED.model_copy(update={"photos": photos, "device": LAPTOP.model_copy(update=device)})
@@ -189,4 +201,9 @@ class Repair(Instance):
 
     def answer(self, *message_types: str) -> None:
         for message_type in message_types:
-            self.message(message_type, **DATA[message_type])
+            self.message(message_type, **answer_data(message_type, self.asked_for()))
+
+    def asked_for(self) -> str:
+        """The template of the newest message to the customer that is not a reminder."""
+        told = [message.template for message in self.sent if isinstance(message, NotifyCustomer)]
+        return next((template for template in reversed(told) if template != "quote_reminder"), "quote_ready")

@@ -12,6 +12,7 @@ from processors.orchestrator.deployment import STEERED
 from schemas.core.envelope import NAMESPACE, Envelope
 from schemas.core.message import Message
 from schemas.inventory import StockLow
+from schemas.notifications import NotificationSent, NotifyCustomer
 from schemas.tickets import MoveTicket
 from schemas.workflow import (
     CompleteTask,
@@ -28,6 +29,7 @@ from schemas.workflow import (
 from tests.processors.orchestrator.desk import FLOWS, waiting_at
 from tests.processors.orchestrator.shop import CHARGER, DATA, DIAGNOSED, MESSAGES, OPENED, TICKET_ID, opened_with
 from tests.support.driver import Driver, as_fetched
+from topics.notifications import NOTIFICATION_COMMANDS
 from topics.registry import class_of, topic_of
 from topics.workflow import WORKFLOW_COMMANDS, WORKFLOW_EVENTS, WORKFLOW_VIEWS
 
@@ -85,12 +87,21 @@ class Shop:
                 found[envelope.id] = envelope.type
         return found
 
+    def template_of(self, command: UUID) -> str:
+        for record in self.driver.log.of(NOTIFICATION_COMMANDS):
+            if Envelope.from_headers(record.headers).id == command:
+                return NotifyCustomer.model_validate_json(record.value or b"").template
+        raise AssertionError(f"no such command: {command}")
+
     async def answer_all(self) -> None:
         """Answer commands until nothing more is asked."""
         while waiting := [(i, t) for i, t in self.commands().items() if t in ANSWERS and i not in self.answered]:
             for command, command_type in waiting:
                 self.answered.add(command)
-                await self.hear(MESSAGES[ANSWERS[command_type]], command)
+                answer = MESSAGES[ANSWERS[command_type]]
+                if isinstance(answer, NotificationSent):
+                    answer = answer.model_copy(update={"template": self.template_of(command)})
+                await self.hear(answer, command)
 
     async def repair(self) -> "Shop":
         """Everything goes well, from the counter to the approved repair."""

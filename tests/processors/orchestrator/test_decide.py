@@ -184,8 +184,9 @@ def test_takes_the_customers_answer_whatever_record_caused_it() -> None:
 def test_changes_nothing_when_a_signal_is_redelivered() -> None:
     desk = Desk()
     for number, message_type in enumerate([OPENED.TYPE, *HAPPY]):
-        desk.take(signal(message_type, number))
-        assert desk.take(signal(message_type, number)) == Drop("ignored_by_flow")
+        redelivered = desk.signal(message_type, number)
+        desk.take(redelivered)
+        assert desk.take(redelivered) == Drop("ignored_by_flow")
     assert desk.flow.status == "ended"
 
 
