@@ -1,5 +1,6 @@
 """The composition root: which implementation stands behind each port, and which ports each processor gets."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -29,7 +30,7 @@ from connectors.vault.port import Vault
 from connectors.vault.sealed import SealedVault
 from infra.clickhouse.layout import load_passwords
 from infra.secret_files import load_or_create_secret
-from infra.settings import Settings
+from infra.settings import Settings, read_settings
 
 if TYPE_CHECKING:
     from connectors.mail.smtp import SmtpSettings
@@ -119,9 +120,11 @@ class Ports:
         settings = self.settings
         if settings.anthropic_api_key is None:
             return None
-        from connectors.llm.claude import Claude, ClaudeConfig
+        from connectors.llm.claude import Claude, ClaudeSettings
 
-        return Claude(ClaudeConfig(settings.anthropic_api_key, settings.claude_model, settings.anthropic_base_url))
+        claude = Claude(ClaudeSettings(settings.anthropic_api_key, settings.claude_model, settings.anthropic_base_url))
+        self.on_close(claude.close)
+        return claude
 
     @cached_property
     def prices(self) -> PriceList:
@@ -205,11 +208,12 @@ def _tickets(app: App, ports: Ports) -> None:
 
 def _vision(app: App, ports: Ports) -> None:
     from processors.vision.agent import wire
+    from processors.vision.goldens import Goldens
     from processors.vision.pool import Inspector
 
     inspector = Inspector(ports.settings.vision_processes)
-    ports.on_close(inspector.close)
-    wire(app, inspector, ports.blobs)
+    ports.on_close(lambda: asyncio.to_thread(inspector.close))
+    wire(app, inspector, Goldens(ports.blobs), ports.blobs)
 
 
 def _brain(app: App, ports: Ports) -> None:
@@ -274,6 +278,8 @@ def wire(processor: str, app: App, ports: Ports) -> None:
 
 class _NoPorts:
     """Stands for every port where only the wiring is looked at: nothing is opened, nothing may be called."""
+
+    settings = read_settings({})
 
     def __getattr__(self, name: str) -> Any:
         return None if name.startswith("__") else _NoPorts()
