@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import sys
 from collections.abc import Coroutine
 from typing import Any, NoReturn, TypeVar
 
@@ -10,7 +11,9 @@ from rich.console import Console
 
 from connectors.errors import ConnectorError
 
-out = Console(highlight=False)
+WIDTH_OF_A_FILE = 140
+"""Columns when the output is no terminal: wide enough for the tables."""
+out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE)
 err = Console(stderr=True, highlight=False)
 T = TypeVar("T")
 

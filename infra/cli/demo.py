@@ -6,6 +6,7 @@ import signal
 import sys
 import tempfile
 from contextlib import suppress
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -81,6 +82,10 @@ def _print_figures(found: dict[str, list[dict[str, Any]]]) -> None:
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.2f}"
+    if isinstance(value, datetime):
+        return f"{value:%H:%M:%S}"
+    if isinstance(value, str):
+        return value.removeprefix("noizylab.")
     return "" if value is None else str(value)
 
 

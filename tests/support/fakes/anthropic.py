@@ -106,10 +106,16 @@ class FakeAnthropic:
         yield _sse({"type": "message_start", "message": message})
         yield _sse({"type": "ping"})
         yield _sse(
-            {"type": "content_block_start", "index": 0, "content_block": {"type": "thinking", "thinking": "", "signature": ""}}
+            {
+                "type": "content_block_start",
+                "index": 0,
+                "content_block": {"type": "thinking", "thinking": "", "signature": ""},
+            }
         )
         yield _sse({"type": "content_block_delta", "index": 0, "delta": {"type": "thinking_delta", "thinking": "Hm."}})
-        yield _sse({"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "c2ln"}})
+        yield _sse(
+            {"type": "content_block_delta", "index": 0, "delta": {"type": "signature_delta", "signature": "c2ln"}}
+        )
         yield _sse({"type": "content_block_stop", "index": 0})
         yield _sse({"type": "content_block_start", "index": 1, "content_block": {"type": "text", "text": ""}})
         for count, piece in enumerate(_pieces(turn.text)):

@@ -1,0 +1,21 @@
+"""Knobs of the diagnosis."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When to answer and how much to say.
+
+    Below ``least_probability`` of the first family the answer is an abstention: at 0.4 about nine in ten held-out
+    complaints with a known fault are answered. ``bits_per_minute`` is what a minute at the bench must earn for
+    a measurement to be worth it. ``vendor_weight`` (0 to 1) is the share of the language model in the pooled log
+    probabilities. ``vendor_deadline_s`` bounds its answer, retries and repair turn included.
+    """
+
+    least_probability: float = 0.4
+    shown_faults: int = 5
+    shown_evidence: int = 4
+    bits_per_minute: float = 0.01
+    vendor_weight: float = 0.5
+    vendor_deadline_s: float = 180.0
