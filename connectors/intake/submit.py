@@ -142,6 +142,13 @@ async def submit(
     return command, command_id
 
 
+async def withdraw(command: SubmitIntake, *, blobs: BlobStore, vault: Vault) -> None:
+    """Forget photos and contact of an intake that was refused and has no ticket: nobody will ever need them."""
+    for ref in command.photos:
+        await blobs.delete(ref.bucket, ref.key)
+    await vault.erase(command.customer_id)
+
+
 def same_intake(form: IntakeForm, photos: Sequence[BareImage], *, taken: TakenIn) -> bool:
     """Whether a form and its photos are those of a ticket that exists: a retry, and not another intake."""
     digests = [hashlib.sha256(photo.data).hexdigest() for photo in photos]

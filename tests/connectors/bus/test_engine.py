@@ -13,6 +13,7 @@ from connectors.bus.admin import apply_topics, plan_topics
 from connectors.bus.aggregate import Aggregate
 from connectors.bus.app import App
 from connectors.bus.cluster import Cluster
+from connectors.bus.engine import EngineLimits
 from connectors.bus.publisher import KafkaPublisher
 from connectors.bus.records import record_of
 from connectors.bus.restore import LogReader
@@ -40,8 +41,18 @@ OUTBOX = Aggregate(NOTIFICATION_VIEWS, evolve)
 Handler = Callable[[NotifyCustomer], None]
 
 
-def make_app(cluster: Cluster, publisher: KafkaPublisher, seen: list[UUID], gate: asyncio.Event | None = None) -> App:
-    app = App("notify", cluster, publisher)
+NEVER_COMMITS = EngineLimits(commit_interval_s=3600, revoke_commit_s=0)
+"""A worker that dies before it commits."""
+
+
+def make_app(
+    cluster: Cluster,
+    publisher: KafkaPublisher,
+    seen: list[UUID],
+    gate: asyncio.Event | None = None,
+    limits: EngineLimits | None = None,
+) -> App:
+    app = App("notify", cluster, publisher, engine_limits=limits)
 
     @app.agent(NOTIFICATION_COMMANDS, emits=NOTIFICATION_EVENTS, state=OUTBOX)
     async def tell(command: NotifyCustomer, envelope: Envelope, view: OutboxView | None) -> Outcome:
@@ -141,11 +152,7 @@ async def test_drops_from_restored_views_what_was_handled_but_not_committed(clus
     seen: list[UUID] = []
     async with publishing(cluster) as publisher:
         ids = await submit(publisher, 100)
-        app = make_app(cluster, publisher, seen)
-        async with working(app):
-            assert app.engine is not None
-            # A worker that dies before it commits: its epoch may not commit any more.
-            app.engine._epoch.alive = False  # type: ignore[union-attr]
+        async with working(make_app(cluster, publisher, seen, limits=NEVER_COMMITS)):
             await until(lambda: len(seen) >= 100)
         async with working(make_app(cluster, publisher, seen)) as again:
             await until(lambda: again.counts.dropped["duplicate"] == 100)
@@ -168,46 +175,47 @@ async def test_commits_nothing_beyond_a_slow_record(cluster: Cluster) -> None:
 
 async def test_loses_nothing_when_workers_join_and_leave(cluster: Cluster) -> None:
     seen: list[UUID] = []
-    async with publishing(cluster) as publisher:
-        async with working(make_app(cluster, publisher, seen)):
-            ids = await submit(publisher, 400)
-            async with working(make_app(cluster, publisher, seen)) as second:
-                ids += await submit(publisher, 400)
-                assert second.engine is not None
-                await until(lambda: bool(second.engine.ledgers()))  # type: ignore[union-attr]
-                ids += await submit(publisher, 200)
+    async with publishing(cluster) as publisher, working(make_app(cluster, publisher, seen)):
+        ids = await submit(publisher, 400)
+        async with working(make_app(cluster, publisher, seen)) as second:
+            ids += await submit(publisher, 400)
+            assert second.engine is not None
+            await until(lambda: bool(second.engine.ledgers()))  # type: ignore[union-attr]
             ids += await submit(publisher, 200)
-            await until(lambda: set(seen) == set(ids))
+        ids += await submit(publisher, 200)
+        await until(lambda: set(seen) == set(ids))
 
     assert set(await causes_in(cluster)) == set(ids)
 
 
 async def test_stops_rather_than_writes_when_its_partitions_were_taken(cluster: Cluster) -> None:
-    async with publishing(cluster) as publisher:
-        app = make_app(cluster, publisher, [])
-        async with working(app):
-            assert app.engine is not None
-            app.engine._last_proof_s -= 100
-            app.engine._transport._consumer._coordinator.generation = 999
-            await submit(publisher, 1)
-            assert app.failed is not None
-            error = await asyncio.wait_for(app.failed, 10)
-            assert "no word from its group" in str(error)
+    gate = asyncio.Event()
+    async with publishing(cluster) as publisher, working(make_app(cluster, publisher, [], gate)) as app:
+        await submit(publisher, 1)
+        engine = app.engine
+        assert engine is not None
+        assert app.failed is not None
+        await until(lambda: bool(engine._epoch and engine._epoch.busy))
+        # A frozen worker: long not heard from, and its generation is not the group's any more.
+        engine._last_proof_s -= 100
+        engine._transport._consumer._coordinator.generation = 999
+        gate.set()
+        error = await asyncio.wait_for(app.failed, 10)
 
+    assert "no word from its group" in str(error)
     assert await causes_in(cluster) == []
 
 
 async def test_private_names_of_the_client_are_where_the_transport_expects_them(cluster: Cluster) -> None:
-    async with publishing(cluster) as publisher:
-        async with working(make_app(cluster, publisher, [])) as app:
-            assert app.engine is not None
-            transport = app.engine._transport
-            assert transport.generation > 0
-            assert transport.current(transport.generation)
-            tp = TopicPartition(NOTIFICATION_COMMANDS.name, 0)
-            assert await transport.committed([tp]) == {}
-            assert list(transport._states([tp])) == [tp]
-            await asyncio.wait_for(transport.wait(0.01), 1)
+    async with publishing(cluster) as publisher, working(make_app(cluster, publisher, [])) as app:
+        assert app.engine is not None
+        transport = app.engine._transport
+        assert transport.generation > 0
+        assert transport.current(transport.generation)
+        tp = TopicPartition(NOTIFICATION_COMMANDS.name, 0)
+        assert await transport.committed([tp]) == {}
+        assert list(transport._states([tp])) == [tp]
+        await asyncio.wait_for(transport.wait(0.01), 1)
 
 
 async def test_plans_and_refuses_topics_with_another_number_of_partitions(cluster: Cluster) -> None:

@@ -1,0 +1,1 @@
+"""HTTP: the app, its routes, who may call them, and how every error looks."""

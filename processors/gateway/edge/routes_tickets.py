@@ -1,0 +1,139 @@
+"""Reading tickets: one, many, their timelines and pictures."""
+
+import hashlib
+from typing import Annotated, Literal
+
+import orjson
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
+
+from connectors.links.signer import LinkSigner
+from processors.gateway.edge.auth import Needs, Principal
+from processors.gateway.edge.deps import Edge, edge_of
+from processors.gateway.edge.problems import Fault, Problem, invalid
+from processors.gateway.present import PARTS, Part, newest_tickets, quote_of, shown, ticket_json, ticket_of, timeline
+from schemas.core.blob_ref import BlobRef
+from schemas.core.ids import TicketId
+from schemas.inspections import InspectionView
+from schemas.quotes import QuoteView
+from schemas.tickets import TicketState, TicketView
+from topics.inspections import INSPECTION_VIEWS
+
+router = APIRouter(prefix="/v1/tickets", tags=["tickets"])
+
+Reader = Annotated[Principal, Depends(Needs("tickets:read"))]
+TicketPath = Annotated[TicketId, Path()]
+
+
+@router.get("")
+async def list_tickets(
+    request: Request,
+    principal: Reader,
+    state: Annotated[TicketState | None, Query()] = None,
+    limit: Annotated[int, Query(ge=1)] = 50,
+) -> Response:
+    """Return tickets, the newest first."""
+    edge = edge_of(request)
+    most = min(limit, edge.deps.policy.list_max)
+    found = newest_tickets(edge.deps.views, state=state, limit=most)
+    return _json(request, orjson.dumps({"tickets": [shown(ticket, principal.scopes) for ticket in found]}))
+
+
+@router.get("/{ticket_id}")
+async def get_ticket(
+    request: Request,
+    ticket_id: TicketPath,
+    principal: Reader,
+    include: Annotated[str, Query(description="Parts to add, joined with commas: " + ", ".join(PARTS))] = "",
+) -> Response:
+    """Return a ticket. With ``If-None-Match`` an unchanged one is 304."""
+    views = edge_of(request).deps.views
+    ticket = existing_ticket(edge_of(request), ticket_id)
+    return _json(request, ticket_json(views, ticket, _parts(include), principal.scopes))
+
+
+@router.get("/{ticket_id}/timeline")
+async def get_timeline(request: Request, ticket_id: TicketPath, principal: Reader) -> Response:
+    """Return a ticket's events, oldest first, each as a CloudEvent and as a sentence."""
+    views = edge_of(request).deps.views
+    existing_ticket(edge_of(request), ticket_id)
+    return _json(request, orjson.dumps(timeline(views, ticket_id, principal.scopes)))
+
+
+@router.get("/{ticket_id}/images/{number}")
+async def get_image(
+    request: Request,
+    ticket_id: TicketPath,
+    number: Annotated[int, Path(ge=0, description="Index of the photo within the ticket, from 0.")],
+    _: Reader,
+    variant: Annotated[Literal["original", "annotated"], Query()] = "original",
+) -> Response:
+    """Return a photo, or the inspection's drawing on it."""
+    edge = edge_of(request)
+    images = _images(edge, existing_ticket(edge, ticket_id), variant)
+    if number >= len(images):
+        raise Problem(404, "not_found", f"{ticket_id} has {len(images)} {variant} images; they count from 0")
+    ref = images[number]
+    headers = {"ETag": f'"{ref.sha256}"', "Cache-Control": "private, max-age=31536000, immutable"}
+    if _matches(request, headers["ETag"]):
+        return Response(status_code=304, headers=headers)
+    # The media type is the one the edge found out itself when it wrote the picture anew.
+    return Response(await edge.deps.blobs.get(ref), 200, headers, ref.media_type)
+
+
+@router.get("/{ticket_id}/links")
+async def get_links(
+    request: Request, ticket_id: TicketPath, _: Annotated[Principal, Depends(Needs("pricing:read"))]
+) -> Response:
+    """Return the links a customer may be given: the page on which the open quote is answered."""
+    edge = edge_of(request)
+    existing_ticket(edge, ticket_id)
+    quote = quote_of(edge.deps.views, ticket_id)
+    return _json(request, orjson.dumps({"ticket_id": ticket_id, "approve": _approve_url(edge.deps.signer, quote)}))
+
+
+def existing_ticket(edge: Edge, ticket_id: str) -> TicketView:
+    """Return a ticket that exists.
+
+    Raises:
+        Problem: 404.
+    """
+    ticket = ticket_of(edge.deps.views, ticket_id)
+    if ticket is None:
+        raise Problem(404, "not_found", f"there is no ticket {ticket_id}; one just handed in may take a moment")
+    return ticket
+
+
+def _approve_url(signer: LinkSigner, quote: QuoteView | None) -> str | None:
+    if quote is None or quote.quote is None or quote.status != "prepared":
+        return None
+    offer = quote.quote
+    return signer.approve_url(offer.ticket_id, offer.quote_hash, expires_at=offer.valid_until)
+
+
+def _images(edge: Edge, ticket: TicketView, variant: str) -> tuple[BlobRef, ...]:
+    if variant == "original":
+        return ticket.photos
+    inspection = edge.deps.views.view(INSPECTION_VIEWS, ticket.ticket_id, InspectionView)
+    return inspection.inspected.annotated if inspection is not None and inspection.inspected is not None else ()
+
+
+def _parts(include: str) -> frozenset[Part]:
+    wanted = frozenset(filter(None, (name.strip() for name in include.split(","))))
+    unknown = sorted(wanted.difference(PARTS))
+    if unknown:
+        raise invalid([Fault("include", "unknown_part", f"{unknown[0][:40]!r} is none of {', '.join(PARTS)}")])
+    return frozenset(part for part in PARTS if part in wanted)
+
+
+def _json(request: Request, body: bytes) -> Response:
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
+    if _matches(request, etag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, 200, headers, "application/json")
+
+
+def _matches(request: Request, etag: str) -> bool:
+    """Compare as RFC 9110 section 13.1.2 says: weakly, any of a list, or ``*``."""
+    given = request.headers.get("if-none-match", "")
+    return given.strip() == "*" or etag in {one.strip().removeprefix("W/") for one in given.split(",")}

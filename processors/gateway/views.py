@@ -1,0 +1,232 @@
+"""The read model: views and events of the whole log, folded in memory, and the outcomes of commands as they come in."""
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import TypeVar, cast
+from uuid import UUID
+
+import orjson
+from aiokafka.errors import KafkaError
+
+from connectors.bus.aggregate import Held
+from connectors.bus.cluster import Cluster
+from connectors.bus.records import Fetched
+from connectors.bus.restore import LogReader, fold_view
+from connectors.errors import ConnectorError, Transient
+from processors.gateway.config import Policy
+from processors.gateway.timeline import Timelines
+from schemas.core.envelope import Envelope, EnvelopeError
+from schemas.core.message import Event, View
+from topics.registry import EVENTS, VIEWS, class_of
+from topics.topic import Topic
+
+log = logging.getLogger(__name__)
+
+V = TypeVar("V", bound=View)
+_VIEW_TOPICS = {topic.name: topic for topic in VIEWS}
+_EVENT_TOPICS = {topic.name: topic for topic in EVENTS}
+_RETRY_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """An event that a command led to; its data is read when somebody asks for it."""
+
+    envelope: Envelope
+    data: bytes
+
+    @property
+    def event(self) -> Event:
+        """Return the event itself."""
+        return cast(Event, class_of(self.envelope.type).model_validate_json(self.data))
+
+
+@dataclass(slots=True)
+class _Waiter:
+    types: frozenset[str]
+    future: asyncio.Future[Outcome]
+
+
+class ReadModel:
+    """Folds every view and events topic from its start. :meth:`apply` alone decides what a record means."""
+
+    def __init__(self, policy: Policy | None = None) -> None:
+        limits = policy or Policy()
+        self.timelines = Timelines(events_max=limits.timeline_events_max, tickets_max=limits.timelines_max)
+        self.unreadable = 0
+        self._outcomes_max = limits.outcomes_max
+        self._views: dict[str, dict[str, Held]] = {name: {} for name in _VIEW_TOPICS}
+        self._next: dict[tuple[str, int], int] = {}
+        self._outcomes: OrderedDict[UUID, list[Outcome]] = OrderedDict()
+        self._waiters: dict[UUID, list[_Waiter]] = {}
+        self._settling: dict[tuple[str, str], list[tuple[UUID, asyncio.Future[None]]]] = {}
+        self._task: asyncio.Task[None] | None = None
+        self._caught_up = asyncio.Event()
+        self._failure: str | None = "not started"
+
+    # --- the log -----------------------------------------------------------------------------------------------
+
+    def apply(self, record: Fetched) -> None:
+        """Take one record. One that came before is skipped; one that cannot be read is counted and skipped."""
+        position = (record.topic, record.partition)
+        if record.offset < self._next.get(position, 0):
+            return
+        self._next[position] = record.offset + 1
+        try:
+            if record.topic in _VIEW_TOPICS:
+                self._apply_view(_VIEW_TOPICS[record.topic], record)
+            elif record.topic in _EVENT_TOPICS:
+                self._apply_event(_EVENT_TOPICS[record.topic], record)
+        except (EnvelopeError, ValueError, KeyError, TypeError) as error:
+            self.unreadable += 1
+            log.warning("%s-%d@%d is unreadable: %s", record.topic, record.partition, record.offset, error)
+
+    def _apply_view(self, topic: Topic, record: Fetched) -> None:
+        held = self._views[topic.name]
+        fold_view(topic, record, held)
+        if record.key is None:
+            return
+        key = record.key.decode()
+        waiting = self._settling.get((topic.name, key))
+        if waiting and key in held:
+            for cause, future in waiting:
+                if cause in held[key].causes and not future.done():
+                    future.set_result(None)
+
+    def _apply_event(self, topic: Topic, record: Fetched) -> None:
+        envelope = Envelope.from_headers(record.headers)
+        if topic.type_named(envelope.type) is None or record.value is None:
+            return
+        ticket_id = envelope.subject if topic.key == "ticket_id" else orjson.loads(record.value).get("ticket_id")
+        if isinstance(ticket_id, str) and self.timelines.add(ticket_id, record, envelope) is None:
+            return
+        if envelope.causation_id is not None:
+            self._note(envelope.causation_id, Outcome(envelope, record.value))
+
+    def _note(self, command_id: UUID, outcome: Outcome) -> None:
+        known = self._outcomes.setdefault(command_id, [])
+        known.append(outcome)
+        if len(self._outcomes) > self._outcomes_max:
+            self._outcomes.popitem(last=False)
+        for waiter in self._waiters.get(command_id, ()):
+            if outcome.envelope.type in waiter.types and not waiter.future.done():
+                waiter.future.set_result(outcome)
+
+    # --- questions ---------------------------------------------------------------------------------------------
+
+    def view(self, topic: Topic, key: str, kind: type[V]) -> V | None:
+        """Return one view; None when there is none, or it is of another kind."""
+        held = self._views[topic.name].get(key)
+        return held.state if held is not None and isinstance(held.state, kind) else None
+
+    def views(self, topic: Topic, kind: type[V]) -> Iterator[V]:
+        """Yield all views of a kind."""
+        for held in self._views[topic.name].values():
+            if isinstance(held.state, kind):
+                yield held.state
+
+    async def outcome_of(self, command_id: UUID, timeout_s: float, types: Collection[type[Event]]) -> Outcome | None:
+        """Return the first event of ``types`` that the command caused, or None when none came in ``timeout_s``."""
+        names = frozenset(one.TYPE for one in types)
+        for outcome in self._outcomes.get(command_id, ()):
+            if outcome.envelope.type in names:
+                return outcome
+        if timeout_s <= 0:
+            return None
+        waiter = _Waiter(names, asyncio.get_running_loop().create_future())
+        self._waiters.setdefault(command_id, []).append(waiter)
+        try:
+            return await asyncio.wait_for(waiter.future, timeout_s)
+        except TimeoutError:
+            return None
+        finally:
+            _drop(self._waiters, command_id, waiter)
+
+    async def settled(self, topic: Topic, key: str, command_id: UUID, timeout_s: float) -> bool:
+        """Return True once the view has folded what the command caused, so that its sender reads its own write."""
+        held = self._views[topic.name].get(key)
+        if held is not None and command_id in held.causes:
+            return True
+        entry = (command_id, asyncio.get_running_loop().create_future())
+        self._settling.setdefault((topic.name, key), []).append(entry)
+        try:
+            await asyncio.wait_for(entry[1], timeout_s)
+        except TimeoutError:
+            return False
+        finally:
+            _drop(self._settling, (topic.name, key), entry)
+        return True
+
+    # --- life --------------------------------------------------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything that was in the log at the start has been folded and the log is being followed."""
+        following = self._task is not None and not self._task.done()
+        return following and self._failure is None and self._caught_up.is_set()
+
+    @property
+    def failure(self) -> str | None:
+        """Return what keeps the model from following the log, or None."""
+        return self._failure
+
+    async def wait_ready(self) -> None:
+        """Return when the model has caught up for the first time."""
+        await self._caught_up.wait()
+
+    async def start(self, cluster: Cluster) -> None:
+        """Follow the log until :meth:`stop`; returns at once, see :attr:`ready`."""
+        if self._task is not None:
+            raise RuntimeError("the read model follows a log already")
+        self._failure = "reading the log from its start"
+        self._task = asyncio.create_task(self._run(cluster), name="gateway-read-model")
+
+    async def stop(self) -> None:
+        """Stop following."""
+        if self._task is None:
+            return
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
+        self._task = None
+        self._failure = "stopped"
+
+    async def _run(self, cluster: Cluster) -> None:
+        while True:
+            try:
+                await self._follow(cluster)
+            except (ConnectorError, KafkaError) as error:
+                self._failure = str(error)
+                log.warning("read model: %s; again in %.0f s", error, _RETRY_S)
+                await asyncio.sleep(_RETRY_S)
+
+    async def _follow(self, cluster: Cluster) -> None:
+        topics = {**_VIEW_TOPICS, **_EVENT_TOPICS}
+        async with LogReader(cluster, "gateway-read-model") as reader:
+            partitions = await reader.partitions(topics)
+            missing = sum(topic.partitions for topic in topics.values()) - len(partitions)
+            if missing > 0:
+                raise Transient(f"{missing} partitions of the views and events topics do not exist yet")
+            async for record in reader.to_end(partitions):
+                self.apply(record)
+            self._failure = None
+            self._caught_up.set()
+            # Once more from the start: what is known is skipped by its offset, and nothing can fall between the two.
+            async for batch in reader.follow(partitions, from_start=True):
+                for record in batch:
+                    self.apply(record)
+
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+
+def _drop(table: dict[K, list[T]], key: K, item: T) -> None:
+    """Remove one entry of a list in a table, and the list with its last entry."""
+    listed = table.get(key, [])
+    if item in listed:
+        listed.remove(item)
+    if not listed:
+        table.pop(key, None)
