@@ -1,6 +1,7 @@
 """The composition root: which implementation stands behind each port, and which ports each processor gets."""
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -31,6 +32,8 @@ from connectors.vault.sealed import SealedVault
 from infra.clickhouse.layout import load_passwords
 from infra.secret_files import load_or_create_secret
 from infra.settings import Settings, read_settings
+
+log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from connectors.mail.smtp import SmtpSettings
@@ -248,8 +251,25 @@ def _orchestrator(app: App, ports: Ports) -> None:
     from processors.orchestrator.agent import wire
     from processors.orchestrator.deployment import deploy
 
-    own = sorted((ports.settings.home / "flows").glob("*.bpmn"))
-    wire(app, deploy([path.read_bytes() for path in own or sorted(FLOWS.glob("*.bpmn"))]))
+    wire(app, deploy(flow_files(ports.settings.home)))
+
+
+def flow_files(home: Path) -> list[bytes]:
+    """Return the flows to run: the shop's own, or, while it has none, those that come with the house.
+
+    A file that cannot be run is left out and logged, so that one bad file does not stop every repair.
+    """
+    from processors.orchestrator.deployment import check
+
+    good = []
+    for path in sorted((home / "flows").glob("*.bpmn")):
+        content = path.read_bytes()
+        issues = check(content)
+        for issue in issues:
+            log.error("flow %s is left out: %s", path, issue)
+        if not issues:
+            good.append(content)
+    return good or [path.read_bytes() for path in sorted(FLOWS.glob("*.bpmn"))]
 
 
 def _analytics(app: App, ports: Ports) -> None:
@@ -290,10 +310,4 @@ class _NoPorts:
 
 def wire_without_ports(processor: str, app: App) -> None:
     """Run a processor's ``wire`` to see what it reads and writes."""
-    if processor == "orchestrator":
-        from processors.orchestrator.agent import wire as wire_orchestrator
-        from processors.orchestrator.deployment import deploy
-
-        wire_orchestrator(app, deploy([path.read_bytes() for path in sorted(FLOWS.glob("*.bpmn"))]))
-        return
     WIRED[processor](app, cast(Ports, _NoPorts()))

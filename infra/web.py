@@ -13,6 +13,7 @@ from processors.gateway.edge.app import create_app
 from processors.gateway.edge.deps import GatewayDeps
 from processors.gateway.edge.keyring import Keyring
 from processors.gateway.views import ReadModel
+from processors.orchestrator.deployment import check
 
 MAX_CONCURRENCY = 500
 
@@ -42,6 +43,7 @@ async def serve_gateway(settings: Settings) -> None:
                     clock=ports.clock,
                     warehouse=ports.figures_warehouse,
                     figures={figure.name: figure for figure in FIGURES},
+                    check_flow=check,
                 )
             )
             server = uvicorn.Server(

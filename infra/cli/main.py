@@ -2,7 +2,7 @@
 
 import typer
 
-from infra.cli import audit, bench, demo, dlq, doctor, kiosk, serve, ticket, topics, up
+from infra.cli import audit, bench, demo, dlq, doctor, flow, kiosk, serve, ticket, topics, up
 
 app = typer.Typer(
     name="noizylab",
@@ -20,6 +20,7 @@ app.add_typer(kiosk.app, name="kiosk")
 app.add_typer(topics.app, name="topics")
 app.add_typer(ticket.app, name="ticket")
 app.add_typer(dlq.app, name="dlq")
+app.add_typer(flow.app, name="flow")
 app.add_typer(audit.app, name="audit")
 app.add_typer(bench.app, name="bench")
 app.add_typer(serve.app, name="serve", hidden=True)

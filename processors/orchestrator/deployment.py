@@ -147,3 +147,12 @@ def build(command_type: str, data: dict[str, object]) -> Message | str:
     except pydantic.ValidationError as error:
         first = error.errors(include_url=False)[0]
         return f"{command_type}: {'.'.join(str(part) for part in first['loc'])}: {first['msg']}"
+
+
+def check(content: bytes) -> tuple[Issue, ...]:
+    """Return everything that keeps a BPMN file from being deployed; nothing for a good one."""
+    try:
+        deploy([content])
+    except DefinitionError as error:
+        return error.issues
+    return ()

@@ -7,6 +7,7 @@ from processors.gateway.edge import (
     problems,
     routes_events,
     routes_figures,
+    routes_flows,
     routes_health,
     routes_intakes,
     routes_stock,
@@ -39,6 +40,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         routes_tasks,
         routes_stock,
         routes_figures,
+        routes_flows,
         links,
     ):
         app.include_router(module.router)

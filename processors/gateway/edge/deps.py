@@ -1,7 +1,7 @@
 """What the edge is made of. The composition root builds one and hands it to ``create_app``."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -44,6 +44,30 @@ class Figure(Protocol):
         ...
 
 
+class FlowIssue(Protocol):
+    """One element of a BPMN file that cannot be run."""
+
+    @property
+    def element_id(self) -> str:
+        """Return the element's id in the file."""
+        ...
+
+    @property
+    def element_type(self) -> str:
+        """Return the element's kind."""
+        ...
+
+    @property
+    def line(self) -> int:
+        """Return its line in the file."""
+        ...
+
+    @property
+    def message(self) -> str:
+        """Return what is wrong with it."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class GatewayDeps:
     """The ports and services behind the edge. ``warehouse`` None: figures answer 503."""
@@ -57,6 +81,7 @@ class GatewayDeps:
     clock: Clock
     warehouse: Warehouse | None = None
     figures: Mapping[str, Figure] = field(default_factory=dict)
+    check_flow: Callable[[bytes], Sequence[FlowIssue]] | None = None
     policy: Policy = field(default_factory=Policy)
     shop_name: str = "NoizyLab"
 

@@ -202,7 +202,7 @@ async def test_stops_rather_than_writes_when_its_partitions_were_taken(cluster: 
         gate.set()
         error = await asyncio.wait_for(app.failed, 10)
 
-    assert "no word from its group" in str(error)
+    assert "not heard from the group" in str(error)
     assert await causes_in(cluster) == []
 
 

@@ -26,6 +26,7 @@ EXPECTED = {
     ("POST", "/v1/tasks/{ticket_id}/{task_id}/complete"): "workflows:manage",
     ("GET", "/v1/stock"): "inventory:read",
     ("POST", "/v1/stock/receipts"): "inventory:write",
+    ("POST", "/v1/flows/check"): "workflows:manage",
     ("GET", "/v1/figures"): "pricing:read",
     ("GET", "/v1/figures/{name}"): "pricing:read",
 }

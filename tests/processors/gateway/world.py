@@ -24,6 +24,7 @@ from processors.gateway.edge.app import create_app
 from processors.gateway.edge.deps import GatewayDeps
 from processors.gateway.edge.keyring import Keyring, Scope
 from processors.gateway.views import ReadModel
+from processors.orchestrator.deployment import check
 from schemas.core.envelope import Envelope
 from schemas.core.message import Event, Message, View
 from schemas.devices import Device
@@ -183,6 +184,7 @@ class World:
                 clock=self.clock,
                 warehouse=self.warehouse,
                 figures=self.figures,
+                check_flow=check,
                 policy=self.policy,
             )
         )
