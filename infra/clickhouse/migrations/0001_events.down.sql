@@ -1,3 +1,2 @@
-DROP TABLE IF EXISTS sink_progress;
 DROP TABLE IF EXISTS events_dlq;
 DROP TABLE IF EXISTS events;

@@ -1,5 +1,4 @@
--- The analytics stream: one append-only table of facts, the rows that could not become facts, and the sink's
--- intent log.
+-- The analytics stream: one append-only table of facts, and the records that could not become facts.
 --
 -- `payload` is the event's data as it stood on the log. The typed columns below it are computed from it by the
 -- engine, so the sink never decodes JSON; identical JSONExtract calls are computed once for all columns of a block.
@@ -83,21 +82,3 @@ PARTITION BY tuple()
 ORDER BY (k_topic, k_partition, k_offset)
 TTL toDateTime(refused_at) + INTERVAL 90 DAY DELETE
 SETTINGS non_replicated_deduplication_window = 10000;
-
--- What the sink is about to insert and what it has finished, by range of offsets (both ends included). A range is
--- logged before its rows are inserted; after a crash exactly the ranges without 'done' are inserted again, under
--- the same tokens.
-CREATE TABLE IF NOT EXISTS sink_progress
-(
-    k_topic      LowCardinality(String),
-    k_partition  UInt32,
-    first_offset UInt64,
-    last_offset  UInt64,
-    state        Enum8('intended' = 1, 'done' = 2),
-    ver          UInt8 MATERIALIZED toUInt8(state),
-    written_at   DateTime64(3, 'UTC') DEFAULT now64(3)
-)
-ENGINE = ReplacingMergeTree(ver)
-ORDER BY (k_topic, k_partition, first_offset, last_offset)
-TTL toDateTime(written_at) + INTERVAL 90 DAY DELETE WHERE state = 'done'
-SETTINGS non_replicated_deduplication_window = 0;

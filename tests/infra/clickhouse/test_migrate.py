@@ -30,7 +30,7 @@ async def test_schema_goes_forward_and_back_and_forward(empty_database: ServerWa
 
     assert await migrator.apply() == everything
     first = await _tables(empty_database)
-    assert {"events", "events_dlq", "sink_progress", "tickets", "kpi_daily", "v_events"} <= set(first)
+    assert {"events", "events_dlq", "tickets", "kpi_daily", "v_events"} <= set(first)
     assert await migrator.apply() == []
     assert {status.state for status in await migrator.status()} == {"applied"}
 
