@@ -117,7 +117,7 @@ def _pose(seen: Conditions, width: int, height: int) -> NDArray[Any]:
     down = abs(np.sin(turn)) * width + abs(np.cos(turn)) * height
     scale = seen.scale * min(1.0, 1.1 * width / across, 1.1 * height / down)
     cos, sin = np.cos(turn) * scale, np.sin(turn) * scale
-    centre = np.array([[1, 0, -width / 2], [0, 1, -height / 2], [0, 0, 1.0]])
+    centre: NDArray[Any] = np.array([[1, 0, -width / 2], [0, 1, -height / 2], [0, 0, 1.0]])
     rotate = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1.0]])
     tilt = np.array([[1, 0, 0], [0, 1, 0], [seen.tilt / width, -0.7 * seen.tilt / height, 1.0]])
     back = np.array([[1, 0, width * (0.5 + seen.shift[0])], [0, 1, height / 2 + width * seen.shift[1]], [0, 0, 1.0]])
@@ -133,7 +133,7 @@ def _expose(scene: Picture, seen: Conditions, rng: np.random.Generator) -> Pictu
     slope = (xs * np.cos(turn) + ys * np.sin(turn)).astype(np.float32)
     vignette = 1 - 0.12 * (xs**2 + ys**2)
     light = seen.gain * (1 + seen.gradient * slope) * vignette
-    picture = scene.astype(np.float32) / 255
+    picture: NDArray[Any] = scene.astype(np.float32) / 255
     if seen.gamma != 1:
         picture = np.power(picture, np.float32(seen.gamma))
     picture *= light[..., None].astype(np.float32)

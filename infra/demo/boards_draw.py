@@ -111,7 +111,9 @@ def draw_board(layout: Layout, width_px: int, missing: frozenset[str] = frozense
         _pad(canvas, pad)
     _title(canvas, layout)
     _shadows(canvas, [part for part in layout.parts if part.refdes not in missing])
-    for part in layout.parts:
+    for index, part in enumerate(layout.parts):
+        # Its own chance for each part: the loss of one must not change the looks of the others.
+        canvas.rng = np.random.default_rng((model.seed, 8, index))
         draw_part(canvas, part) if part.refdes not in missing else _leftover(canvas, part)
     alpha = _alpha(canvas, layout)
     _edge(canvas, alpha)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from connectors.images.decode import ImageRefused, inspect_header
 from infra.demo.boards import BOARD_NAMES, DefectKind, golden, photo, to_jpeg
 from infra.demo.complaints import COMPLAINTS
 
@@ -71,7 +72,7 @@ def sample_intakes(samples: Path, count: int, seed: int = 1) -> Iterator[DemoInt
     """
     pairs = json.loads((samples / "photos" / "pairs.json").read_text())["pairs"]
     tests = [samples / "photos" / pair["test"] for pair in pairs]
-    singles = sorted((samples / "photos" / "boards").glob("*.jpg"))
+    singles = [path for path in sorted((samples / "photos" / "boards").glob("*.jpg")) if _large_enough(path)]
     told = sample_complaints(samples, count, seed)
     for number in range(count):
         category, brand, text = told[number]
@@ -114,6 +115,15 @@ _CATEGORIES = {
     "DSLR/video camera": "camera",
     "Musical instrument": "musical_instrument",
 }
+
+
+def _large_enough(path: Path) -> bool:
+    """Whether the edge would take the photo: one that it refuses is shot again at the counter."""
+    try:
+        inspect_header(path.read_bytes())
+    except ImageRefused:
+        return False
+    return True
 
 
 def _board_of(path: Path) -> str:

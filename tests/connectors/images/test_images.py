@@ -126,13 +126,14 @@ def test_puts_the_red_corner_where_exif_says_when_turned() -> None:
 SMALL = {suffix: encoded(suffix, picture(330, 325)) for suffix in (".jpg", ".png", ".webp")}
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.sampled_from([".jpg", ".png", ".webp"]), st.data())
 def test_refuses_or_decodes_when_bytes_are_changed_at_random(suffix: str, data: st.DataObject) -> None:
     broken = bytearray(SMALL[suffix])
     for _ in range(data.draw(st.integers(1, 4))):
         broken[data.draw(st.integers(0, min(len(broken) - 1, 700)))] = data.draw(st.integers(0, 255))
     try:
-        assert strip(bytes(broken)).data
+        code = None if strip(bytes(broken)).data else "empty"
     except ImageRefused as refused:
-        assert refused.code in {"unsupported_type", "unreadable", "too_large", "too_small"}
+        code = refused.code
+    assert code in {None, "unsupported_type", "unreadable", "too_large", "too_small"}

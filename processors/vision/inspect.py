@@ -1,0 +1,196 @@
+"""One inspection, from the bytes of the photos to findings and drawn pictures. Pure: runs in a process of its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from connectors.images.decode import decode
+from connectors.images.header import ImageRefused
+from processors.vision.align import Aligned, align
+from processors.vision.annotate import annotate
+from processors.vision.board_mask import board_mask
+from processors.vision.classify import classify, measure, prepare
+from processors.vision.compare import Blob, find_blobs
+from processors.vision.config import Policy, PoseLimits
+from processors.vision.gate import judge
+from processors.vision.register import Features, Registration, features, project, register
+from processors.vision.severity import severity_of
+from schemas.images import ImageProblem
+from schemas.inspections import Box, Finding
+
+ENGINE = "golden-compare-1"
+"""Named in every inspection; raised when the same photos could get another answer."""
+
+Picture = NDArray[Any]
+
+_UNREADABLE = "Take the photo again and send it as JPEG, PNG or WebP."
+_MOVED = "Lay the board flat and photograph it straight from above, like the golden picture."
+
+
+@dataclass(frozen=True, slots=True)
+class PhotoResult:
+    """What one photo gave. ``compared`` is false when it does not show the side of the golden picture."""
+
+    problems: tuple[ImageProblem, ...]
+    metrics: dict[str, float]
+    compared: bool = False
+    findings: tuple[Finding, ...] = ()
+    annotated: bytes | None = None
+
+    @property
+    def usable(self) -> bool:
+        """Whether the photo can be judged."""
+        return not self.problems
+
+
+@dataclass(frozen=True, slots=True)
+class Inspection:
+    """The results, in the order of the photos."""
+
+    photos: tuple[PhotoResult, ...]
+    engine: str = ENGINE
+    golden_problem: str | None = None
+    """Why the golden picture could not be used, when it could not."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Golden:
+    picture: Picture
+    mask: Picture
+    features: Features
+
+
+def inspect(photos: Sequence[bytes | None], golden: bytes | None, policy: Policy | None = None) -> Inspection:
+    """Judge each photo and compare those that show the golden picture's side with it.
+
+    Args:
+        photos: image files; None stands for one that the store could not give.
+        golden: image file of a sound board of this model, photographed from straight above, or None.
+        policy: all limits.
+    """
+    policy = policy or Policy()
+    reference, problem = _read_golden(golden, policy)
+    results = tuple(_photo(index, data, reference, policy) for index, data in enumerate(photos))
+    return Inspection(results, golden_problem=problem)
+
+
+def _read_golden(data: bytes | None, policy: Policy) -> tuple[_Golden | None, str | None]:
+    if data is None:
+        return None, None
+    try:
+        picture = decode(data, policy.decode)
+    except ImageRefused as refusal:
+        return None, str(refusal)
+    mask = board_mask(picture)
+    return _Golden(picture, mask, features(picture, mask)), None
+
+
+def _photo(index: int, data: bytes | None, golden: _Golden | None, policy: Policy) -> PhotoResult:
+    if data is None:
+        return PhotoResult((_problem("unreadable", _UNREADABLE, 0, 1),), {})
+    try:
+        picture = decode(data, policy.decode)
+    except ImageRefused as refusal:
+        return PhotoResult((_refused(refusal, policy),), {})
+    quality = judge(picture, policy.gate)
+    if quality.problems or golden is None:
+        return PhotoResult(quality.problems, quality.metrics)
+    return _compared(index, picture, golden, quality.metrics, policy)
+
+
+def _refused(refusal: ImageRefused, policy: Policy) -> ImageProblem:
+    if refusal.code == "too_small":
+        return _problem("too_small", refusal.detail, 0, policy.decode.min_side_px)
+    return _problem("unreadable", f"{refusal.code}: {refusal.detail}", 0, 1)
+
+
+def _compared(index: int, picture: Picture, golden: _Golden, metrics: dict[str, float], policy: Policy) -> PhotoResult:
+    found = register(picture, golden.picture, golden.mask, golden.features)
+    if found is not None:
+        metrics = metrics | {
+            "inliers": float(found.inliers),
+            "inlier_ratio": round(found.inlier_ratio, 4),
+            "spread": round(found.spread, 4),
+            "zncc": round(found.zncc, 4),
+            "moved_px": round(found.moved_px, 4),
+        }
+    if found is None or not _same_side(found, policy.pose):
+        moved = found is not None and _moved(found, policy.pose)
+        problem = _problem("moved", _MOVED, metrics.get("zncc", 0.0), policy.pose.min_zncc)
+        return PhotoResult((problem,) if moved else (), metrics)
+    aligned = align(picture, golden.picture, golden.mask, found.homography, policy.compare.side_px)
+    blobs = find_blobs(aligned, policy.compare)
+    changed = sum(blob.area_px for blob in blobs) / max(1, int(np.count_nonzero(aligned.valid)))
+    metrics = metrics | {
+        "changed_share": round(changed, 5),
+        "blur_px": aligned.blur_px,
+        "noise": round(aligned.noise, 2),
+    }
+    if changed > policy.pose.max_changed_share or len(blobs) > policy.pose.max_findings:
+        # So much difference is a pose or a light that the model does not cover, not a list of defects.
+        return PhotoResult((_problem("moved", _MOVED, round(changed, 4), policy.pose.max_changed_share),), metrics)
+    findings = _findings(index, picture.shape, aligned, blobs[: policy.max_findings_per_photo])
+    drawn = annotate(picture, findings, policy.annotated_side_px)
+    return PhotoResult((), metrics, compared=True, findings=findings, annotated=drawn)
+
+
+def _same_side(found: Registration, limits: PoseLimits) -> bool:
+    near = found.zncc >= limits.min_zncc and found.spread >= limits.min_spread
+    return near and found.inliers >= limits.min_inliers
+
+
+def _moved(found: Registration, limits: PoseLimits) -> bool:
+    """The same side, but seen from elsewhere: many features agree while the pixels do not."""
+    return found.inliers >= limits.moved_min_inliers and found.spread >= limits.moved_min_spread
+
+
+def _findings(photo: int, shape: tuple[int, ...], aligned: Aligned, blobs: Sequence[Blob]) -> tuple[Finding, ...]:
+    scene = prepare(aligned)
+    board_px = max(1, int(np.count_nonzero(aligned.valid)))
+    listed = []
+    for blob in blobs:
+        kind, fit = classify(measure(scene, blob))
+        box, area = _in_photo(aligned, blob, shape)
+        listed.append(
+            Finding(
+                kind=kind,
+                confidence=round(_certainty(blob) * (0.4 + 0.5 * fit), 3),
+                severity=severity_of(kind, blob.area_px / board_px),
+                photo=photo,
+                box=box,
+                area_px=area,
+                note=f"{blob.mean:.0f} levels off the golden picture",
+            )
+        )
+    rank = {"high": 0, "medium": 1, "low": 2}
+    return tuple(sorted(listed, key=lambda one: (rank[one.severity], -one.confidence, one.box.y_px, one.box.x_px)))
+
+
+def _certainty(blob: Blob) -> float:
+    """How surely the blob is a difference at all: grows with its strength in levels and with its size."""
+    strength = (blob.peak - 12.0) / 18.0 + float(np.log(blob.area_px / 16.0)) * 0.5
+    return float(1 / (1 + np.exp(-strength)))
+
+
+def _in_photo(aligned: Aligned, blob: Blob, shape: tuple[int, ...]) -> tuple[Box, int]:
+    left, top, _, _ = blob.box
+    outlines, _ = cv2.findContours(blob.mask.astype(np.uint8), cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+    points = np.concatenate(outlines).reshape(-1, 2) + np.array((left, top))
+    # A pixel is a square: its four corners, not its centre, bound what it covers.
+    corners = np.concatenate([points + shift for shift in ((-0.5, -0.5), (0.5, -0.5), (-0.5, 0.5), (0.5, 0.5))])
+    seen = project(aligned.to_photo, corners)
+    x0, y0 = np.clip(np.floor(seen.min(0) + 0.5), 0, (shape[1] - 1, shape[0] - 1)).astype(int)
+    x1, y1 = np.clip(np.ceil(seen.max(0) + 0.5), (x0 + 1, y0 + 1), (shape[1], shape[0])).astype(int)
+    middle = points.mean(0)
+    square = project(aligned.to_photo, middle + np.array([(0, 0), (1, 0), (0, 1)]))
+    grown = abs(float(np.linalg.det(square[1:] - square[0])))
+    box = Box(x_px=int(x0), y_px=int(y0), width_px=int(x1 - x0), height_px=int(y1 - y0))
+    return box, round(blob.area_px * grown)
+
+
+def _problem(code: str, advice: str, measured: float, limit: float) -> ImageProblem:
+    return ImageProblem(code=code, advice=advice, measured=measured, limit=limit)
