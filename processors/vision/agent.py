@@ -6,10 +6,10 @@ from connectors.blobs.port import BlobCorrupt, BlobMissing, BlobStore
 from connectors.bus.aggregate import Aggregate
 from connectors.bus.app import App
 from processors.vision.config import Policy
-from processors.vision.decide import decide
+from processors.vision.decide import decide, failed
 from processors.vision.goldens import Goldens
 from processors.vision.inspect import Inspection
-from processors.vision.pool import Inspector
+from processors.vision.pool import InspectionFailed, Inspector
 from processors.vision.state import evolve
 from schemas.core.blob_ref import BlobRef
 from schemas.core.envelope import Envelope
@@ -32,7 +32,11 @@ def wire(app: App, inspector: Inspector, goldens: Goldens, blobs: BlobStore, pol
         if not isinstance(command, InspectBoard):
             return Reject("not_an_inspection", f"{type(command).__name__} is no command of vision")
         photos = [await _read(blobs, ref) for ref in command.photos]
-        inspection = await inspector.inspect(photos, await goldens.find(command.board_model))
+        try:
+            inspection = await inspector.inspect(photos, await goldens.find(command.board_model))
+        except InspectionFailed as error:
+            log.error("photos of %s cannot be inspected: %s", command.ticket_id, error)
+            return failed(command, str(error), envelope.time)
         if inspection.golden_problem is not None:
             log.warning("golden picture of %s is unusable: %s", command.board_model, inspection.golden_problem)
         annotated = await _store(blobs, bucket, f"{command.ticket_id}/annotated-{envelope.id}", inspection)

@@ -10,6 +10,7 @@ from schemas.images import ImageJudged, ImageProblem
 from schemas.inspections import BoardInspected, BoardInspectionRefused, InspectBoard
 
 NO_USABLE_PHOTO = "no_usable_photo"
+ENGINE_FAILED = "engine_failed"
 
 
 def decide(command: InspectBoard, inspection: Inspection, annotated: Mapping[int, BlobRef], now: datetime) -> Outcome:
@@ -48,6 +49,13 @@ def decide(command: InspectBoard, inspection: Inspection, annotated: Mapping[int
         inspected_at=now,
     )
     return Emit.of(*judged, summary)
+
+
+def failed(command: InspectBoard, detail: str, now: datetime) -> Outcome:
+    """Hand the board to a person: the engine could not finish with these photos, and would not the next time."""
+    return Emit.of(
+        BoardInspectionRefused(ticket_id=command.ticket_id, reason=ENGINE_FAILED, detail=detail, refused_at=now)
+    )
 
 
 def _refusal(command: InspectBoard, inspection: Inspection, now: datetime) -> BoardInspectionRefused:

@@ -9,13 +9,21 @@ from concurrent.futures.process import BrokenProcessPool
 
 import cv2
 
-from connectors.errors import Permanent, Transient
+from connectors.errors import Permanent
 from processors.vision.config import Policy
 from processors.vision.inspect import Inspection, inspect
 
 
-class InspectionTooSlow(Permanent):
-    """An inspection ran past its limit; the same photos would again."""
+class InspectionFailed(Permanent):
+    """These photos cannot be inspected by this engine; the same photos would fail again."""
+
+
+class InspectionTooSlow(InspectionFailed):
+    """An inspection ran past its limit."""
+
+
+class InspectionCrashed(InspectionFailed):
+    """The inspecting process died twice over the same photos."""
 
 
 class Inspector:
@@ -32,7 +40,7 @@ class Inspector:
         """Inspect in a process; a process that died is replaced, and the inspection tried once more.
 
         Raises:
-            Transient: it died twice (memory, most often).
+            InspectionCrashed: it died twice.
             InspectionTooSlow: no answer within the limit.
         """
         async with self._turn:
@@ -42,7 +50,7 @@ class Inspector:
                     return await self._run(pool, photos, golden)
                 except BrokenProcessPool:
                     self._discard(pool)
-        raise Transient("the inspecting process died twice; look at the machine's memory, then restart vision")
+        raise InspectionCrashed("the inspecting process died twice over these photos; inspect the board by eye")
 
     async def _run(self, pool: ProcessPoolExecutor, photos: Sequence[bytes | None], golden: bytes | None) -> Inspection:
         future = asyncio.get_running_loop().run_in_executor(pool, inspect, tuple(photos), golden, self._policy)

@@ -1,0 +1,84 @@
+"""Vision as it is wired: photos from the store, findings and pictures back."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from connectors.blobs.local import LocalBlobs
+from infra.demo.boards import golden, photo, to_jpeg
+from processors.vision.agent import wire
+from processors.vision.goldens import Goldens
+from processors.vision.pool import Inspector
+from schemas.core.blob_ref import BlobRef
+from schemas.images import ImageJudged
+from schemas.inspections import BoardInspected, BoardInspectionRefused, InspectBoard
+from tests.support.driver import Driver
+
+BOARD = "NZL-PSU-10"
+TICKET = "T-0001"
+
+
+@pytest.fixture
+async def blobs(tmp_path: Path) -> LocalBlobs:
+    store = LocalBlobs(tmp_path)
+    await store.put("goldens", f"{BOARD}.jpg", to_jpeg(golden(BOARD, 1200)), "image/jpeg")
+    return store
+
+
+@pytest.fixture
+async def inspector() -> AsyncIterator[Inspector]:
+    one = Inspector(1)
+    yield one
+    one.close()
+
+
+async def stored(blobs: LocalBlobs, *pictures: bytes) -> tuple[BlobRef, ...]:
+    return tuple(
+        [
+            await blobs.put("images", f"{TICKET}/{number}.jpg", data, "image/jpeg")
+            for number, data in enumerate(pictures)
+        ]
+    )
+
+
+async def test_finds_a_fault_once_and_stores_the_picture_when_all_is_sent_twice(
+    blobs: LocalBlobs, inspector: Inspector
+) -> None:
+    driver = Driver(lambda app: wire(app, inspector, Goldens(blobs), blobs), "vision", redeliver=True)
+    shot = to_jpeg(photo(BOARD, 3, width_px=1200, defects=("burn",)).picture)
+
+    await driver.pipe(InspectBoard(ticket_id=TICKET, photos=await stored(blobs, shot), board_model=BOARD))
+
+    [inspected] = driver.read(BoardInspected)
+    assert inspected.compared
+    assert inspected.findings
+    assert [judged.verdict for judged in driver.read(ImageJudged)] == ["usable"]
+    drawn = await blobs.get(inspected.annotated[0])
+    assert drawn.startswith(b"\xff\xd8")
+    assert driver.dead() == []
+
+
+async def test_calls_a_photo_unreadable_when_the_store_lost_it(blobs: LocalBlobs, inspector: Inspector) -> None:
+    driver = Driver(lambda app: wire(app, inspector, Goldens(blobs), blobs), "vision")
+    [ref] = await stored(blobs, b"not for long")
+    await blobs.delete(ref.bucket, ref.key)
+
+    await driver.pipe(InspectBoard(ticket_id=TICKET, photos=(ref,), board_model=None))
+
+    [refused] = driver.read(BoardInspectionRefused)
+    assert refused.problems[0].code == "unreadable"
+
+
+async def test_hands_the_board_to_a_person_when_the_engine_cannot_finish(blobs: LocalBlobs) -> None:
+    hurried = Inspector(1, limit_s=0.001)
+    driver = Driver(lambda app: wire(app, hurried, Goldens(blobs), blobs), "vision")
+    try:
+        await driver.pipe(InspectBoard(ticket_id=TICKET, photos=await stored(blobs, b"a"), board_model=None))
+    finally:
+        hurried.close()
+
+    [refused] = driver.read(BoardInspectionRefused)
+    assert refused.reason == "engine_failed"
+    assert "send fewer or smaller" in refused.detail
+    assert driver.dead() == []
