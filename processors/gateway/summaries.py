@@ -67,7 +67,8 @@ def _parts(lines: tuple[PartLine, ...]) -> str:
 
 @_says(TicketOpened)
 def _opened(event: TicketOpened) -> str:
-    device = " ".join(filter(None, (event.device.brand, event.device.model))) or f"a {event.device.category}"
+    named = " ".join(filter(None, (event.device.brand, event.device.model)))
+    device = f"{named} ({words(event.device.category)})" if named else f"one {words(event.device.category)}"
     photos = plural(len(event.photos), "photo") if event.photos else "no photos"
     return f"Took in {device} at the {event.channel} with {photos}."
 
@@ -211,7 +212,8 @@ def _advanced(event: FlowAdvanced) -> str:
 
 @_says(TaskRaised)
 def _raised(event: TaskRaised) -> str:
-    return f"Asked the {words(event.role)}: {event.name}."
+    why = next((what["detail"] for what in event.data.values() if isinstance(what, dict) and "detail" in what), None)
+    return f"Asked the {words(event.role)}: {event.name}." + (f" {why}" if why else "")
 
 
 @_says(TaskCompleted)

@@ -31,7 +31,7 @@ MOVE = {"from_state": "approved", "to_state": "awaiting_parts", "actor": "a"}
 SAYS: list[tuple[str, dict[str, Any], str]] = [
     ("ticket.opened", {**T, "customer_id": "C-0001", "state": "received", "complaint": "x", "channel": "kiosk",
                        "device": {"category": "laptop", "brand": "Lenovo"}, "photos": [BLOB], "consent_version": "1",
-                       "opened_at": AT}, "Took in Lenovo at the kiosk with 1 photo."),
+                       "opened_at": AT}, "Took in Lenovo (laptop) at the kiosk with 1 photo."),
     ("intake.refused", {**T, "reason": "bad_imei", "detail": "Check it.", "refused_at": AT},
      "Did not take the device in (bad imei): Check it."),
     ("ticket.moved", {**T, **MOVE, "reason": "parts_short", "version": 3, "moved_at": AT},
@@ -90,6 +90,9 @@ SAYS: list[tuple[str, dict[str, Any], str]] = [
                                  {"kind": "entered", "node_id": "b", "name": "Quote"}]}, "The flow went on to Quote."),
     ("task.raised", {**T, **TASK, "node_id": "n", "name": "Price by hand", "role": "shop_manager", "raised_at": AT},
      "Asked the shop manager: Price by hand."),
+    ("task.raised", {**T, **TASK, "node_id": "n", "name": "Diagnose by hand", "role": "technician", "raised_at": AT,
+                     "data": {"ticket_id": "T-1", "abstention": {"detail": "Two faults fit."}}},
+     "Asked the technician: Diagnose by hand. Two faults fit."),
     ("task.completed", {**T, **TASK, "by": "Ada", "completed_at": AT}, "Ada finished a task."),
     ("task.closed", {**T, **TASK, "reason": "flow_ended", "closed_at": AT}, "A task is no longer needed: flow ended."),
     ("task.refused", {**T, **TASK, "reason": "no such task", "refused_at": AT},
