@@ -21,7 +21,7 @@ $(STAMP): requirements.lock pyproject.toml
 	@echo "setup 2/3: packages (about 1 GB on disk)"
 	@awk '/^uv==/{on=1} on&&/^[a-z]/&&!/^uv==/{exit} on' requirements.lock > $(VENV)/uv.lock
 	@$(BIN)/python -m pip install --disable-pip-version-check --quiet --require-hashes --no-deps -r $(VENV)/uv.lock
-	@$(BIN)/uv pip install --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --system-certs --python $(BIN)/python --require-hashes -r requirements.lock
 	@echo "setup 3/3: the noizylab command"
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
 	@touch $@
