@@ -1,5 +1,6 @@
 """The settings: the only reader of the environment. Every one has a default that needs no account and no server."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,6 +8,14 @@ from pathlib import Path
 
 from connectors.bus.cluster import Cluster
 from connectors.errors import Misconfigured
+
+PORTS_FILE = "ports.json"
+DEFAULT_PORTS = {
+    "broker_port": 19092,
+    "clickhouse_http_port": 18123,
+    "clickhouse_tcp_port": 19000,
+    "gateway_port": 8080,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +75,14 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         Misconfigured: a value cannot be read; names the variable.
     """
     source = _Source(environment)
-    gateway_port = source.number("NOIZYLAB_GATEWAY_PORT", 8080)
+    home = Path(source.text("NOIZYLAB_HOME", ".noizylab")).absolute()
+    ports = DEFAULT_PORTS | _ports_of(home)
     values: dict[str, object] = {
-        "home": Path(source.text("NOIZYLAB_HOME", ".noizylab")).absolute(),
-        "broker_port": source.number("NOIZYLAB_BROKER_PORT", 19092),
-        "clickhouse_http_port": source.number("NOIZYLAB_CLICKHOUSE_HTTP_PORT", 18123),
-        "clickhouse_tcp_port": source.number("NOIZYLAB_CLICKHOUSE_TCP_PORT", 19000),
-        "gateway_port": gateway_port,
+        "home": home,
+        "broker_port": source.number("NOIZYLAB_BROKER_PORT", ports["broker_port"]),
+        "clickhouse_http_port": source.number("NOIZYLAB_CLICKHOUSE_HTTP_PORT", ports["clickhouse_http_port"]),
+        "clickhouse_tcp_port": source.number("NOIZYLAB_CLICKHOUSE_TCP_PORT", ports["clickhouse_tcp_port"]),
+        "gateway_port": source.number("NOIZYLAB_GATEWAY_PORT", ports["gateway_port"]),
         "kafka": source.optional("NOIZYLAB_KAFKA"),
         "kafka_username": source.optional("NOIZYLAB_KAFKA_USERNAME"),
         "kafka_password": source.optional("NOIZYLAB_KAFKA_PASSWORD"),
@@ -99,6 +109,21 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
     values |= overrides
     values.setdefault("public_url", source.text("NOIZYLAB_PUBLIC_URL", f"http://127.0.0.1:{values['gateway_port']}"))
     return Settings(**values)  # type: ignore[arg-type]  # the keys above are the fields, each of its type
+
+
+def write_ports(settings: Settings) -> None:
+    """Note the ports of a shop in its folder, so that other commands with the same ``NOIZYLAB_HOME`` find it."""
+    (settings.home / PORTS_FILE).write_text(json.dumps({name: getattr(settings, name) for name in DEFAULT_PORTS}))
+
+
+def _ports_of(home: Path) -> dict[str, int]:
+    try:
+        noted: dict[str, int] = json.loads((home / PORTS_FILE).read_text())
+    except FileNotFoundError:
+        return {}
+    except ValueError as error:
+        raise Misconfigured(f"{home / PORTS_FILE} cannot be read ({error}); remove it, it is made anew") from error
+    return noted
 
 
 def to_environment(settings: Settings) -> dict[str, str]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from connectors.bus.admin import apply_topics
 from infra.compose import WIRED
-from infra.settings import Settings, to_environment
+from infra.settings import Settings, to_environment, write_ports
 from infra.supervise import ChildSpec, Supervisor, free_ports
 from infra.warehouse import migrate_warehouse
 from topics.registry import ALL
@@ -34,6 +34,7 @@ class Shop:
         """
         settings = self.settings
         settings.home.mkdir(parents=True, exist_ok=True)
+        write_ports(settings)
         if settings.embedded_broker:
             progress("the log: embedded Kafka broker")
             await self.supervisor.start(_broker(settings))

@@ -48,6 +48,11 @@ def short(ticket_id: str) -> str:
     return f"T-{ticket_id[-6:]}"
 
 
+def is_ticket(ticket_id: str, wanted: str) -> bool:
+    """Whether ``wanted`` names the ticket: its whole id, or the short form that timelines show."""
+    return wanted in (ticket_id, short(ticket_id))
+
+
 def entry_of(record: Fetched) -> Entry | None:
     """Return the event of a record; None for what is no event of a ticket."""
     try:
@@ -78,19 +83,19 @@ async def follow_events(cluster: Cluster, *, from_start: bool) -> AsyncIterator[
 async def read_ticket(cluster: Cluster, ticket_id: str) -> TicketStory | None:
     """Return the story of one ticket up to now; None when the log does not know it."""
     entries: dict[UUID, Entry] = {}
-    facts: dict[str, str] = {"ticket": ticket_id}
     async with LogReader(cluster, "noizylab-ticket") as reader:
         tps = await reader.partitions([topic.name for topic in EVENTS])
         async for record in reader.to_end(tps):
             entry = entry_of(record)
-            if entry is not None and entry.ticket_id == ticket_id and entry.type not in QUIET:
+            if entry is not None and is_ticket(entry.ticket_id, ticket_id) and entry.type not in QUIET:
                 entries.setdefault(entry.id, entry)
-    async with LogReader(cluster, "noizylab-ticket") as reader:
-        async for record in reader.to_end(await reader.partitions([topic.name for topic in VIEWS])):
-            if record.key == ticket_id.encode() and record.value is not None:
-                facts |= _facts(record)
     if not entries:
         return None
+    facts = {"ticket": next(iter(entries.values())).ticket_id}
+    async with LogReader(cluster, "noizylab-ticket") as reader:
+        async for record in reader.to_end(await reader.partitions([topic.name for topic in VIEWS])):
+            if record.key == facts["ticket"].encode() and record.value is not None:
+                facts |= _facts(record)
     ordered = sorted(entries.values(), key=lambda one: one.at)
     return TicketStory(facts, [entry.line(with_ticket=False) for entry in ordered])
 

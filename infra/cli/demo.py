@@ -58,6 +58,7 @@ async def _demo(repairs: int, samples: Path | None, as_json: bool, keep: Path | 
         say("\nHow each repair ended, or who has it:")
         for line in told(tally):
             say(f"  {line}")
+        say("")
         _print_figures(await figures(settings))
         say(f"\n{summary}")
         _print_next(settings.public_url, home, key)
@@ -90,12 +91,23 @@ def _cell(value: object) -> str:
 
 
 def _print_next(url: str, home: Path, key: str) -> None:
+    if not sys.stdout.isatty():
+        out.print(
+            """
+What to look at next:
+  noizylab demo               in a terminal: the shop stays up, with its API, mail and pictures to look at
+  noizylab demo --keep DIR    keeps mail, pictures and the log in DIR
+  make up                     your own shop""",
+            markup=False,
+        )
+        return
     out.print(
         f"""
 What to look at next, while the shop is up:
   the customers' mail      {home / "outbox"}
   annotated photographs    {home / "blobs" / "images"}
-  every event of a ticket  NOIZYLAB_HOME={home} noizylab ticket show T-...
+  every event of a ticket  NOIZYLAB_HOME={home} .venv/bin/noizylab ticket show T-...
+  the log as evidence      NOIZYLAB_HOME={home} .venv/bin/noizylab audit replay
   the API                  curl -H 'Authorization: Bearer {key}' {url}/v1/tickets
   the API's description    {url}/v1/openapi.json
 Start your own shop with `make up`.""",

@@ -10,7 +10,7 @@ from infra.settings import Settings, read_settings
 
 app = typer.Typer(no_args_is_help=True, help="Look at a ticket.")
 
-TicketId = Annotated[str, typer.Argument(help="the ticket's id, T-...")]
+TicketId = Annotated[str, typer.Argument(help="the ticket's id, whole or in the short form of timelines")]
 
 
 @app.command()
@@ -40,10 +40,10 @@ async def _show(settings: Settings, ticket_id: str) -> None:
 
 
 async def _watch(settings: Settings, ticket_id: str) -> None:
-    from infra.timeline import follow_events
+    from infra.timeline import follow_events, is_ticket
 
     async for entry in follow_events(settings.cluster(), from_start=True):
-        if entry.ticket_id == ticket_id:
+        if is_ticket(entry.ticket_id, ticket_id):
             out.print(entry.line(with_ticket=False), soft_wrap=True, markup=False)
             if entry.type == "noizylab.flow.ended.v1":
                 return
