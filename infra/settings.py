@@ -103,7 +103,7 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         "twilio_auth_token": source.optional("NOIZYLAB_TWILIO_AUTH_TOKEN"),
         "twilio_from": source.optional("NOIZYLAB_TWILIO_FROM"),
         "currency": source.text("NOIZYLAB_CURRENCY", "EUR"),
-        "vision_processes": source.number("NOIZYLAB_VISION_PROCESSES", 1),
+        "vision_processes": source.number("NOIZYLAB_VISION_PROCESSES", min(4, os.cpu_count() or 1)),
         "samples": Path(samples) if (samples := source.optional("NOIZYLAB_SAMPLES")) else None,
     }
     values |= overrides

@@ -40,7 +40,8 @@ from topics.registry import EVENTS, class_of
 SILENCE_S = 60.0
 PIECES = 100_000
 LATENCY_REPAIRS = 100
-LATENCY_RATE = 5.0
+RATE_OF_TEXT, RATE_OF_PHOTOS = 5.0, 0.5
+"""Repairs a second of the paced phase: a busy shop's counter, and what two cores inspect with room to spare."""
 
 Say = Callable[[str], None]
 
@@ -54,6 +55,7 @@ class Plan:
     broker_kills: int = 0
     seed: int = 1
     photos: bool = False
+    rate: float | None = None
     samples: Path | None = None
 
 
@@ -109,7 +111,9 @@ class FlowBench:
                 await self._settle(burst["tickets"])
                 result |= await self._judge(burst["tickets"])
             else:
-                paced = await self._phase("paced", min(self._plan.repairs, LATENCY_REPAIRS), rate=LATENCY_RATE)
+                rate = self._plan.rate or (RATE_OF_PHOTOS if self._plan.photos else RATE_OF_TEXT)
+                paced = await self._phase("paced", min(self._plan.repairs, LATENCY_REPAIRS), rate=rate)
+                result["paced_at_per_s"] = rate
                 result["ticket_to_quote_ms"] = _percentiles(paced["latencies_ms"])
                 result["ticket_to_quote_ms_at_full_load"] = _percentiles(burst["latencies_ms"])
                 result["bound"] = await self._bound(publisher)

@@ -22,6 +22,9 @@ def flow(
     kill: Annotated[int, typer.Option(help="SIGKILL the workers this often")] = 0,
     kill_broker: Annotated[int, typer.Option(help="SIGKILL the embedded broker this often")] = 0,
     photos: Annotated[bool, typer.Option(help="two 4-megapixel photos with each repair")] = False,
+    rate: Annotated[
+        float | None, typer.Option(help="repairs a second of the paced phase; 5, or 0.5 with photos")
+    ] = None,
     samples: Annotated[Path | None, typer.Option(help="a folder with real complaints")] = None,
     seed: Annotated[int, typer.Option()] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="print only the result, as JSON")] = False,
@@ -29,7 +32,7 @@ def flow(
     """Put repairs through the flow: from the intake to the customer's answer."""
     from infra.bench.flow import Plan, run_flow_bench
 
-    plan = Plan(repairs, kill, kill_broker, seed, photos, samples)
+    plan = Plan(repairs, kill, kill_broker, seed, photos, rate, samples)
     result = run(run_flow_bench(plan, lambda line: err.print(f"  {line}", soft_wrap=True, markup=False)))
     if as_json:
         out.print_json(json.dumps(result))

@@ -2,6 +2,7 @@
 
 import asyncio
 import multiprocessing
+import os
 import signal
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -87,6 +88,7 @@ class Inspector:
 
 
 def _settle() -> None:
-    """Make a child use one core, and leave the keyboard's interrupt to its parent."""
+    """Make a child use one core, give way to the event loops, and leave the keyboard's interrupt to its parent."""
     cv2.setNumThreads(1)
+    os.nice(10)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
