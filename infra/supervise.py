@@ -6,12 +6,14 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
 log = logging.getLogger(__name__)
 
+PIPE_CLOSES_WITHIN_S = 2.0
 READY = "ready"
 """What a child prints on its standard output, alone at the start of a line, when it can do its work."""
 
@@ -26,6 +28,7 @@ class ChildSpec:
     http_probe: str | None = None
     port_probe: int | None = None
     ready_within_s: float = 60.0
+    stop_within_s: float = 10.0
 
 
 @dataclass(slots=True)
@@ -34,6 +37,7 @@ class _Running:
     process: asyncio.subprocess.Process | None = None
     watcher: asyncio.Task[None] | None = None
     probe: asyncio.Task[None] | None = None
+    logger: asyncio.Task[None] | None = None
     ready: asyncio.Event = field(default_factory=asyncio.Event)
     restarts: int = 0
 
@@ -61,7 +65,7 @@ class Supervisor:
         running = self._children[spec.name] = _Running(spec)
         await self._spawn(running)
         assert running.process is not None
-        ended = asyncio.create_task(running.process.wait())
+        ended = asyncio.create_task(_exit(running.process))
         ready = asyncio.create_task(running.ready.wait())
         try:
             await asyncio.wait({ended, ready}, timeout=spec.ready_within_s, return_when=asyncio.FIRST_COMPLETED)
@@ -74,26 +78,31 @@ class Supervisor:
         running.watcher = asyncio.create_task(self._watch(running), name=f"watch-{spec.name}")
 
     async def stop(self, name: str) -> None:
-        """Stop one child: SIGTERM, ten seconds, SIGKILL."""
+        """Stop one child: SIGTERM, its ``stop_within_s``, SIGKILL; then whatever it leaves behind."""
         running = self._children.pop(name, None)
         if running is None:
             return
-        for task in (running.watcher, running.probe):
-            if task is not None:
-                task.cancel()
-        await _end(running.process)
+        tasks = [task for task in (running.watcher, running.probe) if task is not None]
+        for task in tasks:
+            task.cancel()
+        # A restart that is under way must be over before the process to end is known.
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await _end(running)
 
     async def stop_all(self) -> None:
         """Stop all children, the last started first."""
         self._stopping = True
         for name in reversed(list(self._children)):
+            import time; t=time.time()
             await self.stop(name)
+            print('STOP',name,time.time()-t)
 
     def kill(self, name: str) -> None:
         """Kill a child with SIGKILL; the supervisor starts it again."""
-        process = self._children[name].process
-        if process is not None and process.returncode is None:
-            process.kill()
+        running = self._children[name]
+        if running.process is not None and running.process.returncode is None:
+            running.process.kill()
+            running.ready.clear()
 
     async def wait_ready(self, name: str) -> None:
         """Wait until a child, restarted perhaps, is ready."""
@@ -117,20 +126,23 @@ class Supervisor:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
             env=self._environment,
-            # Ctrl-C reaches the supervisor alone, which then stops the children in order.
+            # Ctrl-C reaches the supervisor alone, which then stops the children in order. It also makes the child
+            # the head of a process group, by which those that it leaves behind are found.
             start_new_session=True,
         )
-        asyncio.create_task(self._log(running, running.process), name=f"log-{running.spec.name}")  # noqa: RUF006 - ends with the pipe
-
+        running.logger = asyncio.create_task(self._log(running, running.process), name=f"log-{running.spec.name}")
         if running.spec.http_probe or running.spec.port_probe:
             running.probe = asyncio.create_task(_probe(running))
 
     async def _log(self, running: _Running, process: asyncio.subprocess.Process) -> None:
         assert process.stdout is not None
         with (self._log_dir / f"{running.spec.name}.log").open("ab", buffering=0) as file:
-            while line := await process.stdout.readline():
-                file.write(line)
-                if line.startswith(READY.encode()) and process is running.process:
+            rest = b""
+            while chunk := await process.stdout.read(65_536):
+                file.write(chunk)
+                *lines, rest = (rest + chunk).split(b"\n")
+                rest = rest[: len(READY)]
+                if any(line.startswith(READY.encode()) for line in lines) and process is running.process:
                     running.ready.set()
 
     async def _watch(self, running: _Running) -> None:
@@ -138,10 +150,11 @@ class Supervisor:
         while not self._stopping:
             assert running.process is not None
             started = asyncio.get_running_loop().time()
-            code = await running.process.wait()
+            code = await _exit(running.process)
             if self._stopping:
                 return
             running.ready.clear()
+            _sweep(running.process)
             if asyncio.get_running_loop().time() - started > 30:
                 pause = 0.1
             log.warning("%s ended with %s, starting it again in %.1f s", running.spec.name, code, pause)
@@ -183,15 +196,39 @@ async def _answers(spec: ChildSpec) -> bool:
         writer.close()
 
 
-async def _end(process: asyncio.subprocess.Process | None) -> None:
-    if process is None or process.returncode is not None:
+async def _exit(process: asyncio.subprocess.Process) -> int:
+    """Return the exit status once the process has ended.
+
+    ``Process.wait`` will not do: before Python 3.12 it also waits until nobody holds the output pipe any more, and a
+    process that a killed child leaves behind holds it for ever.
+    """
+    while process.returncode is None:  # noqa: ASYNC110 - there is no event for it, see above
+        await asyncio.sleep(0.05)
+    return process.returncode
+
+
+def _sweep(process: asyncio.subprocess.Process) -> None:
+    """Kill what a child that has ended left behind: a pool's processes do not notice that their parent was killed."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+async def _end(running: _Running) -> None:
+    process = running.process
+    if process is None:
         return
-    process.send_signal(signal.SIGTERM)
+    with suppress(ProcessLookupError):
+        process.send_signal(signal.SIGTERM)
     try:
-        await asyncio.wait_for(process.wait(), 10)
+        await asyncio.wait_for(_exit(process), running.spec.stop_within_s)
     except TimeoutError:
         process.kill()
-        await process.wait()
+        await _exit(process)
+    _sweep(process)
+    if process.stdin is not None:
+        process.stdin.close()
+    if running.logger is not None:
+        await asyncio.wait({running.logger}, timeout=PIPE_CLOSES_WITHIN_S)
 
 
 def free_ports(count: int) -> Sequence[int]:

@@ -14,6 +14,7 @@ from processors.gateway.summaries import summarize
 from schemas.core.envelope import Envelope, EnvelopeError
 from topics.registry import EVENTS, VIEWS
 
+_RANK = {topic.name: number for number, topic in enumerate(EVENTS)}
 QUIET = {"noizylab.flow.advanced.v1"}
 """Events that tell a person nothing that another event does not."""
 
@@ -26,8 +27,14 @@ class Entry:
     type: str
     ticket_id: str
     at: datetime
+    rank: int
     writer: str
     summary: str
+
+    @property
+    def order(self) -> tuple[datetime, int]:
+        """Events of one cause share their time: the order of the topics then tells what came first."""
+        return self.at, self.rank
 
     def line(self, *, with_ticket: bool = True) -> str:
         """Return the event as a line of a timeline; times are local."""
@@ -64,7 +71,10 @@ def entry_of(record: Fetched) -> Entry | None:
     if not isinstance(ticket_id, str):
         return None
     writer = envelope.source.rpartition("/")[2]
-    return Entry(envelope.id, envelope.type, ticket_id, envelope.time, writer, summarize(envelope.type, data))
+    summary = summarize(envelope.type, data)
+    return Entry(
+        envelope.id, envelope.type, ticket_id, envelope.time, _RANK.get(record.topic, len(_RANK)), writer, summary
+    )
 
 
 async def follow_events(cluster: Cluster, *, from_start: bool) -> AsyncIterator[Entry]:
@@ -74,7 +84,7 @@ async def follow_events(cluster: Cluster, *, from_start: bool) -> AsyncIterator[
         tps = await reader.partitions([topic.name for topic in EVENTS])
         async for batch in reader.follow(tps, from_start=from_start):
             entries = [entry for record in batch if (entry := entry_of(record)) is not None]
-            for entry in sorted(entries, key=lambda one: one.at):
+            for entry in sorted(entries, key=lambda one: one.order):
                 if entry.id not in seen and entry.type not in QUIET:
                     seen.add(entry.id)
                     yield entry
@@ -96,7 +106,7 @@ async def read_ticket(cluster: Cluster, ticket_id: str) -> TicketStory | None:
         async for record in reader.to_end(await reader.partitions([topic.name for topic in VIEWS])):
             if record.key == facts["ticket"].encode() and record.value is not None:
                 facts |= _facts(record)
-    ordered = sorted(entries.values(), key=lambda one: one.at)
+    ordered = sorted(entries.values(), key=lambda one: one.order)
     return TicketStory(facts, [entry.line(with_ticket=False) for entry in ordered])
 
 

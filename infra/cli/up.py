@@ -58,8 +58,12 @@ async def _all(settings: Settings) -> None:
 
 
 async def _some(settings: Settings, processors: list[str]) -> None:
+    from connectors.bus.admin import apply_topics
     from infra.worker import run_workers
+    from topics.registry import ALL
 
+    replicas = 1 if settings.embedded_broker else settings.kafka_replicas
+    await apply_topics(settings.cluster(), ALL, replicas=replicas)
     out.print(f"workers: {', '.join(processors)} on {settings.cluster().bootstrap}. Ctrl-C stops them.")
     if await run_workers(settings, processors):
         fail("a processor stopped; its log line above says why. Its work is repeated when it starts again")
