@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from pydantic import ValidationError
+
 from connectors.bus.aggregate import Held, StateOf, aggregate_keys, fold
 from connectors.bus.app import App
 from connectors.bus.cluster import Cluster
@@ -83,10 +85,11 @@ def _facts(records: Iterable[Fetched], topics: list[Topic]) -> list[_Fact]:
     for record in records:
         try:
             envelope = Envelope.from_headers(record.headers)
-        except EnvelopeError:
+            event = class_of(envelope.type).model_validate_json(record.value or b"")
+        except (EnvelopeError, KeyError, ValidationError):
             continue  # a stranger's record on an events topic: no processor wrote it, no view holds it
-        event = class_of(envelope.type).model_validate_json(record.value or b"")
-        assert isinstance(event, Event)
+        if not isinstance(event, Event):
+            continue
         facts.append(
             _Fact(envelope.recorded_time, rank[record.topic], record.partition, record.offset, envelope, event)
         )

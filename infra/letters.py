@@ -16,8 +16,13 @@ class Letter:
 
     name: str
     headers: Sequence[tuple[str, bytes]]
-    key: str
+    raw_key: bytes
     value: bytes | None
+
+    @property
+    def key(self) -> str:
+        """Return the record's key as text."""
+        return self.raw_key.decode("utf-8", "replace")
 
     def header(self, name: str) -> str:
         """Return a header's text, empty when it is absent."""
@@ -50,7 +55,7 @@ async def read_letters(cluster: Cluster, processor: str | None = None) -> list[L
                 Letter(
                     name=f"{owner}/{record.partition}/{record.offset}",
                     headers=record.headers,
-                    key=(record.key or b"").decode("utf-8", "replace"),
+                    raw_key=record.key or b"",
                     value=record.value,
                 )
             )
@@ -73,5 +78,5 @@ async def replay_letters(cluster: Cluster, processor: str, reason: str | None, *
 def _back(letter: Letter) -> Outgoing:
     headers = [(name, value) for name, value in letter.headers if not name.startswith("dlq_")]
     return Outgoing(
-        letter.header("dlq_topic"), letter.key.encode(), letter.value, headers, int(letter.header("dlq_partition"))
+        letter.header("dlq_topic"), letter.raw_key, letter.value, headers, int(letter.header("dlq_partition"))
     )

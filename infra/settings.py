@@ -92,7 +92,7 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         "s3_endpoint": source.optional("NOIZYLAB_S3_ENDPOINT"),
         "s3_access_key": source.optional("NOIZYLAB_S3_ACCESS_KEY"),
         "s3_secret_key": source.optional("NOIZYLAB_S3_SECRET_KEY"),
-        "s3_secure": source.text("NOIZYLAB_S3_SECURE", "yes").lower() in {"1", "yes", "true"},
+        "s3_secure": source.flag("NOIZYLAB_S3_SECURE", default=True),
         "s3_region": source.optional("NOIZYLAB_S3_REGION"),
         "smtp_url": source.optional("NOIZYLAB_SMTP"),
         "mail_from": source.text("NOIZYLAB_MAIL_FROM", "NoizyLab <shop@noizylab.invalid>"),
@@ -127,7 +127,7 @@ def _ports_of(home: Path) -> dict[str, int]:
 
 
 def to_environment(settings: Settings) -> dict[str, str]:
-    """Return the variables that give a child process the same settings."""
+    """Return the variables that give a child process the same settings; empty stands for not set."""
     names = {
         "home": "NOIZYLAB_HOME",
         "broker_port": "NOIZYLAB_BROKER_PORT",
@@ -136,8 +136,18 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "gateway_port": "NOIZYLAB_GATEWAY_PORT",
         "public_url": "NOIZYLAB_PUBLIC_URL",
         "vision_processes": "NOIZYLAB_VISION_PROCESSES",
+        "kafka": "NOIZYLAB_KAFKA",
+        "clickhouse_url": "NOIZYLAB_CLICKHOUSE",
+        "s3_endpoint": "NOIZYLAB_S3_ENDPOINT",
+        "smtp_url": "NOIZYLAB_SMTP",
+        "anthropic_api_key": "NOIZYLAB_ANTHROPIC_API_KEY",
+        "twilio_account_sid": "NOIZYLAB_TWILIO_ACCOUNT_SID",
     }
-    return {variable: str(getattr(settings, name)) for name, variable in names.items()}
+    values = {variable: getattr(settings, name) for name, variable in names.items()}
+    return {variable: "" if value is None else str(value) for variable, value in values.items()}
+
+
+_FLAGS = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
 
 
 class _Source:
@@ -156,3 +166,9 @@ class _Source:
             return int(text)
         except ValueError as error:
             raise Misconfigured(f"{name} is {text!r}; give a whole number, or unset it for {default}") from error
+
+    def flag(self, name: str, *, default: bool) -> bool:
+        text = self.text(name, "yes" if default else "no").lower()
+        if text not in _FLAGS:
+            raise Misconfigured(f"{name} is {text!r}; give yes or no")
+        return _FLAGS[text]

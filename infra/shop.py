@@ -84,9 +84,14 @@ def _gateway(settings: Settings) -> ChildSpec:
     return ChildSpec("gateway", ("-m", "infra.cli", "serve", "gateway"), http_probe=probe)
 
 
-def private_settings(settings: Settings, home: Path) -> Settings:
-    """Return settings for a shop of its own in ``home``, on free ports: for demos, benchmarks and tests."""
+def private_settings(settings: Settings, home: Path, *, own_cluster: bool = False) -> Settings:
+    """Return settings for a shop of its own in ``home``, on free ports: for demos, benchmarks and tests.
+
+    No vendor is used, so that no made-up customer gets a mail. The log, the figures and the pictures stay on this
+    machine as well, unless ``own_cluster`` says to measure the cluster that the settings name.
+    """
     broker, http, tcp, gateway = free_ports(4)
+    alone = {} if own_cluster else {"kafka": None, "clickhouse_url": None, "s3_endpoint": None}
     return replace(
         settings,
         home=home,
@@ -95,6 +100,10 @@ def private_settings(settings: Settings, home: Path) -> Settings:
         clickhouse_tcp_port=tcp,
         gateway_port=gateway,
         public_url=f"http://127.0.0.1:{gateway}",
+        smtp_url=None,
+        twilio_account_sid=None,
+        anthropic_api_key=None,
+        **alone,  # type: ignore[arg-type]  # each of them may be None
     )
 
 

@@ -93,9 +93,7 @@ class Supervisor:
         """Stop all children, the last started first."""
         self._stopping = True
         for name in reversed(list(self._children)):
-            import time; t=time.time()
             await self.stop(name)
-            print('STOP',name,time.time()-t)
 
     def kill(self, name: str) -> None:
         """Kill a child with SIGKILL; the supervisor starts it again."""

@@ -18,6 +18,7 @@ class LogReader:
     """Reads partitions without a group: from the start, from an offset, or for ever."""
 
     def __init__(self, cluster: Cluster, client_id: str) -> None:
+        self._bootstrap = cluster.bootstrap
         self._consumer = AIOKafkaConsumer(
             **cluster.client_options(client_id),
             enable_auto_commit=False,
@@ -31,7 +32,9 @@ class LogReader:
             await self._consumer.start()
         except KafkaError as error:
             await self._consumer.stop()
-            raise Transient(f"no Kafka broker answers: {error}") from error
+            raise Transient(
+                f"no Kafka broker answers at {self._bootstrap} ({error}); start the shop, or set NOIZYLAB_KAFKA"
+            ) from error
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -409,7 +409,7 @@ def _cpu_ms_of(pid: int) -> float:
 async def run_flow_bench(plan: Plan, say: Say) -> dict[str, Any]:
     """Start a shop of its own, run the benchmark, stop the shop."""
     home = Path(tempfile.mkdtemp(prefix="noizylab-bench-"))
-    settings: Settings = private_settings(read_settings(), home)
+    settings: Settings = private_settings(read_settings(), home, own_cluster=True)
     async with running_shop(settings, gateway=False, progress=say) as shop:
         await stock_the_shelf(settings, PIECES)
         async with Ports.open(settings) as ports:

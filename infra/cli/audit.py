@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from infra.cli.common import out, run
+from infra.cli.common import out, plain, run
 from infra.settings import read_settings
 
 app = typer.Typer(no_args_is_help=True, help="The log as evidence.")
@@ -42,6 +42,6 @@ def replay(as_json: Annotated[bool, typer.Option("--json", help="print JSON")] =
         out.print(table)
         for one in results:
             for line in one.different[:10]:
-                out.print(f"[red]{one.processor}[/red] {line}")
+                out.print(f"[red]{one.processor}[/red] {plain(line)}", soft_wrap=True)
     if not all(one.equal for one in results):
         raise typer.Exit(1)

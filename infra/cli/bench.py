@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from infra.cli.common import err, out, run
+from infra.cli.common import err, fail, out, run
 
 app = typer.Typer(no_args_is_help=True, help="Benchmarks. Each starts what it needs and stops it again.")
 
@@ -30,6 +30,9 @@ def flow(
     as_json: Annotated[bool, typer.Option("--json", help="print only the result, as JSON")] = False,
 ) -> None:
     """Put repairs through the flow: from the intake to the customer's answer."""
+    complaints = "repairs/repairs_before_2024.csv.xz"
+    if samples is not None and not (samples / complaints).exists():
+        fail(f"{samples} is no samples folder: {complaints} is missing")
     from infra.bench.flow import Plan, run_flow_bench
 
     plan = Plan(repairs, kill, kill_broker, seed, photos, rate, samples)

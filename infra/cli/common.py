@@ -8,6 +8,7 @@ from typing import Any, NoReturn, TypeVar
 
 import typer
 from rich.console import Console
+from rich.markup import escape
 
 from connectors.errors import ConnectorError
 
@@ -16,6 +17,11 @@ WIDTH_OF_A_FILE = 140
 out = Console(highlight=False, width=None if sys.stdout.isatty() else WIDTH_OF_A_FILE)
 err = Console(stderr=True, highlight=False)
 T = TypeVar("T")
+
+
+def plain(text: str) -> str:
+    """Return text that somebody else wrote, fit for the console: no markup, and no character that steers a terminal."""
+    return escape("".join(one if one.isprintable() or one in "\n\t" else ascii(one)[1:-1] for one in text))
 
 
 def run(coroutine: Coroutine[Any, Any, T], *, client_warnings: bool = False) -> T:
@@ -35,5 +41,11 @@ def run(coroutine: Coroutine[Any, Any, T], *, client_warnings: bool = False) -> 
 
 def fail(message: str) -> NoReturn:
     """Say what is wrong and leave with status 1."""
-    err.print(f"[red]noizylab:[/red] {message}", soft_wrap=True)
+    complain(message)
     raise typer.Exit(1)
+
+
+def complain(message: str) -> None:
+    """Say what is wrong, as it stands: brackets in it are no markup."""
+    err.print("[red]noizylab:[/red]", end=" ")
+    err.print(message, soft_wrap=True, markup=False)

@@ -6,8 +6,9 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from infra.cli.common import fail, out, run
+from infra.cli.common import fail, out, plain, run
 from infra.settings import read_settings
+from topics.registry import PROCESSORS
 
 app = typer.Typer(no_args_is_help=True, help="Dead letters: records that a processor could not handle.")
 
@@ -24,10 +25,13 @@ def list_letters(processor: Annotated[str | None, typer.Argument(help="only of t
     """List the dead letters."""
     from infra.letters import read_letters
 
+    if processor is not None:
+        _check(processor)
     letters = run(read_letters(read_settings().cluster(), processor))
     table = Table("letter", "reason", "type", "key", "what")
     for letter in letters:
-        table.add_row(letter.name, letter.reason, letter.type, letter.key, letter.error[:100])
+        cells = (letter.name, letter.reason, letter.type, letter.key, letter.error[:100])
+        table.add_row(*(plain(cell) for cell in cells))
     out.print(table if letters else "no dead letters")
 
 
@@ -36,13 +40,15 @@ def show(name: Annotated[str, typer.Argument(help="as `dlq list` names it: proce
     """Show one dead letter: its headers and its value."""
     from infra.letters import read_letters
 
-    letters = run(read_letters(read_settings().cluster(), name.split("/")[0]))
+    processor = name.split("/")[0]
+    _check(processor)
+    letters = run(read_letters(read_settings().cluster(), processor))
     letter = next((one for one in letters if one.name == name), None)
     if letter is None:
         fail(f"no dead letter {name}; `noizylab dlq list` names them")
     for header, value in letter.headers:
-        out.print(f"[dim]{header}[/dim] {value.decode('utf-8', 'backslashreplace')}", soft_wrap=True)
-    out.print((letter.value or b"").decode("utf-8", "backslashreplace"), soft_wrap=True, markup=False)
+        out.print(f"[dim]{plain(header)}[/dim] {plain(value.decode('utf-8', 'backslashreplace'))}", soft_wrap=True)
+    out.print(plain((letter.value or b"").decode("utf-8", "backslashreplace")), soft_wrap=True)
 
 
 @app.command()
@@ -56,5 +62,11 @@ def replay(
     """Put dead letters back into the topics they came from, with their ids, so that a repeat changes nothing."""
     from infra.letters import replay_letters
 
+    _check(processor)
     count = run(replay_letters(read_settings().cluster(), processor, reason, reinsert=policy is Policy.reinsert))
     out.print(f"{count} letters {'put back' if policy is Policy.reinsert else 'left out'}")
+
+
+def _check(processor: str) -> None:
+    if processor not in PROCESSORS:
+        fail(f"no processor {processor}; there are {', '.join(PROCESSORS)}")

@@ -1,6 +1,5 @@
 """``noizylab doctor``: can this machine run a shop, and is the one that runs healthy?"""
 
-import asyncio
 import importlib
 import shutil
 import socket
@@ -10,7 +9,8 @@ from contextlib import closing
 
 import typer
 
-from infra.cli.common import out
+from connectors.errors import ConnectorError
+from infra.cli.common import out, run
 from infra.settings import Settings, read_settings
 
 Check = Callable[[Settings], Awaitable[str]]
@@ -23,7 +23,7 @@ class Unwell(Exception):
 def doctor() -> None:
     """Check the machine, the settings, and, where they run, the log, the figures and the gateway."""
     settings = read_settings()
-    failed = asyncio.run(_run_all(settings))
+    failed = run(_run_all(settings))
     raise typer.Exit(1 if failed else 0)
 
 
@@ -32,7 +32,7 @@ async def _run_all(settings: Settings) -> int:
     for name, check in CHECKS:
         try:
             out.print(f"[green]ok[/green]    {name}: {await check(settings)}", soft_wrap=True)
-        except Unwell as error:
+        except (Unwell, ConnectorError) as error:
             failed += 1
             out.print(f"[red]fault[/red] {name}: {error}", soft_wrap=True)
     return failed
@@ -67,7 +67,6 @@ def _listening(port: int) -> bool:
 
 async def _log(settings: Settings) -> str:
     from connectors.bus.admin import plan_topics
-    from connectors.errors import ConnectorError
     from topics.registry import ALL
 
     if settings.embedded_broker and not _listening(settings.broker_port):
@@ -92,7 +91,6 @@ async def _letters(settings: Settings) -> str:
 
 async def _figures(settings: Settings) -> str:
     from connectors.clickhouse.server import ServerWarehouse
-    from connectors.errors import ConnectorError
     from infra.compose import warehouse_connection
 
     if settings.embedded_clickhouse and not _listening(settings.clickhouse_http_port):

@@ -1,8 +1,12 @@
 """Puts the verbs together. Verbs import what they need when they run: ``noizylab --help`` answers at once."""
 
+import sys
+
 import typer
 
+from connectors.errors import ConnectorError
 from infra.cli import audit, bench, demo, dlq, doctor, flow, kiosk, serve, ticket, topics, up
+from infra.cli.common import complain
 
 app = typer.Typer(
     name="noizylab",
@@ -27,5 +31,9 @@ app.add_typer(serve.app, name="serve", hidden=True)
 
 
 def main() -> None:
-    """Run the command line."""
-    app()
+    """Run the command line. A setting that cannot be read is one line, like every other error."""
+    try:
+        app()
+    except ConnectorError as error:
+        complain(str(error))
+        sys.exit(1)

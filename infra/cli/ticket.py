@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from infra.cli.common import fail, out, run
+from infra.cli.common import fail, out, plain, run
 from infra.settings import Settings, read_settings
 
 app = typer.Typer(no_args_is_help=True, help="Look at a ticket.")
@@ -33,7 +33,7 @@ async def _show(settings: Settings, ticket_id: str) -> None:
         fail(f"no ticket {ticket_id} on the log at {settings.cluster().bootstrap}")
     table = Table("what", "value", show_header=False)
     for name, value in ticket.facts.items():
-        table.add_row(name, value)
+        table.add_row(name, plain(value))
     out.print(table)
     for line in ticket.lines:
         out.print(line, soft_wrap=True, markup=False)

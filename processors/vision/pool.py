@@ -4,6 +4,7 @@ import asyncio
 import multiprocessing
 import os
 import signal
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -91,4 +92,13 @@ def _settle() -> None:
     """Make a child use one core, give way to the event loops, and leave the keyboard's interrupt to its parent."""
     cv2.setNumThreads(1)
     os.nice(10)
+    threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+def _end_with_parent() -> None:
+    """Leave when the parent is gone: a killed worker must not leave children behind that hold its memory and pipes."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(0)

@@ -56,7 +56,7 @@ class Shop:
         self.sent: list[tuple[Message, str, UUID]] = []
         self.down = False
 
-    async def send(self, message: Message, *, correlation_id: str, id: UUID) -> UUID:  # noqa: A002
+    async def send(self, message: Message, *, correlation_id: str, id: UUID) -> UUID:
         if self.down:
             raise Transient("the log is away")
         self.sent.append((message, correlation_id, id))

@@ -1,0 +1,86 @@
+from dataclasses import replace
+
+import orjson
+import pytest
+
+from connectors.bus.cluster import Cluster
+from connectors.bus.publisher import KafkaPublisher
+from connectors.bus.records import Outgoing
+from infra.audit import Replayed, replay_all
+from tests.infra.tickets import OTHER, TICKET, two_tickets
+from topics.tickets import TICKET_EVENTS, TICKET_VIEWS
+
+
+async def _replayed(cluster: Cluster) -> Replayed:
+    [result] = await replay_all(cluster, ["tickets"])
+    return result
+
+
+async def _records() -> list[Outgoing]:
+    return (await two_tickets()).log.records
+
+
+def _last_view(records: list[Outgoing], ticket_id: str) -> Outgoing:
+    return [one for one in records if one.topic == TICKET_VIEWS.name and one.key == ticket_id.encode()][-1]
+
+
+async def test_is_equal_when_the_views_are_what_their_events_say(shop_log: Cluster, publisher: KafkaPublisher) -> None:
+    await publisher.publish(await _records())
+    assert await _replayed(shop_log) == Replayed("tickets", events=3, repeated=0, aggregates=2)
+
+
+async def test_is_equal_when_an_event_was_written_twice(shop_log: Cluster, publisher: KafkaPublisher) -> None:
+    records = await _records()
+    await publisher.publish([*records, *(one for one in records if one.topic == TICKET_EVENTS.name)])
+    result = await _replayed(shop_log)
+    assert (result.equal, result.events, result.repeated) == (True, 6, 3)
+
+
+async def test_names_the_field_when_a_view_was_tampered_with(shop_log: Cluster, publisher: KafkaPublisher) -> None:
+    records = await _records()
+    view = _last_view(records, TICKET)
+    assert view.value is not None
+    held = orjson.loads(view.value)
+    held["state"] |= {"state": "ready", "bin": "elsewhere"}
+    await publisher.publish([*records, replace(view, value=orjson.dumps(held))])
+    result = await _replayed(shop_log)
+    assert result.different == [f"{TICKET}: differs in state, bin"]
+    assert not result.equal
+
+
+async def test_says_how_far_a_view_is_behind_its_events(shop_log: Cluster, publisher: KafkaPublisher) -> None:
+    records = await _records()
+    await publisher.publish([one for one in records if one is not _last_view(records, TICKET)])
+    assert (await _replayed(shop_log)).different == [f"{TICKET}: version 1 live, 2 replayed"]
+
+
+@pytest.mark.parametrize(("kept", "difference"), [(TICKET_EVENTS, "replay"), (TICKET_VIEWS, "live view")])
+async def test_says_on_which_side_a_ticket_is_missing(
+    shop_log: Cluster, publisher: KafkaPublisher, kept: object, difference: str
+) -> None:
+    await publisher.publish(
+        [one for one in await _records() if one.key != OTHER.encode() or one.topic == getattr(kept, "name", "")]
+    )
+    assert (await _replayed(shop_log)).different == [f"{OTHER}: only in the {difference}"]
+
+
+async def test_passes_over_what_no_processor_wrote(shop_log: Cluster, publisher: KafkaPublisher) -> None:
+    records = await _records()
+    event = next(one for one in records if one.topic == TICKET_EVENTS.name)
+    await publisher.publish(
+        [
+            *records,
+            replace(event, headers=[]),
+            replace(event, value=b'{"ticket_id": 7}'),
+            replace(event, headers=[*event.headers, ("ce_type", b"noizylab.ticket.juggled.v1")]),
+        ]
+    )
+    assert await _replayed(shop_log) == Replayed("tickets", events=3, repeated=0, aggregates=2)
+
+
+async def test_replays_every_processor_that_keeps_state(shop_log: Cluster) -> None:
+    results = await replay_all(shop_log)
+    assert [one.processor for one in results] == [
+        "tickets", "vision", "brain", "inventory", "pricing", "notify", "orchestrator",
+    ]  # fmt: skip
+    assert all(one.equal and one.events == 0 for one in results)
