@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
@@ -299,7 +300,7 @@ def wire(processor: str, app: App, ports: Ports) -> None:
 class _NoPorts:
     """Stands for every port where only the wiring is looked at: nothing is opened, nothing may be called."""
 
-    settings = read_settings({})
+    settings = read_settings({}, home=Path(os.devnull))
 
     def __getattr__(self, name: str) -> Any:
         return None if name.startswith("__") else _NoPorts()

@@ -11,6 +11,7 @@ DIAGNOSIS_COMMANDS = Topic(
     summary="Wishes to diagnose a fault.",
     carries=(DiagnoseFault,),
     key="ticket_id",
+    personal_data=True,
 )
 DIAGNOSIS_EVENTS = Topic(
     name="diagnoses.events.v1",
@@ -18,6 +19,7 @@ DIAGNOSIS_EVENTS = Topic(
     summary="Ranked faults with evidence, or an abstention.",
     carries=(FaultDiagnosed, DiagnosisAbstained),
     key="ticket_id",
+    personal_data=True,
     cleanup=Delete(timedelta(days=365)),
 )
 DIAGNOSIS_VIEWS = Topic(
@@ -26,5 +28,6 @@ DIAGNOSIS_VIEWS = Topic(
     summary="The newest diagnosis of each ticket.",
     carries=(DiagnosisView,),
     key="ticket_id",
+    personal_data=True,
     cleanup=Compact(),
 )

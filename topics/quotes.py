@@ -21,6 +21,7 @@ QUOTE_COMMANDS = Topic(
     summary="Wishes to price a repair, and the customer's answers.",
     carries=(PrepareQuote, AcceptQuote, DeclineQuote),
     key="ticket_id",
+    personal_data=True,
 )
 QUOTE_EVENTS = Topic(
     name="quotes.events.v1",
@@ -28,6 +29,7 @@ QUOTE_EVENTS = Topic(
     summary="The life of a quote.",
     carries=(QuotePrepared, QuoteBlocked, QuoteAccepted, QuoteDeclined, QuoteAnswerRefused),
     key="ticket_id",
+    personal_data=True,
     cleanup=Delete(timedelta(days=365)),
 )
 QUOTE_VIEWS = Topic(
@@ -36,5 +38,6 @@ QUOTE_VIEWS = Topic(
     summary="The newest quote of each ticket and its answer.",
     carries=(QuoteView,),
     key="ticket_id",
+    personal_data=True,
     cleanup=Compact(),
 )

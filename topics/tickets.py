@@ -19,6 +19,7 @@ TICKET_COMMANDS = Topic(
     summary="Intakes and wishes to move a ticket.",
     carries=(SubmitIntake, MoveTicket),
     key="ticket_id",
+    personal_data=True,
 )
 TICKET_EVENTS = Topic(
     name="tickets.events.v1",
@@ -26,6 +27,7 @@ TICKET_EVENTS = Topic(
     summary="The life of a ticket.",
     carries=(TicketOpened, IntakeRefused, TicketMoved, TicketMoveRefused),
     key="ticket_id",
+    personal_data=True,
     cleanup=Delete(timedelta(days=365)),
 )
 TICKET_VIEWS = Topic(
@@ -34,5 +36,6 @@ TICKET_VIEWS = Topic(
     summary="The newest state of each ticket.",
     carries=(TicketView,),
     key="ticket_id",
+    personal_data=True,
     cleanup=Compact(),
 )

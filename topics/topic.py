@@ -26,7 +26,8 @@ class Topic:
     """A topic of the log.
 
     ``owner`` is the only reader of a commands topic and the only writer of an events or views topic. ``key`` names
-    the field of every carried message that is the record key and the CloudEvents subject.
+    the field of every carried message that is the record key and the CloudEvents subject. ``personal_data``: a value
+    may name a person (a complaint's free text, a signature, a serial number); addresses are never on the log.
     """
 
     name: str

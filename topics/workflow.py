@@ -25,6 +25,7 @@ WORKFLOW_COMMANDS = Topic(
     summary="The inbox of the flows: events they react to, due timers, what people finished.",
     carries=(SignalFlow, FireTimer, CompleteTask, ResolveIncident),
     key="ticket_id",
+    personal_data=True,
 )
 WORKFLOW_EVENTS = Topic(
     name="workflow.events.v1",
@@ -41,6 +42,7 @@ WORKFLOW_EVENTS = Topic(
         FlowEnded,
     ),
     key="ticket_id",
+    personal_data=True,
     cleanup=Delete(timedelta(days=365)),
 )
 WORKFLOW_VIEWS = Topic(
@@ -49,5 +51,6 @@ WORKFLOW_VIEWS = Topic(
     summary="The newest state of each flow.",
     carries=(FlowView,),
     key="ticket_id",
+    personal_data=True,
     cleanup=Compact(),
 )

@@ -1,112 +1,19 @@
-"""AsyncAPI 3.0, the topic table and the graph of processors and topics."""
+"""The topic table and the graph of processors and topics."""
 
-from typing import Any
-
-import yaml
-
+from infra.gen.asyncapi import topic_id
 from infra.gen.wiring import Wiring
-from schemas.core.envelope import dataschema
-from schemas.core.message import Message
-from topics.registry import ALL
+from topics.registry import ALL, COMMANDS, EVENTS, VIEWS
 from topics.topic import Compact, Topic
 
-_ATTRIBUTES = {
-    "ce_specversion": "Always 1.0.",
-    "ce_id": "UUID. Of caused messages UUIDv5 of cause, processor, type and position: a replay repeats it.",
-    "ce_source": "/noizylab/<processor>",
-    "ce_type": "The message type with its major version.",
-    "ce_subject": "The aggregate; equal to the record key.",
-    "ce_time": "When it happened, RFC 3339, UTC.",
-    "ce_recordedtime": "When it was written, RFC 3339, UTC.",
-    "ce_dataschema": "The schema's name.",
-    "ce_correlationid": "The ticket that the whole repair runs under.",
-    "ce_causationid": "The id of the direct cause.",
-}
-
-
-def asyncapi(wirings: list[Wiring], version: str) -> str:
-    """Return the AsyncAPI 3.0 document, as YAML."""
-    document: dict[str, Any] = {
-        "asyncapi": "3.0.0",
-        "info": {
-            "title": "NoizyLab OS",
-            "version": version,
-            "description": "A repair shop's day as a stream of CloudEvents 1.0 in Kafka binary mode.",
-            "license": {"name": "Apache-2.0"},
-        },
-        "defaultContentType": "application/json",
-        "channels": {_id(topic): _channel(topic) for topic in ALL if topic.carries},
-        "operations": _operations(wirings),
-        "components": {
-            "messages": {message.TYPE: _message(message) for topic in ALL for message in topic.carries},
-            "messageTraits": {"envelope": {"headers": _headers()}},
-        },
-    }
-    return yaml.safe_dump(document, sort_keys=False, width=120, allow_unicode=True)
-
-
-def _id(topic: Topic) -> str:
-    return topic.name.replace(".", "_")
-
-
-def _channel(topic: Topic) -> dict[str, Any]:
-    kafka = {
-        "topic": topic.name,
-        "partitions": topic.partitions,
-        "replicas": topic.replicas,
-        "topicConfiguration": {
-            "cleanup.policy": ["compact" if isinstance(topic.cleanup, Compact) else "delete"],
-            "max.message.bytes": topic.max_bytes,
-        },
-        "bindingVersion": "0.5.0",
-    }
-    if not isinstance(topic.cleanup, Compact):
-        kafka["topicConfiguration"]["retention.ms"] = int(topic.config()["retention.ms"])  # type: ignore[index]
-    return {
-        "address": topic.name,
-        "summary": topic.summary,
-        "messages": {one.TYPE: {"$ref": f"#/components/messages/{one.TYPE}"} for one in topic.carries},
-        "bindings": {"kafka": kafka},
-        "x-owner": topic.owner,
-        "x-key": topic.key,
-        "x-personal-data": topic.personal_data,
-    }
-
-
-def _message(message: type[Message]) -> dict[str, Any]:
-    stem = message.TYPE.removeprefix("noizylab.")
-    return {
-        "name": message.TYPE,
-        "title": message.__name__,
-        "summary": " ".join((message.__doc__ or "").split()),
-        "traits": [{"$ref": "#/components/messageTraits/envelope"}],
-        "correlationId": {"location": "$message.header#/ce_correlationid"},
-        "payload": {
-            "schemaFormat": "application/schema+json;version=draft-2020-12",
-            "schema": {"$ref": f"../../../schemas/json/{stem}.json"},
-        },
-        "x-dataschema": dataschema(message.TYPE),
-    }
-
-
-def _headers() -> dict[str, Any]:
-    properties = {name: {"type": "string", "description": text} for name, text in _ATTRIBUTES.items()}
-    required = [name for name in _ATTRIBUTES if name != "ce_causationid"]
-    return {"type": "object", "properties": properties, "required": required}
-
-
-def _operations(wirings: list[Wiring]) -> dict[str, Any]:
-    operations: dict[str, Any] = {}
-    for wiring in wirings:
-        for action, topics in (("receive", wiring.reads), ("send", wiring.writes)):
-            for topic in topics:
-                operation: dict[str, Any] = {"action": action, "channel": {"$ref": f"#/channels/{_id(topic)}"}}
-                if action == "receive":
-                    operation["bindings"] = {
-                        "kafka": {"groupId": {"const": f"noizylab.{wiring.processor}"}, "bindingVersion": "0.5.0"}
-                    }
-                operations[f"{wiring.processor}_{action}_{_id(topic)}"] = operation
-    return operations
+_KINDS = (("commands", COMMANDS), ("events", EVENTS), ("views", VIEWS))
+_SHAPES = {"commands": '{id}[/"{name}"/]', "events": '{id}(["{name}"])', "views": '{id}[("{name}")]'}
+"""Slanted: a wish. Round: a fact. A drum: a state. Processors are boxes."""
+_STYLES = (
+    "classDef commands fill:#fff3d6,stroke:#b7791f,color:#222",
+    "classDef events fill:#dff3e4,stroke:#2f855a,color:#222",
+    "classDef views fill:#e3ecfa,stroke:#2b6cb0,color:#222",
+    "classDef processor fill:#f2f2f2,stroke:#555,color:#222,font-weight:bold",
+)
 
 
 def topic_table(wirings: list[Wiring]) -> str:
@@ -124,7 +31,7 @@ def topic_table(wirings: list[Wiring]) -> str:
         writers = [wiring.processor for wiring in wirings if topic in wiring.writes]
         readers = [wiring.processor for wiring in wirings if topic in wiring.reads]
         if topic.name.startswith("dlq."):
-            writers = [topic.owner]
+            writers, readers = [topic.owner], ["a person (`noizylab dlq`)"]
         types = "<br>".join(f"`{message.TYPE.removeprefix('noizylab.')}`" for message in topic.carries) or "raw records"
         lines.append(
             f"| `{topic.name}` | {topic.owner} | {topic.key or 'as it came'} | {kept} "
@@ -134,12 +41,39 @@ def topic_table(wirings: list[Wiring]) -> str:
 
 
 def graph(wirings: list[Wiring]) -> str:
-    """Return the graph of processors and topics, as Mermaid."""
+    """Return the graph of processors and topics, as Mermaid.
+
+    Who reads all topics of a kind gets one thick arrow from the group, so that the arrows left are the order of a
+    repair. Dotted: the flow listens.
+    """
     lines = ["%% Generated by `make gen`; a test holds it current.", "flowchart LR"]
-    lines += [f"  {wiring.processor}[{wiring.processor}]" for wiring in wirings]
-    used = {topic.name: topic for wiring in wirings for topic in (*wiring.reads, *wiring.writes)}
-    lines += [f"  {_id(topic)}([{name}])" for name, topic in sorted(used.items())]
+    for kind, topics in _KINDS:
+        lines.append(f"  subgraph {kind}")
+        lines.append("    direction TB")
+        lines += [f"    {_SHAPES[kind].format(id=topic_id(topic), name=_short(topic))}" for topic in topics]
+        lines.append("  end")
+    lines += [f'  {wiring.processor}["{wiring.processor}"]' for wiring in wirings]
     for wiring in wirings:
-        lines += [f"  {_id(topic)} --> {wiring.processor}" for topic in wiring.reads]
-        lines += [f"  {wiring.processor} --> {_id(topic)}" for topic in wiring.writes]
+        lines += _arrows(wiring)
+    lines += [f"  {style}" for style in _STYLES]
+    lines += [f"  class {','.join(map(topic_id, topics))} {kind}" for kind, topics in _KINDS]
+    lines.append(f"  class {','.join(wiring.processor for wiring in wirings)} processor")
     return "\n".join(lines) + "\n"
+
+
+def _arrows(wiring: Wiring) -> list[str]:
+    lines = []
+    whole = [(kind, topics) for kind, topics in _KINDS if set(topics) <= set(wiring.reads)]
+    lines += [f"  {kind} ==> {wiring.processor}" for kind, _ in whole]
+    grouped = {topic for _, topics in whole for topic in topics}
+    for topic in wiring.reads:
+        if topic not in grouped:
+            lines.append(
+                f"  {topic_id(topic)} {'-->' if topic.owner == wiring.processor else '-.->'} {wiring.processor}"
+            )
+    lines += [f"  {wiring.processor} --> {topic_id(topic)}" for topic in wiring.writes]
+    return lines
+
+
+def _short(topic: Topic) -> str:
+    return topic.name.rpartition(".v")[0]

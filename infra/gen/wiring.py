@@ -1,12 +1,18 @@
 """What every processor reads and writes, learnt by running its ``wire`` against an app that is never started."""
 
-from collections.abc import Sequence
+import importlib
+import pkgutil
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from types import ModuleType
 
 from connectors.bus.app import App
 from connectors.bus.cluster import Cluster
 from connectors.bus.records import Outgoing
 from infra.compose import WIRED, wire_without_ports
+from processors import gateway
+from schemas.core.message import Command, Message
+from topics.registry import EVENTS, VIEWS, topic_of
 from topics.topic import Topic
 
 
@@ -22,25 +28,57 @@ NOWHERE = _Nowhere()
 
 @dataclass(frozen=True, slots=True)
 class Wiring:
-    """One processor: its steps' topics. Views it keeps are written as well."""
+    """One processor: its steps' topics. Views it keeps are written as well.
+
+    ``hears`` says, by topic name, which of the carried types the steps take.
+    """
 
     processor: str
     reads: tuple[Topic, ...]
     writes: tuple[Topic, ...]
+    hears: Mapping[str, tuple[type[Message], ...]]
 
 
 def wirings() -> list[Wiring]:
     """Return the wiring of all processors, by name."""
-    found = []
-    for processor in sorted(WIRED):
-        app = App(processor, Cluster("127.0.0.1:1"), NOWHERE)
-        wire_without_ports(processor, app)
-        reads = [topic for step in (*app.steps, *(sink.step for sink in app.sinks)) for topic in step.reads]
-        writes = [topic for step in app.steps for topic in step.emits]
-        writes += [step.state.view for step in app.steps if step.state is not None]
-        found.append(Wiring(processor, _unique(reads), _unique(writes)))
-    return found
+    return sorted((*map(_wired, WIRED), _gateway()), key=lambda wiring: wiring.processor)
 
 
-def _unique(topics: list[Topic]) -> tuple[Topic, ...]:
+def _wired(processor: str) -> Wiring:
+    app = App(processor, Cluster("127.0.0.1:1"), NOWHERE)
+    wire_without_ports(processor, app)
+    hears: dict[str, set[str]] = {}
+    steps = (*app.steps, *(sink.step for sink in app.sinks))
+    for step in steps:
+        for topic in step.reads:
+            types = {message.TYPE for message in topic.carries}
+            hears.setdefault(topic.name, set()).update(types if step.expects is None else types & step.expects)
+    reads = _unique(topic for step in steps for topic in step.reads)
+    emitted = [topic for step in app.steps for topic in step.emits]
+    kept = [step.state.view for step in app.steps if step.state is not None]
+    heard = {
+        topic.name: tuple(message for message in topic.carries if message.TYPE in hears[topic.name]) for topic in reads
+    }
+    return Wiring(processor, reads, _unique((*emitted, *kept)), heard)
+
+
+def _gateway() -> Wiring:
+    """The web edge has no steps: it folds every events and views topic, and sends the commands its modules name."""
+    reads = _unique((*EVENTS, *VIEWS))
+    sent = {topic_of(command.TYPE) for module in _modules(gateway) for command in _commands_named_in(module)}
+    return Wiring("gateway", reads, _unique(sent), {topic.name: topic.carries for topic in reads})
+
+
+def _modules(package: ModuleType) -> Iterable[ModuleType]:
+    for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+        yield importlib.import_module(found.name)
+
+
+def _commands_named_in(module: ModuleType) -> Iterable[type[Command]]:
+    for value in vars(module).values():
+        if isinstance(value, type) and issubclass(value, Command) and value is not Command:
+            yield value
+
+
+def _unique(topics: Iterable[Topic]) -> tuple[Topic, ...]:
     return tuple(sorted({topic.name: topic for topic in topics}.values(), key=lambda topic: topic.name))

@@ -63,7 +63,7 @@ LASER = Hazard("laser", "Laser inside: never look into a running pick-up with th
 _WORDS: tuple[tuple[Hazard, tuple[str, ...]], ...] = (
     (SWOLLEN_BATTERY, (
         r"swollen|swell(ing|ed)?\b|bulg(ing|ed)\b.{0,30}batter|batter.{0,30}bulg|puff(y|ed)",
-        r"aufgeblaht|\bgeblaht|dicke[rn]? akku|akku.{0,20}(dick|aufgequollen|gewolbt)",
+        r"aufgeblaht|\bgeblaht|dicke[rn]? akku|akku.{0,20}(dick|aufgequollen|wolbt)",
         r"\bgonfle|opgezwollen|gezwollen|bolle (accu|batterij)|opsvulme|haevet batteri",
     )),
     (CRT, (
@@ -86,7 +86,8 @@ _WORDS: tuple[tuple[Hazard, tuple[str, ...]], ...] = (
     )),
     (LIQUID, (
         r"spilled|spilt|\bwater (damage|over|on|in|inside)|in (the )?(water|toilet|bath|pool)|got wet|\bliquids?\b",
-        r"verschuttet|ins wasser|wasserschaden|\bnass\b|renverse|dans l.eau|pris l.eau",
+        r"verschuttet|ins wasser|wasserschaden|\bnass\b|(hinein|daruber|druber|rein)gelaufen",
+        r"renverse|dans l.eau|pris l.eau",
         r"gemorst|in het water|waterschade|nat geworden|spildt|i vandet|vandskade",
     )),
 )  # fmt: skip

@@ -10,9 +10,12 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Value(BaseModel):
-    """A frozen value inside a message. Readers ignore fields they do not know: additions are compatible."""
+    """A frozen value inside a message. Readers ignore fields they do not know: additions are compatible.
 
-    model_config = ConfigDict(frozen=True, extra="ignore")
+    NaN and infinity are refused: JSON has no word for them, so they would become facts that nobody can read.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", allow_inf_nan=False)
 
 
 class Message(Value):

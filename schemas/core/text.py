@@ -20,6 +20,22 @@ def without_controls(text: str) -> str:
     return text
 
 
+def saying_something(text: str) -> str:
+    """Return ``text`` unchanged.
+
+    Raises:
+        ValueError: there is nothing in it but blanks.
+    """
+    if not text.strip():
+        raise ValueError("only blanks; say what is wrong in a few words")
+    return text
+
+
 ShortText = Annotated[str, StringConstraints(max_length=200), AfterValidator(without_controls)]
-LongText = Annotated[str, StringConstraints(min_length=1, max_length=10_000), AfterValidator(without_controls)]
+LongText = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=10_000),
+    AfterValidator(without_controls),
+    AfterValidator(saying_something),
+]
 """1 to 10,000 characters: the longest real complaint seen in 82,381 public repair records is far below that."""
