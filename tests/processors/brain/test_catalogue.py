@@ -73,6 +73,8 @@ def test_the_measurement_tells_the_two_candidates_apart() -> None:
     [
         ("the battery is swollen", "mobile", "swollen_battery", True),
         ("Akku ist aufgebläht", "laptop", "swollen_battery", True),
+        ("Der Akku wölbt sich nach außen", "laptop", "swollen_battery", True),
+        ("da ist Cola darübergelaufen", "laptop", "liquid_inside", False),
         ("batterie gonflée", "mobile", "swollen_battery", True),
         ("opgezwollen accu", "laptop", "swollen_battery", True),
         ("opsvulmet batteri", "laptop", "swollen_battery", True),
