@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 STAMP := $(VENV)/.complete
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check fmt up down bench gen migrate lock
+.PHONY: help setup demo test test-live check fmt up down bench gen migrate lock
 
 help: ## List the verbs
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,6 +31,9 @@ demo: setup ## Put twelve repairs through a whole shop on this machine
 
 test: setup ## Run all tests (no server, no key, no network)
 	@$(BIN)/python -m pytest
+
+test-live: setup ## Test on a real Apache Kafka and S3 server, where Java with Maven, or Go, are installed
+	@$(BIN)/python -m tests.live
 
 check: setup ## Lint, types, import directions, generated files
 	@$(BIN)/ruff check .

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from connectors.blobs.port import (
     BlobCorrupt,
     BlobExists,
+    InvalidBlobName,
     check_bucket,
     check_content,
     check_key,
@@ -32,6 +33,8 @@ _HASH_HEADER = "x-amz-meta-sha256"
 _NOTHING_THERE = frozenset({"NoSuchKey", "NoSuchBucket"})
 _BUCKET_IS_THERE = frozenset({"BucketAlreadyOwnedByYou", "BucketAlreadyExists"})
 _CONFLICT = frozenset({"PreconditionFailed", "ConditionalRequestConflict"})
+_KEYS_ARE_PATHS = frozenset({"ExistingObjectIsDirectory", "ObjectParentIsFile"})
+"""How a server over a file system says that a key cannot also be the folder of others (Versity S3 Gateway 1.8)."""
 _SETTINGS = frozenset(
     {
         "AccessDenied",
@@ -269,6 +272,10 @@ def _translated(error: Exception, endpoint: str) -> ConnectorError:
         code = error.code or ""
         if code in _SETTINGS:
             return Misconfigured(f"{where}: {code}: {error.message}; check key, secret, region and policy")
+        if code in _KEYS_ARE_PATHS:
+            return InvalidBlobName(
+                f"{where}: {code}: a key cannot be the folder of other keys here; choose another key"
+            )
         if error.response.status >= 500 or code in {"SlowDown", "RequestTimeout", "OperationAborted"}:
             return Transient(f"{where}: {code}: {error.message}")
         return Permanent(f"{where}: {code}: {error.message}")

@@ -74,14 +74,20 @@ async def apply_topics(cluster: Cluster, topics: Sequence[Topic], *, replicas: i
 
 async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic], replicas: int) -> None:
     wanted = [
-        NewTopic(topic.name, topic.partitions, min(replicas, topic.replicas), topic_configs=topic.config())
+        NewTopic(topic.name, topic.partitions, copies, topic_configs=topic.config() | _safety(copies))
         for topic in topics
+        for copies in (min(replicas, topic.replicas),)
     ]
     answer = await admin.create_topics(wanted, timeout_ms=30_000)
     for name, code, *_ in answer.topic_errors:
         error = for_code(code)
         if code != 0 and error is not TopicAlreadyExistsError:
             raise Misconfigured(f"the cluster refuses topic {name}: {error.__name__} {error.description}")
+
+
+def _safety(copies: int) -> dict[str, str]:
+    """With three copies an acknowledged record is on two at least: one broker may be lost."""
+    return {"min.insync.replicas": "2"} if copies >= 3 else {}
 
 
 async def _wait_for_leaders(admin: AIOKafkaAdminClient, wanted: dict[str, int], within_s: float) -> None:

@@ -131,12 +131,28 @@ async def test_says_corrupt_when_the_reference_promises_another_size(store: Blob
 
 
 async def test_lists_every_key_in_byte_order_when_there_are_several_pages(store: BlobStore, bucket: str) -> None:
-    keys = ["T-1/a b+c.jpg", "T-1/ä.jpg", "T-2/1", "T-10/1", "T-1", "U/%20", "T-1/😀"]
+    keys = ["T-1/a b+c.jpg", "T-1/ä.jpg", "T-2/1", "T-10/1", "T-1-1", "U/%20", "T-1/😀"]
     for key in keys:
         await store.put(bucket, key, key.encode(), "text/plain")
     assert await _listed(store, bucket) == sorted(keys, key=str.encode)
     assert await _listed(store, bucket, "T-1/") == ["T-1/a b+c.jpg", "T-1/ä.jpg", "T-1/😀"]
     assert [await store.get(ref) async for ref in store.list(bucket, "U")] == [b"U/%20"]
+
+
+@pytest.mark.parametrize(("first", "second"), [("T-1/a", "T-1"), ("T-1", "T-1/a")])
+async def test_holds_a_key_that_is_the_folder_of_another_or_says_why_not(
+    store: BlobStore, bucket: str, first: str, second: str
+) -> None:
+    """Some servers keep keys as paths of a file system, where a name is a file or a folder."""
+    kept = await store.put(bucket, first, b"first", "text/plain")
+    assert await store.find(bucket, second) is None
+    await store.delete(bucket, second)
+    try:
+        added = await store.put(bucket, second, b"second", "text/plain", if_absent=True)
+        assert await store.get(added) == b"second"
+    except InvalidBlobName:
+        assert await _listed(store, bucket) == [first]
+    assert await store.get(kept) == b"first"
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,10 @@
-"""The engine on the embedded broker: what is committed was handled, whatever happens in between."""
+"""The engine on every broker: what is committed was handled, whatever happens in between.
+
+A real Apache Kafka joins with ``NOIZYLAB_TEST_KAFKA=host:port``. Its topics and group of these tests are deleted.
+"""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -24,6 +28,7 @@ from schemas.core.envelope import Envelope
 from schemas.core.message import Event
 from schemas.core.outcome import Emit, Outcome
 from schemas.notifications import NotificationSent, NotifyCustomer, OutboxEntry, OutboxView
+from tests.live.servers import forget
 from topics.notifications import NOTIFICATION_COMMANDS, NOTIFICATION_EVENTS, NOTIFICATION_VIEWS
 from topics.registry import dead_letters
 from topics.topic import Topic
@@ -73,14 +78,32 @@ def make_app(
     return app
 
 
-@pytest.fixture
-async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
-    broker = Broker(BrokerConfig(path=tmp_path / "log.sqlite3", port=0))
+@asynccontextmanager
+async def embedded(path: Path) -> AsyncIterator[str]:
+    broker = Broker(BrokerConfig(path=path / "log.sqlite3", port=0))
     await broker.start()
-    cluster = Cluster(f"127.0.0.1:{broker.port}", session_timeout_ms=6000, heartbeat_interval_ms=500)
-    await apply_topics(cluster, TOPICS, replicas=1)
-    yield cluster
+    yield f"127.0.0.1:{broker.port}"
     await broker.stop()
+
+
+@asynccontextmanager
+async def live(path: Path) -> AsyncIterator[str]:
+    bootstrap = os.environ.get("NOIZYLAB_TEST_KAFKA")
+    if not bootstrap:
+        pytest.skip("set NOIZYLAB_TEST_KAFKA=host:port to run against a real Kafka; `make test-live` does")
+    await asyncio.to_thread(forget, bootstrap, [topic.name for topic in TOPICS], ["noizylab.notify"])
+    yield bootstrap
+
+
+BROKERS = {"embedded": embedded, "live": live}
+
+
+@pytest.fixture(params=["embedded", pytest.param("live", marks=pytest.mark.live)])
+async def cluster(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Cluster]:
+    async with BROKERS[request.param](tmp_path) as bootstrap:
+        cluster = Cluster(bootstrap, session_timeout_ms=6000, heartbeat_interval_ms=500)
+        await apply_topics(cluster, TOPICS, replicas=1)
+        yield cluster
 
 
 @asynccontextmanager

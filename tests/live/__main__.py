@@ -1,0 +1,85 @@
+"""``make test-live``: bring real servers, start them, run the tests marked ``live`` against them, stop them."""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from types import FrameType
+
+from tests.live import fetch
+from tests.live.servers import S3_KEY, S3_SECRET, kafka_cluster, s3_server
+
+ROOT = Path(__file__).parents[2]
+PLACES = ["tests/connectors", "tests/contract", "tests/live"]
+"""Where tests of real servers are; arguments of the program take its place."""
+
+
+def main() -> int:
+    """Return the exit status of the tests; 0 when the machine has the tools for no server at all."""
+    signal.signal(signal.SIGTERM, _leave)
+    # A shell ignores interrupts on behalf of what it runs in the background, and the tests would inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("NOIZYLAB_")}
+    with ExitStack() as running:
+        home = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="noizylab-live-")))
+        servers = _kafka(running, home) | _s3(running, home)
+        if not servers:
+            return 0
+        _say("the tests")
+        return _pytest(environment | servers)
+
+
+def _pytest(environment: dict[str, str]) -> int:
+    # One process: the tests share a broker, and leave the cores to the servers.
+    command = [sys.executable, "-m", "pytest", "-n", "0", "-m", "live", "-rs", "--durations=5"]
+    command += sys.argv[1:] or PLACES
+    process = subprocess.Popen(command, cwd=ROOT, env=environment)
+    try:
+        return process.wait()
+    except KeyboardInterrupt:
+        return process.wait()  # the terminal has told it too
+    except SystemExit:
+        # An interrupt lets the tests stop what they started; a termination would not.
+        process.send_signal(signal.SIGINT)
+        process.wait()
+        raise
+
+
+def _kafka(running: ExitStack, home: Path) -> dict[str, str]:
+    try:
+        jars = fetch.kafka_jars()
+    except fetch.Missing as missing:
+        _say(f"no tests on Apache Kafka: {missing}")
+        return {}
+    _say("Apache Kafka")
+    cluster = running.enter_context(kafka_cluster(jars, home))
+    return {"NOIZYLAB_TEST_KAFKA": cluster.bootstrap, "NOIZYLAB_TEST_KAFKA_JARS": str(jars)}
+
+
+def _s3(running: ExitStack, home: Path) -> dict[str, str]:
+    try:
+        program = fetch.versitygw()
+    except fetch.Missing as missing:
+        _say(f"no tests on an S3 server: {missing}")
+        return {}
+    _say("an S3 server")
+    address = running.enter_context(s3_server(program, home))
+    return {"NOIZYLAB_TEST_S3": f"{address},{S3_KEY},{S3_SECRET}"}
+
+
+def _say(what: str) -> None:
+    print(f"live {time.monotonic() - _STARTED:4.0f} s: {what}", flush=True)  # noqa: T201 - the verb's own output
+
+
+def _leave(number: int, _frame: FrameType | None) -> None:
+    sys.exit(128 + number)
+
+
+_STARTED = time.monotonic()
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,254 @@
+"""Real servers as processes of a test: Apache Kafka nodes and an S3 server, each stopped by its own process id."""
+
+import base64
+import os
+import signal
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
+
+from infra.supervise import free_ports
+
+READY_WITHIN_S = 120.0
+STOP_WITHIN_S = 15.0
+S3_KEY, S3_SECRET = "live-tests", "live-tests-secret"
+
+
+@dataclass(slots=True)
+class Node:
+    """A process that may be killed and started again; what it prints goes to a file in ``home``."""
+
+    name: str
+    home: Path
+    command: Sequence[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it; whether it is ready is asked over its port."""
+        with (self.home / f"{self.name}.log").open("ab") as log:
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env={**os.environ, **self.environment}
+            )
+
+    def kill(self) -> None:
+        """End it with SIGKILL and wait until it is gone."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def stop(self) -> None:
+        """Stop it with SIGTERM, or SIGKILL when that takes too long."""
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def await_ready(self, what: str, ready: Callable[[], bool]) -> None:
+        """Return when ``ready`` says so; an end of the process or a long silence is an error with its last words."""
+        deadline = time.monotonic() + READY_WITHIN_S
+        while not ready():
+            assert self.process is not None
+            if self.process.poll() is not None:
+                raise RuntimeError(f"{what}: {self.name} ended with {self.process.returncode}; {self._said()}")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"{what}: {self.name} is not ready after {READY_WITHIN_S:.0f} s; {self._said()}")
+            time.sleep(0.1)
+
+    def await_end(self) -> None:
+        """Return when it has done its work; a failure is an error with its last words."""
+        assert self.process is not None
+        if self.process.wait(READY_WITHIN_S) != 0:
+            raise RuntimeError(f"{self.name} ended with {self.process.returncode}; {self._said()}")
+
+    def _said(self) -> str:
+        lines = (self.home / f"{self.name}.log").read_text(errors="replace").splitlines()
+        return "\n".join(["it said:", *lines[-20:]])
+
+
+@dataclass(slots=True)
+class KafkaCluster:
+    """Apache Kafka nodes in KRaft mode on this machine, each broker and controller at once."""
+
+    nodes: list[Node]
+    addresses: list[str]
+
+    @property
+    def bootstrap(self) -> str:
+        """The addresses of all brokers, for a client's settings."""
+        return ",".join(self.addresses)
+
+    def await_brokers(self) -> None:
+        """Return when every broker is in the cluster."""
+        self.nodes[0].await_ready("Apache Kafka", lambda: _brokers(self.bootstrap) == len(self.nodes))
+
+    def await_in_sync(self) -> None:
+        """Return when every replica of every partition has caught up."""
+        self.nodes[0].await_ready("Apache Kafka replicas", lambda: _all_in_sync(self.bootstrap))
+
+
+@contextmanager
+def kafka_cluster(jars: Path, home: Path, nodes: int = 1) -> Iterator[KafkaCluster]:
+    """Run a cluster of its own, with its data in ``home``. Three nodes replicate thrice and need two in sync."""
+    ports = free_ports(2 * nodes)
+    voters = ",".join(f"{n + 1}@127.0.0.1:{ports[2 * n + 1]}" for n in range(nodes))
+    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes)[:22].decode()
+    made: list[Node] = []
+    formatting: list[Node] = []
+    for n in range(nodes):
+        folder = home / f"kafka-{n + 1}"
+        folder.mkdir(parents=True)
+        settings = folder / "server.properties"
+        settings.write_text(_properties(n + 1, ports[2 * n], ports[2 * n + 1], voters, folder / "data", nodes))
+        formatting.append(_format(jars, settings, cluster_id))
+        quiet = "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn"
+        heap = ["-Xms128m", "-Xmx512m", "-XX:MaxDirectMemorySize=128m", "-Djava.net.preferIPv4Stack=true"]
+        made.append(Node(folder.name, folder, ["java", *heap, quiet, "-cp", f"{jars}/*", "kafka.Kafka", str(settings)]))
+    for one in formatting:
+        one.await_end()
+    cluster = KafkaCluster(made, [f"127.0.0.1:{port}" for port in ports[::2]])
+    with ExitStack() as ending:
+        for node in made:
+            node.start()
+            # Nobody reads the data again, and nodes that leave one after the other wait for their quorum.
+            ending.callback(node.kill)
+        cluster.await_brokers()
+        yield cluster
+
+
+def _properties(number: int, port: int, controller_port: int, voters: str, data: Path, nodes: int) -> str:
+    in_sync = 2 if nodes > 1 else 1
+    return "\n".join(
+        f"{name}={value}"
+        for name, value in {
+            "process.roles": "broker,controller",
+            "node.id": number,
+            "controller.quorum.voters": voters,
+            "listeners": f"PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}",
+            "advertised.listeners": f"PLAINTEXT://127.0.0.1:{port}",
+            "controller.listener.names": "CONTROLLER",
+            "inter.broker.listener.name": "PLAINTEXT",
+            "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
+            "log.dirs": data,
+            # Topics come from the registry, never by accident; a typo in a name must not make one.
+            "auto.create.topics.enable": "false",
+            "default.replication.factor": nodes,
+            "min.insync.replicas": in_sync,
+            "offsets.topic.replication.factor": nodes,
+            "offsets.topic.num.partitions": 8,
+            "transaction.state.log.replication.factor": nodes,
+            "transaction.state.log.min.isr": in_sync,
+            "transaction.state.log.num.partitions": 8,
+            "share.coordinator.state.topic.replication.factor": nodes,
+            "share.coordinator.state.topic.min.isr": in_sync,
+            "group.initial.rebalance.delay.ms": 0,
+            # A killed broker is noticed in 4 s instead of 9; all that needs it waits for that long.
+            "broker.session.timeout.ms": 4000,
+            "broker.heartbeat.interval.ms": 1000,
+            # Two cores and a small heap are shared with everything else.
+            "log.cleaner.dedupe.buffer.size": 16_777_216,
+            "num.network.threads": 2,
+            "num.io.threads": 4,
+        }.items()
+    )
+
+
+def _format(jars: Path, settings: Path, cluster_id: str) -> Node:
+    tool = ["java", "-Xmx256m", "-cp", f"{jars}/*", "kafka.tools.StorageTool"]
+    node = Node("format", settings.parent, [*tool, "format", "-t", cluster_id, "-c", str(settings)])
+    node.start()
+    return node
+
+
+def known_topics(bootstrap: str) -> set[str]:
+    """Return the names of the topics that the brokers know."""
+    return set(_admin(bootstrap).list_topics(timeout=10).topics)
+
+
+def _brokers(bootstrap: str) -> int:
+    try:
+        return len(_admin(bootstrap).list_topics(timeout=2).brokers)
+    except KafkaException:
+        return 0
+
+
+def _all_in_sync(bootstrap: str) -> bool:
+    try:
+        topics = _admin(bootstrap).list_topics(timeout=5).topics.values()
+    except KafkaException:
+        return False
+    partitions = [partition for topic in topics for partition in topic.partitions.values()]
+    return all(len(partition.isrs) == len(partition.replicas) for partition in partitions)
+
+
+def _admin(bootstrap: str) -> AdminClient:
+    # The client reports refused connections on standard error by itself: here they are what is waited for.
+    return AdminClient({"bootstrap.servers": bootstrap, "log_level": 0}, logger=None)
+
+
+def forget(bootstrap: str, topics: Sequence[str], groups: Sequence[str], within_s: float = 40.0) -> None:
+    """Delete topics and groups and wait until the brokers know: what stands in them is lost.
+
+    A group of which a member died can be deleted once its session is over, so it is asked for again until then.
+    """
+    admin = _admin(bootstrap)
+    deadline = time.monotonic() + within_s
+    while doomed := [one.group_id for one in admin.list_consumer_groups().result().valid if one.group_id in groups]:
+        for future in admin.delete_consumer_groups(doomed).values():
+            _done_or_busy(future, deadline)
+        time.sleep(0.05)
+    while present := sorted(set(topics) & known_topics(bootstrap)):
+        for future in admin.delete_topics(present, operation_timeout=10).values():
+            _done_or_busy(future, deadline)
+        time.sleep(0.05)
+
+
+def _done_or_busy(future: "Future[None]", deadline: float) -> None:
+    """Return when it is done, or may be asked for again."""
+    again = {KafkaError.NON_EMPTY_GROUP, KafkaError.UNKNOWN_TOPIC_OR_PART, KafkaError.GROUP_ID_NOT_FOUND}
+    try:
+        future.result()
+    except KafkaException as error:
+        if error.args[0].code() not in again or time.monotonic() > deadline:
+            raise
+
+
+@contextmanager
+def s3_server(program: Path, home: Path) -> Iterator[str]:
+    """Run an S3 server with its data in ``home``; yields its address as ``host:port``."""
+    [port] = free_ports(1)
+    data, attributes = home / "objects", home / "attributes"
+    for folder in (data, attributes):
+        folder.mkdir(parents=True)
+    # The sidecar folder spares the file system extended attributes, which not every temporary folder has.
+    command = [str(program), "--port", f"127.0.0.1:{port}", "--quiet", "posix", "--sidecar", str(attributes), str(data)]
+    node = Node("s3", home, command, {"ROOT_ACCESS_KEY": S3_KEY, "ROOT_SECRET_KEY": S3_SECRET})
+    node.start()
+    try:
+        node.await_ready("S3 server", lambda: _speaks_http(port))
+        yield f"127.0.0.1:{port}"
+    finally:
+        node.stop()
+
+
+def _speaks_http(port: int) -> bool:
+    connection = HTTPConnection("127.0.0.1", port, timeout=2)
+    try:
+        connection.request("GET", "/")
+        return bool(connection.getresponse().status)
+    except (OSError, HTTPException):
+        return False
+    finally:
+        connection.close()
