@@ -11,7 +11,6 @@ import typer
 
 from infra.cli.common import fail, out, run
 from infra.settings import Settings, read_settings
-from infra.shop import ALL_WORKERS, Shop
 
 PID_FILE = "noizylab.pid"
 
@@ -26,6 +25,8 @@ def up(
     With names, only these processors start: the log and the figures must be reachable already, for example from a
     shop that runs in another terminal.
     """
+    from infra.shop import ALL_WORKERS
+
     unknown = sorted(set(processors or ()) - set(ALL_WORKERS))
     if unknown:
         fail(f"no processor {', '.join(unknown)}; there are {', '.join(ALL_WORKERS)}")
@@ -36,6 +37,8 @@ def up(
 
 
 async def _all(settings: Settings) -> None:
+    from infra.shop import Shop
+
     settings.home.mkdir(parents=True, exist_ok=True)
     pid_file = settings.home / PID_FILE
     _claim(pid_file)
