@@ -60,7 +60,8 @@ async def _demo(repairs: int, samples: Path | None, as_json: bool, keep: Path | 
             say(f"  {line}")
         say("")
         _print_figures(await figures(settings))
-        say(f"\n{summary}")
+        counts = "{repairs} repairs: {quoted} quoted, {with_a_person} with a person, {stuck} stuck, in {seconds} s"
+        say("\n" + counts.format(**summary))
         _print_next(settings.public_url, home, key)
         if sys.stdout.isatty():
             await _until_interrupted()
