@@ -62,7 +62,9 @@ def _broker(settings: Settings) -> ChildSpec:
     path.parent.mkdir(parents=True, exist_ok=True)
     port = str(settings.broker_port)
     return ChildSpec(
-        "broker", ("-m", "infra.broker", "--path", str(path), "--port", port), port_probe=settings.broker_port
+        "broker",
+        ("-m", "infra.broker", "--path", str(path), "--port", port, "--lifeline"),
+        port_probe=settings.broker_port,
     )
 
 

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from infra.broker import Broker, BrokerConfig, BrokerError
+from infra.lifeline import stop_with_parent
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,7 +18,10 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--path", type=Path, required=True, help="the broker's SQLite file; created when missing")
     parser.add_argument("--host", default="127.0.0.1", help="loopback address to listen on")
     parser.add_argument("--port", type=int, default=9092, help="port to listen on; 0 takes any free one")
+    parser.add_argument("--lifeline", action="store_true", help="stop when standard input closes, as a child should")
     options = parser.parse_args(arguments)
+    if options.lifeline:
+        stop_with_parent()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         asyncio.run(_serve(BrokerConfig(path=options.path, host=options.host, port=options.port)))

@@ -5,6 +5,7 @@ import email
 import email.policy
 import json
 import re
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
@@ -209,10 +210,17 @@ def prepared(samples: Path | None, repairs: int) -> tuple[Iterator[tuple[str, by
 
 
 def _drawn_ahead(repairs: int) -> Iterator[DemoIntake]:
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        futures = [pool.submit(_draw, number) for number in range(repairs)]
-        for future in futures:
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn"), initializer=_leave_interrupts_to_the_parent) as pool:
+        *most, last = [pool.submit(_draw, number) for number in range(repairs)]
+        for future in most:
             yield future.result()
+        # The last one is handed out when the pool is closed: nobody asks a further time, so nothing would close it.
+        final = last.result()
+    yield final
+
+
+def _leave_interrupts_to_the_parent() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _draw(number: int) -> DemoIntake:
