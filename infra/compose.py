@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from email.utils import parseaddr
@@ -52,7 +52,7 @@ class Ports:
     _closing: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @classmethod
-    def open(cls, settings: Settings, processors: Sequence[str] = ()) -> "Ports":
+    def open(cls, settings: Settings) -> "Ports":
         """Return ports for ``settings``; use them in ``async with``, which closes what was opened."""
         return cls(settings)
 

@@ -27,7 +27,7 @@ async def run_workers(settings: Settings, processors: Sequence[str], ready: asyn
     publisher = KafkaPublisher(cluster, client_id=f"noizylab-{os.getpid()}")
     await publisher.start()
     apps: list[App] = []
-    async with Ports.open(settings, processors) as ports:
+    async with Ports.open(settings) as ports:
         try:
             for processor in processors:
                 app = App(processor, cluster, publisher)

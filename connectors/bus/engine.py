@@ -57,7 +57,7 @@ _EPOCH: ContextVar[Epoch] = ContextVar("epoch")
 """The assignment that the running batch belongs to: a late batch must not hide behind a newer assignment."""
 
 
-class Engine(ConsumerRebalanceListener):  # type: ignore[misc]
+class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """Feeds stages from one group consumer. ``crash`` is called once, with the reason, when the worker must stop."""
 
     def __init__(

@@ -109,8 +109,3 @@ class Ledger:
     def commit_done(self, offset: int) -> None:
         """Note that ``offset`` is committed."""
         self.committed = max(self.committed, offset)
-
-    @property
-    def unfinished(self) -> int:
-        """How many runs are handed over and not yet part of the watermark."""
-        return len(self._runs)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Sequence
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
@@ -13,8 +13,6 @@ from connectors.bus.stage import WorkerStop
 from connectors.errors import Transient
 
 log = logging.getLogger(__name__)
-
-Guard = Callable[[], Awaitable[None]]
 
 
 class KafkaPublisher:

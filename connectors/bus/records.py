@@ -74,6 +74,8 @@ def command_record(
     correlation_id: str,
     message_id: UUID,
     causation_id: UUID | None = None,
+    auth_type: str | None = None,
+    auth_id: str | None = None,
 ) -> Outgoing:
     """Return the record of a message that begins a chain: an edge, a timer or a person sent it."""
     topic = topic_of(message.TYPE)
@@ -86,6 +88,8 @@ def command_record(
         recorded_time=now,
         correlation_id=correlation_id,
         causation_id=causation_id,
+        auth_type=auth_type,
+        auth_id=auth_id,
     )
     return record_of(message, topic.name, envelope)
 

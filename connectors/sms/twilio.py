@@ -15,7 +15,7 @@ from connectors.mail.port import Refused
 from connectors.sms.port import OutgoingSms
 
 if TYPE_CHECKING:
-    from twilio.http.async_http_client import AsyncTwilioHttpClient  # type: ignore[import-untyped]
+    from twilio.http.async_http_client import AsyncTwilioHttpClient
 
 BASE_URL = "https://api.twilio.com"
 _SENDER_AT_FAULT = frozenset({21212, 21603, 21606, 21659, 21660, 21661, 21703, 21712})
@@ -44,8 +44,8 @@ class TwilioSms:
     async def send(self, message: OutgoingSms) -> str:
         """Create the message at Twilio; return its SID, under which delivery reports come."""
         import aiohttp
-        from twilio.base.exceptions import TwilioException  # type: ignore[import-untyped]
-        from twilio.rest import Client  # type: ignore[import-untyped]
+        from twilio.base.exceptions import TwilioException
+        from twilio.rest import Client
 
         settings = self._settings
         service = settings.sender.startswith("MG")

@@ -312,12 +312,11 @@ class FlowBench:
 
     async def _settle(self, tickets: Sequence[str]) -> None:
         await self._wait(lambda: self._seen.settled(tickets) == len(tickets))
-        # Views and commits follow their events; a quiet second lets the last of them reach the log.
-        await asyncio.sleep(2)
 
     async def _judge(self, tickets: Sequence[str]) -> dict[str, Any]:
         seen = self._seen
-        await asyncio.sleep(1)
+        # Views follow their events; a worker that is killed at the end needs a moment to write the last of them.
+        await asyncio.sleep(3)
         replayed = await replay_all(self._shop.settings.cluster())
         for one in replayed:
             for line in one.different[:5]:

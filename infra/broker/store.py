@@ -236,7 +236,7 @@ class Store:
         assert self._loop is not None
         # The loop is closed only when its owner was torn down without stop(); nobody waits for the answer then.
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(callback, failure)  # type: ignore[arg-type]
+            self._loop.call_soon_threadsafe(callback, failure)  # type: ignore[arg-type]  # the callback takes the failure or nothing
 
 
 def _connect(path: Path) -> sqlite3.Connection:

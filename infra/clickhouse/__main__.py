@@ -61,7 +61,7 @@ def _serve(conf: Path, engine_dir: Path) -> None:
     os.chdir(conf)
     threading.Thread(target=_stop_when_stdin_closes, daemon=True).start()
     # The entry point is private and untyped; the package is pinned exactly for its sake.
-    _chdb.query(LISTEN_FOREVER, "TabSeparated", path=str(engine_dir))  # type: ignore[attr-defined]
+    _chdb.query(LISTEN_FOREVER, "TabSeparated", path=str(engine_dir))  # type: ignore[attr-defined]  # private
 
 
 def _stop_when_stdin_closes() -> None:

@@ -201,7 +201,7 @@ def _title(canvas: Canvas, layout: Layout) -> None:
 
 def _pad(canvas: Canvas, pad: Pad) -> None:
     tone = canvas.rng.uniform(-8, 8)
-    canvas.rect(pad.x_mm, pad.y_mm, (pad.width_mm, pad.height_mm), tuple(c + tone for c in _TIN))  # type: ignore[arg-type]
+    canvas.rect(pad.x_mm, pad.y_mm, (pad.width_mm, pad.height_mm), tuple(c + tone for c in _TIN))  # type: ignore[arg-type]  # three of them
 
 
 def _fillet(canvas: Canvas, pad: Pad) -> None:
@@ -262,8 +262,8 @@ def _edge(canvas: Canvas, alpha: Picture) -> None:
 def _box(canvas: Canvas, part: Part, colour: Colour, bevel: float = 16) -> None:
     """A moulded body: lit upper left edges, darker lower right."""
     w, h = part.size(*part.body_mm)
-    canvas.rect(part.x_mm, part.y_mm, (w, h), tuple(max(0, c - bevel) for c in colour))  # type: ignore[arg-type]
-    canvas.rect(part.x_mm - 0.06, part.y_mm - 0.06, (w - 0.14, h - 0.14), tuple(c + bevel for c in colour))  # type: ignore[arg-type]
+    canvas.rect(part.x_mm, part.y_mm, (w, h), tuple(max(0, c - bevel) for c in colour))  # type: ignore[arg-type]  # three of them
+    canvas.rect(part.x_mm - 0.06, part.y_mm - 0.06, (w - 0.14, h - 0.14), tuple(c + bevel for c in colour))  # type: ignore[arg-type]  # three of them
     canvas.rect(part.x_mm, part.y_mm, (w - 0.3, h - 0.3), colour)
 
 
@@ -276,7 +276,7 @@ def _chip(canvas: Canvas, part: Part) -> None:
         body = (190, 226, 232)
     canvas.rect(part.x_mm, part.y_mm, part.size(w, h), ends)
     canvas.rect(part.x_mm, part.y_mm, part.size(w * 0.58, h), body)
-    canvas.rect(part.x_mm, part.y_mm, part.size(w * 0.5, h * 0.7), tuple(min(255, c + 9) for c in body))  # type: ignore[arg-type]
+    canvas.rect(part.x_mm, part.y_mm, part.size(w * 0.5, h * 0.7), tuple(min(255, c + 9) for c in body))  # type: ignore[arg-type]  # three of them
     if part.kind == "chip_r" and w >= 2:
         canvas.text(part.marking, part.x_mm, part.y_mm, h * 0.5, (225, 228, 228), turned=part.turned)
     if part.kind == "led":

@@ -6,17 +6,16 @@ from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID, uuid5
 
-from connectors.bus.records import Publisher, record_of
+from connectors.bus.records import Publisher, command_record
 from connectors.bus.stage import WorkerStop
 from connectors.clock.clock import Clock, new_id
 from connectors.errors import Transient
 from processors.gateway.config import Policy
 from processors.gateway.views import Outcome, ReadModel
-from schemas.core.envelope import NAMESPACE, Envelope
+from schemas.core.envelope import NAMESPACE
 from schemas.core.message import Event, Message
-from topics.registry import topic_of
 
-SOURCE = "/noizylab/gateway"
+SOURCE = "gateway"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,27 +47,23 @@ class Commands:
             Transient: the log did not acknowledge it in time. It may be there nevertheless: the caller repeats it
                 with the same id.
         """
-        topic = topic_of(message.TYPE)
-        now = self._clock.now()
-        envelope = Envelope(
-            id=id or new_id(),
+        message_id = id or new_id()
+        record = command_record(
+            message,
             source=SOURCE,
-            type=message.TYPE,
-            subject=str(getattr(message, topic.key)),
-            time=now,
-            recorded_time=now,
+            now=self._clock.now(),
             correlation_id=correlation_id,
+            message_id=message_id,
             auth_type=caller.kind,
             auth_id=caller.id,
         )
-        record = record_of(message, topic.name, envelope)
         try:
             await asyncio.wait_for(self._publisher.publish([record]), self._policy.publish_wait_s)
         except TimeoutError as error:
             raise Transient(f"the log did not acknowledge in {self._policy.publish_wait_s:g} s; try again") from error
         except WorkerStop as error:
             raise Transient(f"the log does not take the command now: {error}") from error
-        return envelope.id
+        return message_id
 
     async def ask(
         self,

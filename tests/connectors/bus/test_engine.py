@@ -189,7 +189,7 @@ async def test_commits_nothing_beyond_a_slow_record(cluster: Cluster) -> None:
     async with publishing(cluster) as publisher:
         await submit(publisher, 40)
         async with working(make_app(cluster, publisher, [], gate)) as app:
-            await asyncio.sleep(1.2)
+            await asyncio.sleep(1.2)  # two rounds of the committer, which must find nothing
             assert app.engine is not None
             assert {ledger.committed for ledger in app.engine.ledgers().values()} == {0}
             gate.set()
