@@ -18,6 +18,7 @@ from infra.broker.errors import RequestRefusedError
 
 _HEADER = struct.Struct(">qiibIhiqqqhii")
 _PATCH = struct.Struct(">qii")
+_CHECKED_HEADER = struct.Struct(">hiqqqhii")  # What the CRC covers of the header.
 _CRC_START = 21
 _LENGTH_FIELDS_BYTES = 12  # Base offset and length: the length field counts what follows them.
 HEADER_BYTES = _HEADER.size
@@ -27,6 +28,8 @@ _GZIP = 1
 _LOG_APPEND_TIME = 0x08
 _TRANSACTIONAL = 0x10
 _CONTROL = 0x20
+
+_COORDINATOR_EPOCH = 0  # One coordinator, never a change.
 
 NO_PRODUCER = -1
 NO_TIMESTAMP = -1
@@ -46,6 +49,16 @@ class BatchInfo:
     producer_epoch: int
     base_sequence: int
     record_count: int
+
+    @property
+    def is_transactional(self) -> bool:
+        """Whether the batch counts only when its producer's transaction is committed."""
+        return bool(self.attributes & _TRANSACTIONAL)
+
+    @property
+    def is_control(self) -> bool:
+        """Whether the batch is a transaction's end marker: it has an offset, and no client shows it."""
+        return bool(self.attributes & _CONTROL)
 
 
 def read_header(batch: bytes) -> BatchInfo:
@@ -94,10 +107,8 @@ def _check_content(info: BatchInfo) -> None:
         )
     if info.attributes & _CONTROL:
         raise RequestRefusedError(ErrorCode.invalid_record, "clients may not write control batches")
-    if info.attributes & _TRANSACTIONAL:
-        raise RequestRefusedError(
-            ErrorCode.invalid_txn_state, "the embedded broker has no transactions; produce without one"
-        )
+    if info.is_transactional and info.producer_id == NO_PRODUCER:
+        raise RequestRefusedError(ErrorCode.invalid_record, "a transactional batch needs a producer id")
     if info.producer_id != NO_PRODUCER and (info.base_sequence < 0 or info.producer_epoch < 0):
         raise RequestRefusedError(ErrorCode.invalid_record, "an idempotent batch needs an epoch and a sequence")
 
@@ -106,6 +117,19 @@ def with_position(records: bytes, base_offset: int, leader_epoch: int) -> bytes:
     """The same batch placed at `base_offset` of its partition."""
     head = _PATCH.pack(base_offset, len(records) - _LENGTH_FIELDS_BYTES, leader_epoch)
     return head + memoryview(records)[_PATCH.size :]
+
+
+def end_marker(base_offset: int, producer_id: int, epoch: int, timestamp_ms: int, *, commit: bool) -> bytes:
+    """The control batch that ends a producer's transaction in one partition: one record, version 0 key and value."""
+    key = struct.pack(">hh", 0, int(commit))
+    value = struct.pack(">hi", 0, _COORDINATOR_EPOCH)
+    # Attributes, timestamp delta and offset delta are 0; there are no headers. Lengths are zigzag varints.
+    content = b"\0\0\0" + bytes([2 * len(key)]) + key + bytes([2 * len(value)]) + value + b"\0"
+    record = bytes([2 * len(content)]) + content
+    attributes = _TRANSACTIONAL | _CONTROL
+    checked = _CHECKED_HEADER.pack(attributes, 0, timestamp_ms, timestamp_ms, producer_id, epoch, -1, 1) + record
+    length = HEADER_BYTES - _LENGTH_FIELDS_BYTES + len(record)
+    return struct.pack(">qiibI", base_offset, length, 0, 2, crc32c(checked)) + checked
 
 
 def first_record_at_or_after(batch: bytes, timestamp_ms: int) -> tuple[int, int]:

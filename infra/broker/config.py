@@ -32,6 +32,7 @@ class BrokerConfig:
     session_timeout_max_ms: int = 1_800_000
     initial_rebalance_delay_ms: int = 0
     offset_metadata_max_bytes: int = 4096
+    transaction_max_timeout_ms: int = 900_000
 
 
 def require_loopback(host: str) -> None:

@@ -11,6 +11,7 @@ from infra.broker.groups import Coordinator
 from infra.broker.log import Log
 from infra.broker.offsets import CommittedOffsets
 from infra.broker.store import Store
+from infra.broker.transactions import Transactions
 from infra.broker.wire import RequestHead
 
 NODE_ID = 0
@@ -38,12 +39,14 @@ class Context:
     log: Log
     offsets: CommittedOffsets
     groups: Coordinator
+    transactions: Transactions
     host: str
     port: int
     cluster_id: str
     arm_group_timer: Callable[[], None]
     waiting: set[Waiting] = field(default_factory=set)
     creating: set[str] = field(default_factory=set)
+    transaction_timer: asyncio.TimerHandle | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -86,6 +86,11 @@ class Group:
     rebalance_deadline: float = 0.0
     hold_until: float = 0.0
 
+    @property
+    def abandoned(self) -> bool:
+        """Whether nobody is a member and nobody is about to become one."""
+        return not self.members and not self.pending
+
     def static_member(self, instance_id: str | None) -> Member | None:
         """The member that joined under this instance id."""
         if instance_id is None:

@@ -35,6 +35,10 @@ class Coordinator:
         """Bring a group back from the file, without members."""
         self.groups[group_id] = Group(group_id, generation, protocol_type=protocol_type)
 
+    def forget(self, group_id: str) -> None:
+        """Drop an abandoned group."""
+        self.groups.pop(group_id, None)
+
     def join(self, request: JoinRequest, reply: Callable[[JoinResult], None]) -> None:
         """Answered at once when refused, else when the rebalance it starts or takes part in is complete."""
         refusal = self._refuse_join(request)
@@ -242,8 +246,12 @@ class Coordinator:
             for key, value in group.members.items()
         }
         unchanged = old.request.protocols == request.protocols
-        if group.state is GroupState.STABLE and unchanged and group.leader != old.member_id:
+        if group.state is GroupState.STABLE and unchanged:
+            # A leader that comes back is told of the id it had as that of the leader: it then takes the assignment
+            # it has as a follower does, instead of computing a new one (Kafka does so for JoinGroup before 9).
             reply(self._join_result(group, member))
+            if group.leader == old.member_id:
+                group.leader = member.member_id
             return
         member.join_reply = reply
         self._rebalance(group)

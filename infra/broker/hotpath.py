@@ -12,11 +12,12 @@ _INT16 = struct.Struct(">h")
 _INT32 = struct.Struct(">i")
 _PRODUCE_PARTITION = struct.Struct(">ihqq")
 _FETCH_HEAD_V7 = struct.Struct(">ihi")
-_FETCH_PARTITION_V4 = struct.Struct(">ihqqii")
-_FETCH_PARTITION_V5 = struct.Struct(">ihqqqii")
-_FETCH_PARTITION_V11 = struct.Struct(">ihqqqiii")
+_FETCH_PARTITION_V4 = struct.Struct(">ihqq")
+_FETCH_PARTITION_V5 = struct.Struct(">ihqqq")
+_REPLICA_AND_SIZE = struct.Struct(">ii")
+_ABORTED = struct.Struct(">qq")
+_NO_ABORTED = _INT32.pack(-1)  # A null array, which readers of everything get.
 _NO_TIMESTAMP = -1
-_NULL_ARRAY = -1
 _NO_REPLICA = -1
 
 
@@ -31,13 +32,18 @@ class ProducedPartition(NamedTuple):
 
 
 class FetchedPartition(NamedTuple):
-    """Answer for one partition of a Fetch request; `records` are whole batches in offset order."""
+    """Answer for one partition of a Fetch request; `records` are whole batches in offset order.
+
+    `aborted` are (producer id, first offset) of transactions to skip; None for readers of everything.
+    """
 
     partition: int
     error_code: int
     high_watermark: int
+    last_stable_offset: int
     log_start_offset: int
     records: Sequence[bytes]
+    aborted: Sequence[tuple[int, int]] | None = None
 
 
 def _string(text: str) -> bytes:
@@ -72,14 +78,16 @@ def encode_fetch(version: int, error_code: int, topics: Sequence[tuple[str, Sequ
 
 
 def _fetch_partition(version: int, entry: FetchedPartition) -> bytes:
-    partition, error_code, high_watermark, log_start_offset, records = entry
-    size = sum(map(len, records))
-    if version >= 11:
-        return _FETCH_PARTITION_V11.pack(
-            partition, error_code, high_watermark, high_watermark, log_start_offset, _NULL_ARRAY, _NO_REPLICA, size
-        )
+    partition, error_code, high_watermark, stable, log_start_offset, records, aborted = entry
     if version >= 5:
-        return _FETCH_PARTITION_V5.pack(
-            partition, error_code, high_watermark, high_watermark, log_start_offset, _NULL_ARRAY, size
-        )
-    return _FETCH_PARTITION_V4.pack(partition, error_code, high_watermark, high_watermark, _NULL_ARRAY, size)
+        head = _FETCH_PARTITION_V5.pack(partition, error_code, high_watermark, stable, log_start_offset)
+    else:
+        head = _FETCH_PARTITION_V4.pack(partition, error_code, high_watermark, stable)
+    skipped = _NO_ABORTED if aborted is None else _aborted(aborted)
+    size = sum(map(len, records))
+    tail = _REPLICA_AND_SIZE.pack(_NO_REPLICA, size) if version >= 11 else _INT32.pack(size)
+    return head + skipped + tail
+
+
+def _aborted(entries: Sequence[tuple[int, int]]) -> bytes:
+    return _INT32.pack(len(entries)) + b"".join(_ABORTED.pack(*entry) for entry in entries)

@@ -9,6 +9,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from infra.broker.batches import first_record_at_or_after
 from infra.broker.producers import ProducerState
@@ -61,9 +62,21 @@ class Tail:
         return found
 
 
+class AbortedTransaction(NamedTuple):
+    """Records of a producer that a read_committed reader skips; `last_offset` is that of the abort marker."""
+
+    producer_id: int
+    first_offset: int
+    last_offset: int
+
+
 @dataclass(slots=True, eq=False)
 class Partition:
-    """One partition. `next_offset` is the next to assign, `high_watermark` the first not yet committed."""
+    """One partition. `next_offset` is the next to assign, `high_watermark` the first not yet committed.
+
+    `open_transactions` maps a producer id to the first offset of its undecided transaction. `aborted` is in the
+    order of `last_offset`.
+    """
 
     partition_id: int
     topic: str
@@ -72,9 +85,24 @@ class Partition:
     next_offset: int
     high_watermark: int
     producers: dict[int, ProducerState] = field(default_factory=dict)
+    open_transactions: dict[int, int] = field(default_factory=dict)
+    aborted: list[AbortedTransaction] = field(default_factory=list)
     tail: Tail = field(default_factory=Tail)
     waiters: set[Callable[[], None]] = field(default_factory=set)
     deleted: bool = False
+
+    @property
+    def last_stable_offset(self) -> int:
+        """First offset a read_committed reader may not pass: what stands from there on is not decided yet."""
+        if not self.open_transactions:
+            return self.high_watermark
+        undecided = min(self.open_transactions.values())
+        return max(self.log_start_offset, min(undecided, self.high_watermark))
+
+    def aborted_in(self, start: int, end: int) -> list[AbortedTransaction]:
+        """Aborted transactions with records from `start` up to and without `end`."""
+        first = bisect.bisect_left(self.aborted, start, key=lambda entry: entry.last_offset)
+        return [entry for entry in self.aborted[first:] if entry.first_offset < end]
 
 
 @dataclass(slots=True, eq=False)
@@ -117,15 +145,30 @@ class Log:
             "SELECT partition_id, producer_id, epoch, batches FROM producers"
         ):
             self.partitions[partition_id].producers[producer_id] = ProducerState.unpack(epoch, batches)
+        for partition_id, *entry in reader.execute(
+            "SELECT partition_id, producer_id, first_offset, last_offset FROM aborted_transactions ORDER BY last_offset"
+        ):
+            self.partitions[partition_id].aborted.append(AbortedTransaction(*entry))
 
     def add_topic(
         self, topic_id: int, name: str, configs: Mapping[str, str], partitions: list[tuple[int, int, int, int]]
     ) -> None:
         """Make a committed topic visible. Partitions are (id, index, log start, next offset) in index order."""
+        self.topics[name] = Topic(topic_id, name, configs, [], 0)
+        self.configure(name, configs)
+        self.add_partitions(name, partitions)
+
+    def add_partitions(self, name: str, partitions: list[tuple[int, int, int, int]]) -> None:
+        """Make committed partitions of a known topic visible: (id, index, log start, next offset), in index order."""
         made = [Partition(pid, name, index, start, end, end) for pid, index, start, end in partitions]
-        limit = int(configs.get("max.message.bytes", self._default_max_message_bytes))
-        self.topics[name] = Topic(topic_id, name, configs, made, limit)
+        self.topics[name].partitions.extend(made)
         self.partitions.update((partition.partition_id, partition) for partition in made)
+
+    def configure(self, name: str, configs: Mapping[str, str]) -> None:
+        """Replace the explicit configuration of a topic."""
+        topic = self.topics[name]
+        topic.configs = configs
+        topic.max_message_bytes = int(configs.get("max.message.bytes", self._default_max_message_bytes))
 
     def remove_topic(self, name: str) -> Topic:
         """Take a topic out of sight and wake whoever waits for its data."""
@@ -203,3 +246,11 @@ def find_timestamp(reader: sqlite3.Connection, partition_id: int, timestamp_ms: 
         (*_key_range(partition_id), timestamp_ms),
     ).fetchone()
     return None if row is None else first_record_at_or_after(row[0], timestamp_ms)
+
+
+def find_newest(reader: sqlite3.Connection, partition_id: int) -> tuple[int, int] | None:
+    """(offset, timestamp) of the first record with the largest timestamp, None in an empty partition."""
+    row = reader.execute(
+        "SELECT max(max_timestamp_ms) FROM batches WHERE batch_key BETWEEN ? AND ?", _key_range(partition_id)
+    ).fetchone()
+    return None if row[0] is None else find_timestamp(reader, partition_id, row[0])

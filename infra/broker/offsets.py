@@ -38,10 +38,15 @@ class CommittedOffsets:
         """Publish offsets that are now on disk."""
         self._groups.setdefault(group_id, {}).update(entries)
 
-    def forget_partitions(self, partition_ids: Iterable[int]) -> None:
-        """Drop the offsets of deleted partitions."""
+    def forget_groups(self, group_ids: Iterable[str]) -> None:
+        """Drop all offsets of groups."""
+        for group_id in group_ids:
+            self._groups.pop(group_id, None)
+
+    def forget_partitions(self, partition_ids: Iterable[int], group_id: str | None = None) -> None:
+        """Drop the offsets of partitions, in one group or in all of them."""
         gone = set(partition_ids)
-        for entries in self._groups.values():
+        for entries in self._groups.values() if group_id is None else (self._groups.get(group_id, {}),):
             for partition_id in gone.intersection(entries):
                 del entries[partition_id]
 
@@ -54,3 +59,16 @@ def write_offsets(
         "INSERT OR REPLACE INTO group_offsets VALUES (?, ?, ?, ?, ?, ?)",
         [(group_id, partition_id, *entry, committed_ms) for partition_id, entry in entries.items()],
     )
+
+
+def erase_groups(writer: sqlite3.Connection, group_ids: list[str]) -> None:
+    """Remove groups and their offsets inside the caller's transaction."""
+    rows = [(group_id,) for group_id in group_ids]
+    writer.executemany("DELETE FROM groups WHERE group_id = ?", rows)
+    writer.executemany("DELETE FROM group_offsets WHERE group_id = ?", rows)
+
+
+def erase_offsets(writer: sqlite3.Connection, group_id: str, partition_ids: list[int]) -> None:
+    """Remove a group's offsets of some partitions inside the caller's transaction."""
+    rows = [(group_id, partition_id) for partition_id in partition_ids]
+    writer.executemany("DELETE FROM group_offsets WHERE group_id = ? AND partition_id = ?", rows)

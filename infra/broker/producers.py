@@ -28,7 +28,7 @@ class AcceptedBatch:
 
 @dataclass(frozen=True, slots=True)
 class ProducerState:
-    """What one partition remembers of one producer; batches are oldest first."""
+    """What one partition remembers of one producer; batches are oldest first, none after a fencing marker."""
 
     epoch: int
     batches: tuple[AcceptedBatch, ...]
@@ -70,7 +70,7 @@ def find_repetition(state: ProducerState | None, info: BatchInfo) -> int | None:
     for batch in state.batches:
         if batch.first_sequence == info.base_sequence and batch.last_sequence == last_sequence(info):
             return batch.base_offset
-    newest = state.batches[-1].last_sequence
+    newest = state.batches[-1].last_sequence if state.batches else -1
     expected = (newest + 1) % _SEQUENCE_SPAN
     if info.base_sequence == expected:
         return None
@@ -88,6 +88,13 @@ def remember(state: ProducerState | None, info: BatchInfo, base_offset: int) -> 
     if state is None or state.epoch != info.producer_epoch:
         return ProducerState(info.producer_epoch, (entry,))
     return ProducerState(state.epoch, (*state.batches[1 - REMEMBERED_BATCHES :], entry))
+
+
+def after_marker(state: ProducerState | None, epoch: int) -> ProducerState:
+    """State after a transaction's end marker: a marker of a newer epoch fences everything older off."""
+    if state is None or state.epoch < epoch:
+        return ProducerState(epoch, ())
+    return state
 
 
 def _out_of_order(info: BatchInfo, expected: int) -> RequestRefusedError:

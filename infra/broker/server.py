@@ -19,9 +19,11 @@ from infra.broker.context import Context, Request
 from infra.broker.errors import BrokerError, MalformedRequestError, StorageFailedError
 from infra.broker.groups import Coordinator
 from infra.broker.handlers import APIS, api_ranges
+from infra.broker.handlers.transacting import arm_timer
 from infra.broker.log import Log
 from infra.broker.offsets import CommittedOffsets
 from infra.broker.store import Store, Write
+from infra.broker.transactions import Transactions
 from infra.broker.wire import (
     API_VERSIONS,
     FrameReader,
@@ -232,6 +234,7 @@ class Broker:
         store.start(loop, self._storage_failed)
         self._failed = loop.create_future()
         self._context = context
+        arm_timer(context)
         self._server = await loop.create_server(lambda: _Connection(self, context), sock=listening)
 
     async def stop(self) -> None:
@@ -247,8 +250,9 @@ class Broker:
         await committed.wait()
         for connection in list(self._connections):
             connection.close()
-        if self._timer is not None:
-            self._timer.cancel()
+        for timer in (self._timer, context.transaction_timer):
+            if timer is not None:
+                timer.cancel()
         await self._wait_for_connections()
         await context.loop.run_in_executor(None, self._close_files, context)
 
@@ -287,6 +291,8 @@ class Broker:
         log.load(store.reader)
         offsets = CommittedOffsets()
         offsets.load(store.reader)
+        transactions = Transactions()
+        transactions.load(store.reader, log)
         groups = Coordinator(
             time.monotonic,
             lambda: str(uuid.uuid4()),
@@ -305,6 +311,7 @@ class Broker:
             log,
             offsets,
             groups,
+            transactions,
             config.host,
             port,
             store.cluster_id(),

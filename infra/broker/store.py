@@ -9,60 +9,20 @@ import asyncio
 import logging
 import sqlite3
 import threading
-import time
-import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
+from infra.broker import schema
 from infra.broker.errors import BrokerError, BrokerFileInUseError, StorageFailedError
 
 _LOG = logging.getLogger(__name__)
 
-SCHEMA_VERSION = 1
 OFFSET_BITS = 40
 _MAX_BATCHES_PER_COMMIT = 2000
-_PRODUCER_EXPIRY_MS = 7 * 24 * 3600 * 1000
 _CHECKPOINT_PAGES = 2000
-
-# A batch's key is partition id and base offset in one integer: SQLite stores a rowid table as a B+tree with
-# whole rows in its leaves, which for blobs of 0.5-4 kB takes a third to a half of the space of WITHOUT ROWID.
-_SCHEMA = """
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE topics (topic_id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL UNIQUE);
-CREATE TABLE topic_configs (
-    topic_id INTEGER NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (topic_id, name)
-) WITHOUT ROWID;
-CREATE TABLE partitions (
-    partition_id INTEGER PRIMARY KEY AUTOINCREMENT,
-    topic_id INTEGER NOT NULL,
-    partition_index INTEGER NOT NULL,
-    log_start_offset INTEGER NOT NULL DEFAULT 0,
-    next_offset_floor INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (topic_id, partition_index)
-);
-CREATE TABLE batches (
-    batch_key INTEGER PRIMARY KEY,
-    last_offset INTEGER NOT NULL,
-    max_timestamp_ms INTEGER NOT NULL,
-    size_bytes INTEGER NOT NULL,
-    data BLOB NOT NULL
-);
-CREATE TABLE producers (
-    partition_id INTEGER NOT NULL, producer_id INTEGER NOT NULL, epoch INTEGER NOT NULL,
-    updated_ms INTEGER NOT NULL, batches BLOB NOT NULL, PRIMARY KEY (partition_id, producer_id)
-) WITHOUT ROWID;
-CREATE TABLE groups (
-    group_id TEXT PRIMARY KEY, generation INTEGER NOT NULL, protocol_type TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE TABLE group_offsets (
-    group_id TEXT NOT NULL, partition_id INTEGER NOT NULL, committed_offset INTEGER NOT NULL,
-    leader_epoch INTEGER NOT NULL, metadata TEXT, committed_ms INTEGER NOT NULL,
-    PRIMARY KEY (group_id, partition_id)
-) WITHOUT ROWID;
-"""
 
 _INSERT_BATCH = "INSERT INTO batches VALUES (?, ?, ?, ?, ?)"
 _UPSERT_PRODUCER = "INSERT OR REPLACE INTO producers VALUES (?, ?, ?, ?, ?)"
@@ -260,22 +220,11 @@ def _take_lock(path: Path) -> sqlite3.Connection:
 
 
 def _prepare(writer: sqlite3.Connection, path: Path) -> None:
-    (version,) = writer.execute("PRAGMA user_version").fetchone()
-    if version not in (0, SCHEMA_VERSION):
-        raise BrokerError(f"{path} has broker schema {version}, this program knows {SCHEMA_VERSION}; upgrade it.")
+    version = schema.found_version(writer, path)
     if version == 0:
-        (tables,) = writer.execute("SELECT count(*) FROM sqlite_master").fetchone()
-        if tables:
-            raise BrokerError(f"{path} is an SQLite file of another program; choose another --path.")
         writer.execute("PRAGMA page_size = 8192")
     writer.execute("PRAGMA journal_mode = WAL")
     writer.execute("PRAGMA synchronous = FULL")
     writer.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
-    if version == 0:
-        cluster_id = uuid.uuid4().hex[:22]
-        writer.executescript(
-            f"BEGIN; {_SCHEMA} INSERT INTO meta VALUES ('cluster_id', '{cluster_id}'), ('next_producer_id', '1');"  # noqa: S608 - hex digits
-            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-        )
-    oldest_ms = int(time.time() * 1000) - _PRODUCER_EXPIRY_MS
-    writer.execute("DELETE FROM producers WHERE updated_ms < ?", (oldest_ms,))
+    schema.bring_up_to_date(writer, version)
+    schema.forget_idle_producers(writer)

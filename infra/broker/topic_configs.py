@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from kio.schema.errors import ErrorCode
 
+from infra.broker.config import BrokerConfig
 from infra.broker.errors import RequestRefusedError
 
 _NAME = re.compile(r"[a-zA-Z0-9._-]{1,249}")
@@ -55,6 +56,28 @@ SETTINGS: Mapping[str, Setting] = {
     "segment.ms": Setting(TYPE_LONG, "604800000", minimum=1),
     "unclean.leader.election.enable": Setting(TYPE_BOOLEAN, "false"),
 }
+
+
+def broker_settings(config: BrokerConfig) -> dict[str, Setting]:
+    """What the broker runs with, under the names Kafka gives it; values stand in `default`."""
+    numbers = {
+        "num.partitions": config.default_partitions,
+        "default.replication.factor": 1,
+        "min.insync.replicas": 1,
+        "message.max.bytes": config.message_max_bytes,
+        "socket.request.max.bytes": config.request_max_bytes,
+        "fetch.max.bytes": config.fetch_max_bytes,
+        "max.connections": config.max_connections,
+        "group.initial.rebalance.delay.ms": config.initial_rebalance_delay_ms,
+        "group.min.session.timeout.ms": config.session_timeout_min_ms,
+        "group.max.session.timeout.ms": config.session_timeout_max_ms,
+        "offset.metadata.max.bytes": config.offset_metadata_max_bytes,
+        "transaction.max.timeout.ms": config.transaction_max_timeout_ms,
+    }
+    switches = {"auto.create.topics.enable": "false", "delete.topic.enable": "true"}
+    return {name: Setting(TYPE_INT, str(value)) for name, value in numbers.items()} | {
+        name: Setting(TYPE_BOOLEAN, value) for name, value in switches.items()
+    }
 
 
 def check_name(name: str) -> None:

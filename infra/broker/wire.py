@@ -9,7 +9,7 @@ import io
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, get_args
 
@@ -20,6 +20,7 @@ from kio.serial import entity_reader, entity_writer
 from kio.serial.errors import SerialError
 
 from infra.broker.errors import MalformedRequestError
+from infra.broker.tags import nested_class, skip_tags, without_tags
 
 _FIXED_HEADER = struct.Struct(">hhi")
 _FRAME_SIZE = struct.Struct(">i")
@@ -47,11 +48,13 @@ def read_head(frame: bytes) -> RequestHead:
     return RequestHead(*_FIXED_HEADER.unpack_from(frame))
 
 
+_read_header: Callable[..., Any] = entity_reader(RequestHeaderV1)
+
+
 @cache
-def _request_readers(api_key: int, api_version: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    body: Any = load_request_schema(api_key, api_version)
-    header: Any = RequestHeaderV1
-    return entity_reader(header), entity_reader(body)
+def _request_reader(api_key: int, api_version: int) -> tuple[Any, Callable[..., Any]]:
+    schema: Any = load_request_schema(api_key, api_version)
+    return schema, entity_reader(schema)
 
 
 def read_request(frame: bytes, head: RequestHead) -> tuple[str, Any]:
@@ -65,10 +68,15 @@ def read_request(frame: bytes, head: RequestHead) -> tuple[str, Any]:
     """
     if head.api_key == API_VERSIONS:
         return "", None
-    read_header, read_body = _request_readers(head.api_key, head.api_version)
+    schema, read_body = _request_reader(head.api_key, head.api_version)
     try:
-        header, start = read_header(frame, 0)
-        body, _ = read_body(frame, start)
+        header, start = _read_header(frame, 0)
+        if schema.__flexible__:
+            # The header of a flexible request is that of any other, with tagged fields after it.
+            plain = without_tags(schema, frame, skip_tags(frame, start))
+            body, _ = read_body(plain, 0)
+        else:
+            body, _ = read_body(frame, start)
     except _UNDECODABLE as error:
         raise MalformedRequestError(
             f"API {head.api_key} version {head.api_version} does not decode: {type(error).__name__} {error}"
@@ -130,13 +138,7 @@ def build(schema: Any, values: Mapping[str, Any], fill: bool = False) -> Any:
 
 @cache
 def _plan(schema: Any) -> tuple[tuple[Field[Any], Any], ...]:
-    return tuple((entry, _nested_class(entry.type)) for entry in fields(schema))
-
-
-def _nested_class(annotation: Any) -> Any:
-    if hasattr(annotation, "__flexible__"):
-        return annotation
-    return next((found for part in get_args(annotation) if (found := _nested_class(part)) is not None), None)
+    return tuple((entry, nested_class(entry.type)) for entry in fields(schema))
 
 
 def _convert(entry: Field[Any], nested: Any, value: Any) -> Any:
@@ -149,6 +151,8 @@ def _convert(entry: Field[Any], nested: Any, value: Any) -> Any:
     kafka_type = entry.metadata.get("kafka_type", "")
     if kafka_type == "error_code":
         return ErrorCode(value)
+    if kafka_type == "datetime_i64":
+        return datetime.fromtimestamp(value / 1000, UTC)
     return timedelta(milliseconds=value) if kafka_type.startswith("timedelta") else value
 
 

@@ -1,7 +1,8 @@
-"""Metadata, CreateTopics, DeleteTopics and DescribeConfigs."""
+"""Metadata, DescribeCluster, CreateTopics, CreatePartitions and DeleteTopics."""
 
 import sqlite3
 from collections import Counter
+from collections.abc import Iterable
 from typing import Any
 
 from kio.schema.errors import ErrorCode
@@ -10,12 +11,11 @@ from infra.broker.context import NODE_ID, Context, Request
 from infra.broker.errors import RequestRefusedError, StorageFailedError
 from infra.broker.log import LEADER_EPOCH, Topic
 from infra.broker.store import Write, batch_key
-from infra.broker.topic_configs import SETTINGS, check_configs, check_name
+from infra.broker.topic_configs import check_configs, check_name
+from infra.broker.transactions import write_transaction
 
 _NO_OPERATIONS = -(2**31)
-_RESOURCE_TOPIC = 2
-_SOURCE_TOPIC = 1
-_SOURCE_DEFAULT = 5
+_ENDPOINT_BROKERS = 1
 
 
 def metadata(context: Context, request: Request) -> None:
@@ -61,6 +61,23 @@ def _describe_topic(context: Context, name: str) -> dict[str, Any]:
         ],
         "topic_authorized_operations": _NO_OPERATIONS,
     }
+
+
+def describe_cluster(context: Context, request: Request) -> None:
+    """The one broker. There are no controllers apart from it that could be asked for."""
+    endpoint_type = request.body.endpoint_type if request.head.api_version >= 1 else _ENDPOINT_BROKERS
+    wrong = endpoint_type != _ENDPOINT_BROKERS
+    request.answer(
+        {
+            "error_code": ErrorCode.unsupported_endpoint_type if wrong else ErrorCode.none,
+            "error_message": "only brokers can be asked for here" if wrong else None,
+            "endpoint_type": _ENDPOINT_BROKERS,
+            "cluster_id": context.cluster_id,
+            "controller_id": NODE_ID,
+            "brokers": [{"broker_id": NODE_ID, "host": context.host, "port": context.port, "rack": None}],
+            "cluster_authorized_operations": _NO_OPERATIONS,
+        }
+    )
 
 
 def create_topics(context: Context, request: Request) -> None:
@@ -157,14 +174,101 @@ def _insert_topic(
     writer.executemany(
         "INSERT INTO topic_configs VALUES (?, ?, ?)", [(topic_id, key, value) for key, value in configs.items()]
     )
+    return topic_id, name, configs, _insert_partitions(writer, topic_id, range(partitions))
+
+
+def _insert_partitions(
+    writer: sqlite3.Connection, topic_id: int, indexes: Iterable[int]
+) -> list[tuple[int, int, int, int]]:
     rows: list[tuple[int, int, int, int]] = []
-    for index in range(partitions):
+    for index in indexes:
         partition_id = writer.execute(
             "INSERT INTO partitions (topic_id, partition_index) VALUES (?, ?)", (topic_id, index)
         ).lastrowid
         assert partition_id is not None
         rows.append((partition_id, index, 0, 0))
-    return topic_id, name, configs, rows
+    return rows
+
+
+def create_partitions(context: Context, request: Request) -> None:
+    """Add empty partitions at the end of topics; answered after the commit."""
+    body = request.body
+    counts = Counter(topic.name for topic in body.topics)
+    answers: list[dict[str, Any]] = []
+    accepted: list[tuple[dict[str, Any], Topic, range]] = []
+    for wanted in body.topics:
+        answer: dict[str, Any] = {"name": wanted.name, "error_code": ErrorCode.none, "error_message": None}
+        answers.append(answer)
+        try:
+            topic = _check_growth(context, wanted, counts[wanted.name])
+        except RequestRefusedError as refusal:
+            answer.update(error_code=refusal.code, error_message=refusal.message)
+            continue
+        accepted.append((answer, topic, range(len(topic.partitions), wanted.count)))
+    if body.validate_only or not accepted:
+        request.answer({"results": answers})
+        return
+    _store_partitions(context, request, answers, accepted)
+
+
+def _store_partitions(
+    context: Context,
+    request: Request,
+    answers: list[dict[str, Any]],
+    accepted: list[tuple[dict[str, Any], Topic, range]],
+) -> None:
+    made: list[tuple[str, list[tuple[int, int, int, int]]]] = []
+
+    def change(writer: sqlite3.Connection) -> None:
+        for _, topic, indexes in accepted:
+            made.append((topic.name, _insert_partitions(writer, topic.topic_id, indexes)))
+
+    def done(failure: StorageFailedError | None) -> None:
+        if failure is None:
+            for name, rows in made:
+                context.log.add_partitions(name, rows)
+        for answer, topic, _ in accepted:
+            context.creating.discard(topic.name)
+            if failure is not None:
+                answer.update(error_code=ErrorCode.kafka_storage_error, error_message=str(failure))
+        request.answer({"results": answers})
+
+    context.creating.update(topic.name for _, topic, _ in accepted)
+    context.store.submit(Write(done, change=change))
+
+
+def _check_growth(context: Context, wanted: Any, mentions: int) -> Topic:
+    topic = context.log.topics.get(wanted.name)
+    if mentions > 1:
+        raise RequestRefusedError(ErrorCode.invalid_request, f"topic {wanted.name!r} stands twice in the request")
+    if topic is None:
+        raise _unknown_topic(wanted.name)
+    _check_settled(context, wanted.name)
+    present, most = len(topic.partitions), context.config.max_partitions_per_topic
+    if not present < wanted.count <= most:
+        raise RequestRefusedError(
+            ErrorCode.invalid_partitions,
+            f"topic {wanted.name!r} has {present} partitions; it can grow to {most}, and never shrink",
+        )
+    for assignment in wanted.assignments or ():
+        if tuple(assignment.broker_ids) != (NODE_ID,):
+            raise RequestRefusedError(ErrorCode.invalid_replica_assignment, "broker 0 is the only one here")
+    if wanted.assignments is not None and len(wanted.assignments) != wanted.count - present:
+        raise RequestRefusedError(
+            ErrorCode.invalid_replica_assignment, f"{wanted.count - present} new partitions need as many assignments"
+        )
+    return topic
+
+
+def _check_settled(context: Context, name: str) -> None:
+    if name in context.creating:
+        raise RequestRefusedError(
+            ErrorCode.reassignment_in_progress, f"partitions of topic {name!r} are being created; ask again"
+        )
+
+
+def _unknown_topic(name: str) -> RequestRefusedError:
+    return RequestRefusedError(ErrorCode.unknown_topic_or_partition, f"there is no topic {name!r}")
 
 
 def delete_topics(context: Context, request: Request) -> None:
@@ -172,19 +276,26 @@ def delete_topics(context: Context, request: Request) -> None:
     answers: list[dict[str, Any]] = []
     removed: list[Topic] = []
     for name in request.body.topic_names:
-        error, message = ErrorCode.none, None
-        if name in context.log.topics:
-            removed.append(context.log.remove_topic(name))
-        else:
-            error, message = ErrorCode.unknown_topic_or_partition, f"there is no topic {name!r}"
-        answers.append({"name": name, "error_code": error, "error_message": message})
+        answer: dict[str, Any] = {"name": name, "error_code": ErrorCode.none, "error_message": None}
+        answers.append(answer)
+        try:
+            if name not in context.log.topics:
+                raise _unknown_topic(name)
+            _check_settled(context, name)
+        except RequestRefusedError as refusal:
+            answer.update(error_code=refusal.code, error_message=refusal.message)
+            continue
+        removed.append(context.log.remove_topic(name))
     if not removed:
         request.answer({"responses": answers})
         return
     partition_ids = [partition.partition_id for topic in removed for partition in topic.partitions]
     context.offsets.forget_partitions(partition_ids)
+    transactions = [found.row() for found in context.transactions.forget_partitions(partition_ids)]
 
     def change(writer: sqlite3.Connection) -> None:
+        for row in transactions:
+            write_transaction(writer, row)
         for topic in removed:
             _drop_topic(writer, topic.topic_id)
         for partition_id in partition_ids:
@@ -212,42 +323,4 @@ def _drop_partition(writer: sqlite3.Connection, partition_id: int) -> None:
     writer.execute("DELETE FROM batches WHERE batch_key BETWEEN ? AND ?", keys)
     writer.execute("DELETE FROM producers WHERE partition_id = ?", (partition_id,))
     writer.execute("DELETE FROM group_offsets WHERE partition_id = ?", (partition_id,))
-
-
-def describe_configs(context: Context, request: Request) -> None:
-    """Configuration of topics: explicit values and defaults. Brokers have none that could be asked for."""
-    request.answer({"results": [_describe_resource(context, resource) for resource in request.body.resources]})
-
-
-def _describe_resource(context: Context, resource: Any) -> dict[str, Any]:
-    topic = context.log.topics.get(resource.resource_name) if resource.resource_type == _RESOURCE_TOPIC else None
-    error, message, configs = ErrorCode.none, None, []
-    if topic is not None:
-        wanted = resource.configuration_keys
-        configs = _describe_configs(topic.configs, None if wanted is None else set(wanted))
-    elif resource.resource_type == _RESOURCE_TOPIC:
-        error, message = ErrorCode.unknown_topic_or_partition, f"there is no topic {resource.resource_name!r}"
-    return {
-        "error_code": error,
-        "error_message": message,
-        "resource_type": resource.resource_type,
-        "resource_name": resource.resource_name,
-        "configs": configs,
-    }
-
-
-def _describe_configs(explicit: Any, wanted: set[str] | None) -> list[dict[str, Any]]:
-    return [
-        {
-            "name": name,
-            "value": explicit.get(name, setting.default),
-            "read_only": False,
-            "config_source": _SOURCE_TOPIC if name in explicit else _SOURCE_DEFAULT,
-            "is_sensitive": False,
-            "synonyms": [],
-            "config_type": setting.type,
-            "documentation": None,
-        }
-        for name, setting in SETTINGS.items()
-        if wanted is None or name in wanted
-    ]
+    writer.execute("DELETE FROM aborted_transactions WHERE partition_id = ?", (partition_id,))

@@ -8,12 +8,15 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
+from infra.broker.batches import read_header
 from infra.broker.context import Context, Request
 from infra.broker.hotpath import FetchedPartition, encode_fetch
 from infra.broker.log import LEADER_EPOCH, Partition, read_batches
 from infra.broker.wire import frame_response
 
 _NO_SESSION_EPOCHS = (0, -1)
+_READ_COMMITTED = 1
+_OFFSET_BYTES = 8
 
 
 @dataclass(slots=True, eq=False)
@@ -43,7 +46,8 @@ class _PendingFetch:
     """A Fetch from its arrival to its answer."""
 
     __slots__ = (
-        "_cold", "_context", "_done", "_left", "_max_bytes", "_min_bytes", "_request", "_timer", "_wait_s", "_wanted",
+        "_cold", "_committed_only", "_context", "_done", "_left", "_max_bytes", "_min_bytes", "_request", "_timer",
+        "_wait_s", "_wanted",
     )  # fmt: skip
 
     def __init__(self, context: Context, request: Request, body: Any) -> None:
@@ -51,6 +55,7 @@ class _PendingFetch:
         self._request = request
         self._wait_s = body.max_wait.total_seconds()
         self._min_bytes = body.min_bytes
+        self._committed_only = body.isolation_level == _READ_COMMITTED
         self._max_bytes = min(body.max_bytes, context.config.fetch_max_bytes)
         self._timer: asyncio.TimerHandle | None = None
         self._done = False
@@ -118,12 +123,13 @@ class _PendingFetch:
             partition = entry.partition
             if partition is None or entry.error is not ErrorCode.none:
                 failed = True
-            elif entry.offset < partition.high_watermark and (left > 0 or not found_bytes):
+            elif entry.offset < self._end(partition) and (left > 0 or not found_bytes):
                 limit = min(entry.max_bytes, left)
                 entry.records = partition.tail.read(entry.offset, limit)
                 if entry.records is None:
                     self._cold.append((entry, partition, limit))
                     continue
+                self._cut(entry.records, partition)
                 # Only the first batch of a whole answer may exceed the limits, else a client could never pass it.
                 if found_bytes and len(entry.records) == 1 and len(entry.records[0]) > limit:
                     entry.records = None
@@ -133,6 +139,16 @@ class _PendingFetch:
                 left -= size
         self._left = left
         return found_bytes, failed
+
+    def _end(self, partition: Partition) -> int:
+        return partition.last_stable_offset if self._committed_only else partition.high_watermark
+
+    def _cut(self, records: list[bytes], partition: Partition) -> None:
+        """Take off what an open transaction keeps a read_committed reader from; the first batch is always before it."""
+        if self._committed_only and partition.open_transactions:
+            end = partition.last_stable_offset
+            while records and int.from_bytes(records[-1][:_OFFSET_BYTES], "big") >= end:
+                records.pop()
 
     def _wait(self) -> None:
         self._timer = self._context.loop.call_later(self._wait_s, self._answer)
@@ -159,7 +175,8 @@ class _PendingFetch:
             self._finish_waiting()
             self._request.fail(RuntimeError(f"reading the log failed: {error!r}"))
             return
-        for (entry, _, _), records in zip(self._cold, reading.result(), strict=True):
+        for (entry, partition, _), records in zip(self._cold, reading.result(), strict=True):
+            self._cut(records, partition)
             entry.records = records
         self._answer()
 
@@ -170,18 +187,28 @@ class _PendingFetch:
         for entry in self._wanted:
             if not topics or topics[-1][0] != entry.topic:
                 topics.append((entry.topic, []))
-            partition = entry.partition
-            known = partition is not None and entry.error is not ErrorCode.unknown_topic_or_partition
-            topics[-1][1].append(
-                FetchedPartition(
-                    entry.index,
-                    int(entry.error),
-                    partition.high_watermark if partition is not None and known else -1,
-                    partition.log_start_offset if partition is not None and known else -1,
-                    entry.records or (),
-                )
-            )
+            topics[-1][1].append(self._answer_for(entry))
         _send(self._request, ErrorCode.none, topics)
+
+    def _answer_for(self, entry: _Wanted) -> FetchedPartition:
+        partition = entry.partition
+        if partition is None or entry.error is ErrorCode.unknown_topic_or_partition:
+            return FetchedPartition(entry.index, int(entry.error), -1, -1, -1, ())
+        high, stable = partition.high_watermark, partition.last_stable_offset
+        records = entry.records or ()
+        aborted = None
+        if self._committed_only:
+            found = partition.aborted_in(entry.offset, _end_of(records[-1])) if records else []
+            aborted = [(each.producer_id, each.first_offset) for each in found]
+        return FetchedPartition(
+            entry.index, int(entry.error), high, stable, partition.log_start_offset, records, aborted
+        )
+
+
+def _end_of(batch: bytes) -> int:
+    """Offset after the last record of a batch."""
+    info = read_header(batch)
+    return info.base_offset + info.last_offset_delta + 1
 
 
 def _check(entry: _Wanted) -> ErrorCode:

@@ -1,13 +1,7 @@
-"""FindCoordinator, JoinGroup, SyncGroup, Heartbeat, LeaveGroup, DescribeGroups and ListGroups."""
-
-from typing import Any
-
-from kio.schema.errors import ErrorCode
+"""FindCoordinator, JoinGroup, SyncGroup, Heartbeat and LeaveGroup."""
 
 from infra.broker.context import NODE_ID, Context, Request
-from infra.broker.group_model import Group, JoinRequest, JoinResult, SyncResult
-
-_NO_OPERATIONS = -(2**31)  # "not asked for", as Kafka writes it.
+from infra.broker.group_model import JoinRequest, JoinResult, SyncResult
 
 
 def find_coordinator(context: Context, request: Request) -> None:
@@ -104,55 +98,3 @@ def leave_group(context: Context, request: Request) -> None:
         ]
         request.answer({"error_code": 0, "members": members})
     context.arm_group_timer()
-
-
-def describe_groups(context: Context, request: Request) -> None:
-    """State and members of groups; an unknown group is Dead, as in Kafka."""
-    request.answer({"groups": [_describe(context, group_id) for group_id in request.body.groups]})
-
-
-def _describe(context: Context, group_id: str) -> dict[str, Any]:
-    group = context.groups.groups.get(group_id)
-    if group is None:
-        state = "Empty" if group_id in context.offsets.group_ids() else "Dead"
-        members = []
-    else:
-        state, members = group.state.value, _describe_members(group)
-    return {
-        "error_code": ErrorCode.none,
-        "group_id": group_id,
-        "group_state": state,
-        "protocol_type": "" if group is None else group.protocol_type,
-        "protocol_data": "" if group is None else group.protocol,
-        "members": members,
-        "authorized_operations": _NO_OPERATIONS,
-    }
-
-
-def _describe_members(group: Group) -> list[dict[str, Any]]:
-    return [
-        {
-            "member_id": member.member_id,
-            "group_instance_id": member.request.instance_id,
-            "client_id": member.request.client_id,
-            "client_host": f"/{member.request.client_host}",
-            "member_metadata": member.request.protocols.get(group.protocol, b""),
-            "member_assignment": member.assignment,
-        }
-        for member in group.members.values()
-    ]
-
-
-def list_groups(context: Context, request: Request) -> None:
-    """Every group with members, a past, or committed offsets."""
-    known = {group.group_id: group.protocol_type for group in context.groups.groups.values()}
-    for group_id in context.offsets.group_ids():
-        known.setdefault(group_id, "")
-    request.answer(
-        {
-            "error_code": 0,
-            "groups": [
-                {"group_id": group_id, "protocol_type": protocol_type} for group_id, protocol_type in known.items()
-            ],
-        }
-    )

@@ -8,17 +8,23 @@ from kio.schema.errors import ErrorCode
 
 from infra.broker.context import Context, Request
 from infra.broker.errors import StorageFailedError
-from infra.broker.log import LEADER_EPOCH, Partition, find_timestamp
+from infra.broker.log import LEADER_EPOCH, Partition, find_newest, find_timestamp
 from infra.broker.offsets import CommittedOffset, write_offsets
 from infra.broker.store import Write
 
 _LATEST = -1
 _EARLIEST = -2
+_NEWEST = -3
 _NOTHING = (-1, -1)
+_READ_COMMITTED = 1
 
 
 def list_offsets(context: Context, request: Request) -> None:
-    """Ends of logs from memory; look-ups by timestamp in the reading thread."""
+    """Ends of logs from memory; look-ups by timestamp in the reading thread.
+
+    A read_committed client is told of nothing at or after the last stable offset.
+    """
+    committed_only = request.head.api_version >= 2 and request.body.isolation_level == _READ_COMMITTED
     answers: list[dict[str, Any]] = []
     by_time: list[tuple[dict[str, Any], Partition, int]] = []
     for topic in request.body.topics:
@@ -36,7 +42,7 @@ def list_offsets(context: Context, request: Request) -> None:
                 entry["error_code"] = ErrorCode.unknown_topic_or_partition
             elif part.timestamp in (_LATEST, _EARLIEST):
                 latest = part.timestamp == _LATEST
-                entry["offset"] = partition.high_watermark if latest else partition.log_start_offset
+                entry["offset"] = _end(partition, committed_only) if latest else partition.log_start_offset
                 entry["leader_epoch"] = LEADER_EPOCH
             else:
                 by_time.append((entry, partition, part.timestamp))
@@ -51,7 +57,9 @@ def list_offsets(context: Context, request: Request) -> None:
             request.fail(RuntimeError("the look-up by timestamp failed or was cancelled"))
             return
         for (entry, partition, _), (offset, timestamp_ms) in zip(by_time, reading.result(), strict=True):
-            if 0 <= offset < partition.high_watermark:
+            if 0 <= offset < _end(partition, committed_only):
+                # A batch may begin below a log start that lies in it.
+                offset = max(offset, partition.log_start_offset)
                 entry.update(offset=offset, timestamp=timestamp_ms, leader_epoch=LEADER_EPOCH)
         request.answer({"topics": answers})
 
@@ -59,10 +67,16 @@ def list_offsets(context: Context, request: Request) -> None:
     context.loop.run_in_executor(context.reading, _look_up, context.store.reader, wanted).add_done_callback(found)
 
 
+def _end(partition: Partition, committed_only: bool) -> int:
+    return partition.last_stable_offset if committed_only else partition.high_watermark
+
+
 def _look_up(reader: sqlite3.Connection, wanted: list[tuple[int, int]]) -> list[tuple[int, int]]:
     answers = []
     for partition_id, timestamp_ms in wanted:
-        if timestamp_ms < 0:
+        if timestamp_ms == _NEWEST:
+            answers.append(find_newest(reader, partition_id) or _NOTHING)
+        elif timestamp_ms < 0:
             answers.append(_NOTHING)
         else:
             answers.append(find_timestamp(reader, partition_id, timestamp_ms) or _NOTHING)
@@ -84,7 +98,8 @@ def offset_commit(context: Context, request: Request) -> None:
     for topic in body.topics:
         entries = []
         for part in topic.partitions:
-            error = refusal if refusal is not ErrorCode.none else _take(context, topic.name, part, version, accepted)
+            epoch = part.committed_leader_epoch if version >= 6 else -1
+            error = refusal or take_offset(context, topic.name, part, epoch, accepted)
             entries.append({"partition_index": part.partition_index, "error_code": error})
         topics.append({"name": topic.name, "partitions": entries})
     if not accepted:
@@ -106,23 +121,28 @@ def offset_commit(context: Context, request: Request) -> None:
     )
 
 
-def _take(
-    context: Context, topic_name: str, part: Any, version: int, accepted: dict[int, CommittedOffset]
+def take_offset(
+    context: Context, topic_name: str, part: Any, leader_epoch: int, accepted: dict[int, CommittedOffset]
 ) -> ErrorCode:
+    """Add one partition of a commit request to `accepted`, or say why not."""
     partition = context.log.find(topic_name, part.partition_index)
     if partition is None:
         return ErrorCode.unknown_topic_or_partition
     metadata = part.committed_metadata
     if metadata is not None and len(metadata.encode()) > context.config.offset_metadata_max_bytes:
         return ErrorCode.offset_metadata_too_large
-    epoch = part.committed_leader_epoch if version >= 6 else -1
-    accepted[partition.partition_id] = CommittedOffset(part.committed_offset, epoch, metadata)
+    accepted[partition.partition_id] = CommittedOffset(part.committed_offset, leader_epoch, metadata)
     return ErrorCode.none
 
 
 def offset_fetch(context: Context, request: Request) -> None:
-    """Committed offsets of a group; -1 where there is none. Null topics ask for everything it committed."""
+    """Committed offsets of a group; -1 where there is none. Null topics ask for everything it committed.
+
+    A client that requires stable offsets has to ask again while a transaction holds newer ones.
+    """
     body = request.body
+    stable_only = request.head.api_version >= 7 and body.require_stable
+    unstable = context.transactions.pending_offsets(body.group_id) if stable_only else set()
     committed = context.offsets.of_group(body.group_id)
     if body.topics is None:
         wanted: dict[str, list[int]] = {}
@@ -138,14 +158,15 @@ def offset_fetch(context: Context, request: Request) -> None:
         for index in indexes:
             partition = context.log.find(name, index)
             entry = None if partition is None else committed.get(partition.partition_id)
-            offset, epoch, metadata = entry or CommittedOffset(-1, -1, "")
+            pending = partition is not None and partition.partition_id in unstable
+            offset, epoch, metadata = entry if entry is not None and not pending else CommittedOffset(-1, -1, "")
             entries.append(
                 {
                     "partition_index": index,
                     "committed_offset": offset,
                     "committed_leader_epoch": epoch,
                     "metadata": metadata,
-                    "error_code": 0,
+                    "error_code": ErrorCode.unstable_offset_commit if pending else ErrorCode.none,
                 }
             )
         topics.append({"name": name, "partitions": entries})

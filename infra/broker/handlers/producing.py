@@ -1,7 +1,8 @@
-"""Produce and InitProducerId."""
+"""Produce."""
 
 import sqlite3
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -14,6 +15,7 @@ from infra.broker.hotpath import ProducedPartition, encode_produce
 from infra.broker.log import LEADER_EPOCH, Partition, Topic
 from infra.broker.producers import find_repetition, remember
 from infra.broker.store import ProducerRow, StoredBatch, Write
+from infra.broker.transactions import Transaction, write_transaction
 from infra.broker.wire import frame_response
 
 _ACKS_ALLOWED = (-1, 0, 1)
@@ -26,6 +28,7 @@ class _Append:
     batches: list[StoredBatch] = field(default_factory=list)
     producers: list[ProducerRow] = field(default_factory=list)
     topics: list[tuple[str, list[ProducedPartition]]] = field(default_factory=list)
+    transactions: list[Transaction] = field(default_factory=list)
 
 
 def produce(context: Context, request: Request) -> None:
@@ -50,7 +53,7 @@ def produce(context: Context, request: Request) -> None:
             request.send(frame_response(request.head.correlation_id, answer))
 
     # Submitted even when nothing new is stored: a repetition may be answered only after its first copy is on disk.
-    context.store.submit(Write(done, append.batches, append.producers))
+    context.store.submit(Write(done, append.batches, append.producers, _saving(append.transactions)))
 
 
 def _place(context: Context, append: _Append, topic_name: str, part: Any, body: Any) -> ProducedPartition:
@@ -59,24 +62,25 @@ def _place(context: Context, append: _Append, topic_name: str, part: Any, body: 
     try:
         if body.acks not in _ACKS_ALLOWED:
             raise RequestRefusedError(ErrorCode.invalid_required_acks, f"acks={body.acks} is not -1, 0 or 1")
-        if body.transactional_id is not None:
-            raise RequestRefusedError(ErrorCode.invalid_txn_state, "the embedded broker has no transactions")
         if topic is None or not 0 <= index < len(topic.partitions):
             raise RequestRefusedError(
                 ErrorCode.unknown_topic_or_partition, f"topic {topic_name!r} has no partition {index}"
             )
-        return _append(append, topic, topic.partitions[index], part.records)
+        return _append(context, append, topic, topic.partitions[index], part.records)
     except RequestRefusedError as refusal:
         return ProducedPartition(index, int(refusal.code), -1, -1, refusal.message)
 
 
-def _append(append: _Append, topic: Topic, partition: Partition, records: bytes | None) -> ProducedPartition:
+def _append(
+    context: Context, append: _Append, topic: Topic, partition: Partition, records: bytes | None
+) -> ProducedPartition:
     info = check_produced(records, topic.max_message_bytes)
     assert records is not None
     if info.producer_id != NO_PRODUCER:
         repeated = find_repetition(partition.producers.get(info.producer_id), info)
         if repeated is not None:
             return ProducedPartition(partition.index, 0, repeated, partition.log_start_offset, None)
+        _join_transaction(context, append, partition, info)
     base = partition.next_offset
     last = base + info.last_offset_delta
     data = with_position(records, base, LEADER_EPOCH)
@@ -85,6 +89,34 @@ def _append(append: _Append, topic: Topic, partition: Partition, records: bytes 
     if info.producer_id != NO_PRODUCER:
         append.producers.append(_remember(partition, info, base))
     return ProducedPartition(partition.index, 0, base, partition.log_start_offset, None)
+
+
+def _join_transaction(context: Context, append: _Append, partition: Partition, info: BatchInfo) -> None:
+    """Note where a transaction begins in this partition; its first batch is about to take the next offset."""
+    if not info.is_transactional:
+        if info.producer_id in partition.open_transactions:
+            raise RequestRefusedError(
+                ErrorCode.invalid_txn_state, f"producer {info.producer_id} has a transaction open; end it first"
+            )
+        return
+    found = context.transactions.admit(info, partition.partition_id)
+    if info.producer_id not in partition.open_transactions:
+        partition.open_transactions[info.producer_id] = partition.next_offset
+        found.partitions[partition.partition_id] = partition.next_offset
+        append.transactions.append(found)
+
+
+def _saving(transactions: list[Transaction]) -> Callable[[sqlite3.Connection], None] | None:
+    """Stores where transactions began, together with their first batches."""
+    if not transactions:
+        return None
+    rows = [found.row() for found in transactions]
+
+    def change(writer: sqlite3.Connection) -> None:
+        for row in rows:
+            write_transaction(writer, row)
+
+    return change
 
 
 def _remember(partition: Partition, info: BatchInfo, base: int) -> ProducerRow:
@@ -102,26 +134,3 @@ def _failed(
         (name, [ProducedPartition(p.partition, p.error_code or code, -1, -1, p.message or str(failure)) for p in parts])
         for name, parts in topics
     ]
-
-
-def init_producer_id(context: Context, request: Request) -> None:
-    """Give an idempotent producer an id that no other ever had; durable before it is answered."""
-    if request.body.transactional_id is not None:
-        code = ErrorCode.transactional_id_authorization_failed
-        request.answer({"error_code": code, "producer_id": -1, "producer_epoch": -1})
-        return
-    taken: list[int] = []
-
-    def take(writer: sqlite3.Connection) -> None:
-        row = writer.execute(
-            "UPDATE meta SET value = CAST(value AS INTEGER) + 1 WHERE key = 'next_producer_id'"
-            " RETURNING CAST(value AS INTEGER) - 1"
-        ).fetchone()
-        taken.append(row[0])
-
-    def done(failure: StorageFailedError | None) -> None:
-        error = ErrorCode.none if failure is None else ErrorCode.coordinator_not_available
-        producer_id = -1 if failure is not None else taken[0]
-        request.answer({"error_code": error, "producer_id": producer_id, "producer_epoch": 0})
-
-    context.store.submit(Write(done, change=take))

@@ -20,7 +20,9 @@ _PRODUCED = st.builds(
     ProducedPartition, _INDEXES, _ERRORS, _OFFSETS, _OFFSETS, st.none() | st.text(st.characters(codec="utf-8"))
 )
 _FETCHED = st.builds(
-    FetchedPartition, _INDEXES, _ERRORS, _OFFSETS, _OFFSETS, st.lists(st.binary(max_size=50), max_size=3)
+    FetchedPartition,
+    *(_INDEXES, _ERRORS, _OFFSETS, _OFFSETS, _OFFSETS, st.lists(st.binary(max_size=50), max_size=3)),
+    st.none() | st.lists(st.tuples(_OFFSETS, _OFFSETS), max_size=3),
 )
 
 
@@ -79,9 +81,10 @@ def test_fetch_answer_equals_the_schema_encoding_when_any_partitions_are_answere
                         "partition_index": entry.partition,
                         "error_code": entry.error_code,
                         "high_watermark": entry.high_watermark,
-                        "last_stable_offset": entry.high_watermark,
+                        "last_stable_offset": entry.last_stable_offset,
                         "log_start_offset": entry.log_start_offset,
-                        "aborted_transactions": None,
+                        "aborted_transactions": entry.aborted
+                        and [{"producer_id": each[0], "first_offset": each[1]} for each in entry.aborted],
                         "preferred_read_replica": -1,
                         "records": b"".join(entry.records),
                     }
