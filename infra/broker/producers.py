@@ -74,11 +74,6 @@ def find_repetition(state: ProducerState | None, info: BatchInfo) -> int | None:
     expected = (newest + 1) % _SEQUENCE_SPAN
     if info.base_sequence == expected:
         return None
-    if (expected - info.base_sequence) % _SEQUENCE_SPAN < _SEQUENCE_SPAN // 2:
-        raise RequestRefusedError(
-            ErrorCode.duplicate_sequence_number,
-            f"sequence {info.base_sequence} of producer {info.producer_id} was stored long ago",
-        )
     raise _out_of_order(info, expected)
 
 

@@ -33,7 +33,7 @@ def test_knows_the_last_five_batches_and_the_next_one_when_sequences_run_on(coun
     for batch, stored_at in sent[-5:]:
         assert find_repetition(state, batch) == stored_at
     for batch, _ in sent[:-5]:
-        assert _refusal(state, batch) is ErrorCode.duplicate_sequence_number
+        assert _refusal(state, batch) is ErrorCode.out_of_order_sequence_number
     assert _refusal(state, _batch((sequence + 1) % 2**31)) is ErrorCode.out_of_order_sequence_number
     assert ProducerState.unpack(state.epoch, state.pack()) == state
 
