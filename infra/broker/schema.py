@@ -93,8 +93,12 @@ def bring_up_to_date(writer: sqlite3.Connection, version: int) -> None:
         writer.executescript(f"BEGIN; {_STEPS[number]} {identity} PRAGMA user_version = {number}; COMMIT;")
 
 
-def forget_idle_producers(writer: sqlite3.Connection) -> None:
-    """Drop producers and finished transactional ids that were silent for a week, as Kafka does."""
+def forget_idle(writer: sqlite3.Connection) -> None:
+    """Drop producers that were silent for a week, as Kafka does, and groups that never committed an offset.
+
+    The number of such a group's generation is not missed: no member of a time before this start is known any more.
+    """
     oldest_ms = int(time.time() * 1000) - _IDLE_PRODUCER_MS
     writer.execute("DELETE FROM producers WHERE updated_ms < ?", (oldest_ms,))
     writer.execute("DELETE FROM transactions WHERE updated_ms < ? AND state != 'Ongoing'", (oldest_ms,))
+    writer.execute("DELETE FROM groups WHERE group_id NOT IN (SELECT group_id FROM group_offsets)")

@@ -227,4 +227,4 @@ def _prepare(writer: sqlite3.Connection, path: Path) -> None:
     writer.execute("PRAGMA synchronous = FULL")
     writer.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")
     schema.bring_up_to_date(writer, version)
-    schema.forget_idle_producers(writer)
+    schema.forget_idle(writer)

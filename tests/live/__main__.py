@@ -26,7 +26,7 @@ def main() -> int:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NOIZYLAB_")}
     with ExitStack() as running:
         home = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="noizylab-live-")))
-        servers = _kafka(running, home) | _s3(running, home)
+        servers = _kafka(running, home) | _kafka_tools() | _s3(running, home)
         if not servers:
             return 0
         _say("the tests")
@@ -58,6 +58,14 @@ def _kafka(running: ExitStack, home: Path) -> dict[str, str]:
     _say("Apache Kafka")
     cluster = running.enter_context(kafka_cluster(jars, home))
     return {"NOIZYLAB_TEST_KAFKA": cluster.bootstrap, "NOIZYLAB_TEST_KAFKA_JARS": str(jars)}
+
+
+def _kafka_tools() -> dict[str, str]:
+    try:
+        return {"NOIZYLAB_TEST_KAFKA_TOOLS": str(fetch.kafka_tools())}
+    except fetch.Missing as missing:
+        _say(f"no tests of Kafka's own tools: {missing}")
+        return {}
 
 
 def _s3(running: ExitStack, home: Path) -> dict[str, str]:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 CACHE = Path(__file__).parents[2] / ".live-cache"
 POM = Path(__file__).parent / "kafka" / "pom.xml"
+TOOLS_POM = POM.parent / "tools" / "pom.xml"
 MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
 VERSITYGW = "v1.8.0"
 OLDEST_JAVA = 17
@@ -29,12 +30,26 @@ def kafka_jars() -> Path:
         Missing: no Java, or one too old, or no Maven.
         subprocess.CalledProcessError: the download failed.
     """
+    return _jars(POM, "kafka")
+
+
+def kafka_tools() -> Path:
+    """Return the folder with the jars of Kafka's command line tools, which have a version of their own.
+
+    Raises:
+        Missing: no Java, or one too old, or no Maven.
+        subprocess.CalledProcessError: the download failed.
+    """
+    return _jars(TOOLS_POM, "kafka-tools")
+
+
+def _jars(pom: Path, name: str) -> Path:
     _need_java()
-    jars = CACHE / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:8]}"
+    jars = CACHE / f"{name}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:8]}"
     if not jars.exists():
         _need("mvn", "Maven")
         with _arriving(jars) as folder:
-            command = ["mvn", "-B", "-q", "-f", str(POM), MAVEN_COPY]
+            command = ["mvn", "-B", "-q", "-f", str(pom), MAVEN_COPY]
             subprocess.run([*command, "-DincludeScope=runtime", f"-DoutputDirectory={folder}"], check=True)
     return jars
 
