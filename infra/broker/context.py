@@ -1,6 +1,7 @@
 """What a request handler can see: the broker's parts and the request it answers."""
 
 import asyncio
+import time
 from collections.abc import Callable, Hashable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -15,6 +16,11 @@ from infra.broker.transactions import Transactions
 from infra.broker.wire import RequestHead
 
 NODE_ID = 0
+
+
+def now_ms() -> int:
+    """Unix time in milliseconds, for all that has to mean the same after a restart."""
+    return int(time.time() * 1000)
 
 
 class Waiting(Protocol):

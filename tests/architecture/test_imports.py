@@ -21,10 +21,9 @@ CLOCK = {
     "connectors/clock/clock.py": "is the clock",
     "processors/gateway/edge/limits.py": "says how long to wait, on the clock that the limiting library counts by",
     "processors/gateway/edge/middleware.py": "names a request that came without a name; it is no fact on the log",
-    "infra/broker/handlers/offset_apis.py": "the broker stamps commits, as any broker does, with its own clock",
-    "infra/broker/handlers/producing.py": "the broker stamps appended records with its own clock",
+    "infra/broker/context.py": "the broker stamps commits and transactions, as any broker does, with its own clock",
+    "infra/broker/schema.py": "the broker names its cluster once, and forgets old producers by its own clock",
     "infra/broker/server.py": "the broker names the members of a group",
-    "infra/broker/store.py": "the broker names its cluster once, and forgets old producers by its own clock",
 }
 NOW = {
     "datetime.now", "datetime.utcnow", "datetime.today", "date.today", "time.time", "time.time_ns", "uuid.uuid1",

@@ -1,12 +1,11 @@
 """ListOffsets, OffsetCommit and OffsetFetch."""
 
 import sqlite3
-import time
 from typing import Any
 
 from kio.schema.errors import ErrorCode
 
-from infra.broker.context import Context, Request
+from infra.broker.context import Context, Request, now_ms
 from infra.broker.errors import StorageFailedError
 from infra.broker.log import LEADER_EPOCH, Partition, find_newest, find_timestamp
 from infra.broker.offsets import CommittedOffset, write_offsets
@@ -105,7 +104,7 @@ def offset_commit(context: Context, request: Request) -> None:
     if not accepted:
         request.answer({"topics": topics})
         return
-    committed_ms = int(time.time() * 1000)
+    committed_ms = now_ms()
 
     def done(failure: StorageFailedError | None) -> None:
         if failure is None:

@@ -1,7 +1,6 @@
 """Produce."""
 
 import sqlite3
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from infra.broker.batches import NO_PRODUCER, BatchInfo, check_produced, with_position
-from infra.broker.context import Context, Request
+from infra.broker.context import Context, Request, now_ms
 from infra.broker.errors import RequestRefusedError, StorageFailedError
 from infra.broker.hotpath import ProducedPartition, encode_produce
 from infra.broker.log import LEADER_EPOCH, Partition, Topic
@@ -122,8 +121,7 @@ def _saving(transactions: list[Transaction]) -> Callable[[sqlite3.Connection], N
 def _remember(partition: Partition, info: BatchInfo, base: int) -> ProducerRow:
     state = remember(partition.producers.get(info.producer_id), info, base)
     partition.producers[info.producer_id] = state
-    now_ms = int(time.time() * 1000)
-    return ProducerRow(partition.partition_id, info.producer_id, state.epoch, now_ms, state.pack())
+    return ProducerRow(partition.partition_id, info.producer_id, state.epoch, now_ms(), state.pack())
 
 
 def _failed(

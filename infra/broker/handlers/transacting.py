@@ -1,7 +1,6 @@
 """InitProducerId, AddPartitionsToTxn, AddOffsetsToTxn, TxnOffsetCommit, EndTxn, and the end of what lasts too long."""
 
 import sqlite3
-import time
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -9,7 +8,7 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from infra.broker.batches import end_marker
-from infra.broker.context import Context, Request
+from infra.broker.context import Context, Request, now_ms
 from infra.broker.errors import RequestRefusedError, StorageFailedError
 from infra.broker.handlers.offset_apis import take_offset
 from infra.broker.log import AbortedTransaction, Partition
@@ -320,8 +319,3 @@ def _code_for(refusal: RequestRefusedError, *, knows_fenced: bool) -> ErrorCode:
 
 def _milliseconds(duration: Any) -> int:
     return int(duration.total_seconds() * 1000)
-
-
-def now_ms() -> int:
-    """Unix time in milliseconds: deadlines of transactions have to mean the same after a restart."""
-    return int(time.time() * 1000)

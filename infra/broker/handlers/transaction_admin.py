@@ -4,8 +4,7 @@ from typing import Any
 
 from kio.schema.errors import ErrorCode
 
-from infra.broker.context import Context, Request
-from infra.broker.handlers.transacting import now_ms
+from infra.broker.context import Context, Request, now_ms
 from infra.broker.transactions import Transaction, TransactionState
 
 _ANY_DURATION = -1
