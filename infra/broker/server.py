@@ -250,10 +250,10 @@ class Broker:
         await committed.wait()
         for connection in list(self._connections):
             connection.close()
+        await self._wait_for_connections()
         for timer in (self._timer, context.transaction_timer):
             if timer is not None:
                 timer.cancel()
-        await self._wait_for_connections()
         await context.loop.run_in_executor(None, self._close_files, context)
 
     async def serve_forever(self) -> None:

@@ -33,7 +33,7 @@ class Bench:
 
     def __init__(self, bootstrap: str) -> None:
         self.bootstrap = bootstrap
-        self.admin = AdminClient({"bootstrap.servers": bootstrap})
+        self.admin = AdminClient(self._settings({}))
         self._topics: list[str] = []
         self._groups: list[str] = []
 
@@ -117,7 +117,9 @@ class Bench:
             return await take(consumer, count)
 
     def _settings(self, settings: dict[str, Any]) -> dict[str, Any]:
-        return {"bootstrap.servers": self.bootstrap} | {k.replace("_", "."): v for k, v in settings.items()}
+        # Clients that outlive a broker for a moment report it on standard error by themselves.
+        quiet = {"bootstrap.servers": self.bootstrap, "log_level": 0}
+        return quiet | {name.replace("_", "."): value for name, value in settings.items()}
 
 
 async def take(consumer: AIOKafkaConsumer, count: int) -> list["ConsumerRecord[bytes, bytes]"]:
