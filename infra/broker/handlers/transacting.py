@@ -17,7 +17,6 @@ from infra.broker.producers import after_marker
 from infra.broker.store import ProducerRow, StoredBatch, Write
 from infra.broker.transactions import NO_BATCH, Transaction, TransactionState, write_next_producer_id, write_transaction
 
-_FENCED_AS_EPOCH = ErrorCode.invalid_producer_epoch
 _INSERT_ABORTED = "INSERT INTO aborted_transactions VALUES (?, ?, ?, ?)"
 
 
@@ -313,7 +312,7 @@ def _save(context: Context, found: Transaction, answer: Callable[[ErrorCode], No
 def _code_for(refusal: RequestRefusedError, *, knows_fenced: bool) -> ErrorCode:
     """Older versions of the requests say INVALID_PRODUCER_EPOCH to a producer that is fenced off."""
     if refusal.code is ErrorCode.producer_fenced and not knows_fenced:
-        return _FENCED_AS_EPOCH
+        return ErrorCode.invalid_producer_epoch
     return refusal.code
 
 

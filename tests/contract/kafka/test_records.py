@@ -15,7 +15,7 @@ from kio.schema.errors import ErrorCode
 from tests.contract.kafka.bench import WITHIN_S, Bench, take, take_messages
 from tests.infra.broker.support import WireClient, fetch_values, make_batch, produce_values
 
-PRODUCE, FETCH, INIT_PRODUCER_ID = 0, 1, 22
+PRODUCE, FETCH, DELETE_RECORDS, INIT_PRODUCER_ID = 0, 1, 21, 22
 
 
 async def produce(client: WireClient, topic: str, batch: bytes) -> Any:
@@ -127,6 +127,24 @@ async def test_repetition_older_than_what_is_remembered_is_not_stored_again(benc
     assert [(await produce(client, topic, batch)).base_offset for batch in batches] == list(range(7))
     assert [(await produce(client, topic, batch)).base_offset for batch in batches[2:]] == list(range(2, 7))
     assert (await produce(client, topic, batches[1])).error_code is ErrorCode.out_of_order_sequence_number
+    await client.close()
+
+
+async def test_sequences_are_still_known_when_the_records_were_deleted(bench: Bench) -> None:
+    topic = bench.topic()
+    client = await bench.wire()
+    given = await client.call(INIT_PRODUCER_ID, 1, transactional_id=None, transaction_timeout=1000)
+
+    def batch(sequence: int) -> bytes:
+        return make_batch(b"a", b"b", producer_id=given.producer_id, epoch=0, sequence=sequence)
+
+    assert [(await produce(client, topic, batch(sequence))).base_offset for sequence in (0, 2)] == [0, 2]
+    part = {"partition_index": 0, "offset": -1}
+    response = await client.call(DELETE_RECORDS, 1, topics=[{"name": topic, "partitions": [part]}], timeout=10_000)
+    assert response.topics[0].partitions[0].low_watermark == 4
+    assert (await produce(client, topic, batch(2))).base_offset == 2
+    assert (await produce(client, topic, batch(8))).error_code is ErrorCode.out_of_order_sequence_number
+    assert (await produce(client, topic, batch(4))).base_offset == 4
     await client.close()
 
 

@@ -200,7 +200,7 @@ class AnyGroupHistory(RuleBasedStateMachine):
         self.bench = Bench()
         self.joins: dict[str, list[JoinResult]] = {}
         self.syncs: dict[str, list[SyncResult]] = {}
-        self.highest = 0
+        self.restarts: list[tuple[list[JoinResult], list[SyncResult] | None]] = []
 
     @rule(connection=st.sampled_from("abc"))
     def join(self, connection: str) -> None:
@@ -216,6 +216,25 @@ class AnyGroupHistory(RuleBasedStateMachine):
             if joined.error is ErrorCode.none and self.syncs.get(connection) != []:
                 shares = {member_id: member_id.encode() for member_id, _, _ in joined.members}
                 self.syncs[connection] = self.bench.sync(joined, shares, connection)
+
+    @rule(changed=st.booleans())
+    def restart_static(self, changed: bool) -> None:
+        """The member named `desk` comes up again, perhaps with other metadata, and syncs where it may."""
+        before = self.bench.groups.groups.get("g")
+        known = before is not None and before.static_member("desk") is not None
+        generation = before.generation if before is not None else 0
+        stable = before is not None and before.state is GroupState.STABLE
+        metadata = {"range": b"changed" if changed else b"meta"}
+        unchanged = known and before is not None and before.static_member("desk").request.protocols == metadata
+        answers = self.bench.join("", connection="d", instance="desk", protocols=metadata)
+        synced = None
+        if answers and answers[0].error is ErrorCode.none:
+            shares = {member_id: b"share" for member_id, _, _ in answers[0].members}
+            synced = self.bench.sync(answers[0], shares, "d")
+            if stable and unchanged:
+                assert answers[0].generation == generation
+                assert synced
+        self.restarts.append((answers, synced))
 
     @rule(connection=st.sampled_from("abc"))
     def disconnect(self, connection: str) -> None:
@@ -256,6 +275,9 @@ class AnyGroupHistory(RuleBasedStateMachine):
             return
         for _ in range(4):
             self.bench.advance(REBALANCE_S + 1)
+        for answers, synced in self.restarts:
+            assert len(answers) == 1
+            assert synced is None or len(synced) == 1
         for answers in self.joins.values():
             assert len(answers) == 1
         for replies in self.syncs.values():
