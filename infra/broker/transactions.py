@@ -74,7 +74,14 @@ class Transactions:
         self._next_producer_id = 1
 
     def load(self, reader: sqlite3.Connection, log: Log) -> None:
-        """Read everything back from the file; what was open is open again in its partitions."""
+        """Read everything back from the file; what was open is open again in its partitions.
+
+        Called again where writes failed without ending the broker: what the file does not have did not happen.
+        """
+        self.by_id.clear()
+        self._by_producer.clear()
+        for partition in log.partitions.values():
+            partition.open_transactions.clear()
         (value,) = reader.execute("SELECT value FROM meta WHERE key = 'next_producer_id'").fetchone()
         self._next_producer_id = int(value)
         rows = reader.execute("SELECT * FROM transactions").fetchall()
@@ -181,18 +188,14 @@ class Transactions:
         """Partitions for which an undecided transaction holds an offset of the group."""
         return {partition_id for found in self.by_id.values() for partition_id in found.offsets.get(group_id, ())}
 
-    def forget_partitions(self, partition_ids: Iterable[int]) -> list[Transaction]:
-        """Take deleted partitions out of every transaction; answers those that changed."""
+    def forget_partitions(self, partition_ids: Iterable[int]) -> None:
+        """Take deleted partitions out of every transaction."""
         gone = set(partition_ids)
-        changed = []
         for found in self.by_id.values():
             touched: list[dict[int, Any]] = [found.partitions, *found.offsets.values()]
-            if any(not gone.isdisjoint(entries) for entries in touched):
-                changed.append(found)
             for entries in touched:
                 for partition_id in gone.intersection(entries):
                     del entries[partition_id]
-        return changed
 
     def fence(self, found: Transaction) -> None:
         """Raise the epoch under a producer whose transaction the broker is about to abort."""
@@ -240,6 +243,23 @@ def _busy(found: Transaction) -> RequestRefusedError:
 def write_transaction(writer: sqlite3.Connection, row: tuple[Any, ...]) -> None:
     """Store `Transaction.row` inside the caller's transaction."""
     writer.execute("INSERT OR REPLACE INTO transactions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+
+
+def erase_partitions(writer: sqlite3.Connection, partition_ids: Iterable[int]) -> None:
+    """Take deleted partitions out of every stored transaction inside the caller's transaction."""
+    gone = set(map(str, partition_ids))
+    stored = writer.execute("SELECT transactional_id, partitions, offsets FROM transactions").fetchall()
+    for transactional_id, partitions, offsets in stored:
+        kept = _without(json.loads(partitions), gone)
+        kept_offsets = {group_id: _without(entries, gone) for group_id, entries in json.loads(offsets).items()}
+        writer.execute(
+            "UPDATE transactions SET partitions = ?, offsets = ? WHERE transactional_id = ?",
+            (json.dumps(kept), json.dumps(kept_offsets), transactional_id),
+        )
+
+
+def _without(entries: dict[str, Any], gone: set[str]) -> dict[str, Any]:
+    return {key: value for key, value in entries.items() if key not in gone}
 
 
 def write_next_producer_id(writer: sqlite3.Connection, producer_id: int) -> None:

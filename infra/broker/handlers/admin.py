@@ -12,7 +12,7 @@ from infra.broker.errors import RequestRefusedError, StorageFailedError
 from infra.broker.log import LEADER_EPOCH, Topic
 from infra.broker.store import Write, batch_key
 from infra.broker.topic_configs import check_configs, check_name
-from infra.broker.transactions import write_transaction
+from infra.broker.transactions import erase_partitions
 
 _NO_OPERATIONS = -(2**31)
 _ENDPOINT_BROKERS = 1
@@ -291,11 +291,10 @@ def delete_topics(context: Context, request: Request) -> None:
         return
     partition_ids = [partition.partition_id for topic in removed for partition in topic.partitions]
     context.offsets.forget_partitions(partition_ids)
-    transactions = [found.row() for found in context.transactions.forget_partitions(partition_ids)]
+    context.transactions.forget_partitions(partition_ids)
 
     def change(writer: sqlite3.Connection) -> None:
-        for row in transactions:
-            write_transaction(writer, row)
+        erase_partitions(writer, partition_ids)
         for topic in removed:
             _drop_topic(writer, topic.topic_id)
         for partition_id in partition_ids:

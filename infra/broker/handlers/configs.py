@@ -12,6 +12,8 @@ from infra.broker.log import Topic
 from infra.broker.store import Write
 from infra.broker.topic_configs import SETTINGS, TYPE_LIST, Setting, broker_settings, check_configs
 
+Configs = Mapping[str, str]
+
 _TOPIC = 2
 _BROKER = 4
 _SOURCE_TOPIC = 1
@@ -74,8 +76,8 @@ def incremental_alter_configs(context: Context, request: Request) -> None:
     _alter(context, request, _changed)
 
 
-def _changed(topic: Topic, entries: Any) -> dict[str, str | None]:
-    configs: dict[str, str | None] = dict(topic.configs)
+def _changed(present: Configs, entries: Any) -> dict[str, str | None]:
+    configs: dict[str, str | None] = dict(present)
     for entry in entries:
         setting = SETTINGS.get(entry.name)
         if entry.config_operation == _DELETE:
@@ -99,44 +101,53 @@ def _list_changed(present: str, entry: Any) -> str:
     return ",".join(part for part in kept if part not in named)
 
 
-def _alter(context: Context, request: Request, wanted: Callable[[Topic, Any], Mapping[str, str | None]]) -> None:
-    """Answered after the commit. Memory changes at once, so that the next request builds on this one."""
+def _alter(context: Context, request: Request, wanted: Callable[[Configs, Any], Mapping[str, str | None]]) -> None:
+    """Answered after the commit.
+
+    The writer thread works the new settings out, from those in the file: two requests at once build on each other.
+    """
     answers: list[dict[str, Any]] = []
-    changed: list[tuple[int, dict[str, str]]] = []
+    accepted: list[tuple[dict[str, Any], Topic, Any]] = []
+    changed: list[tuple[str, dict[str, str]]] = []
     for resource in request.body.resources:
-        error, message = ErrorCode.none, None
+        answer: dict[str, Any] = {"error_code": ErrorCode.none, "error_message": None}
+        answers.append(answer | {"resource_type": resource.resource_type, "resource_name": resource.resource_name})
         try:
-            topic = _find_topic(context, resource)
-            configs = check_configs(wanted(topic, resource.configs))
+            accepted.append((answers[-1], _find_topic(context, resource), resource.configs))
         except RequestRefusedError as refusal:
-            error, message = refusal.code, refusal.message
-        else:
+            answers[-1].update(error_code=refusal.code, error_message=refusal.message)
+
+    def change(writer: sqlite3.Connection) -> None:
+        for answer, topic, entries in accepted:
+            try:
+                configs = check_configs(wanted(_read(writer, topic.topic_id), entries))
+            except RequestRefusedError as refusal:
+                answer.update(error_code=refusal.code, error_message=refusal.message)
+                continue
             if not request.body.validate_only:
-                context.log.configure(topic.name, configs)
-                changed.append((topic.topic_id, configs))
-        answers.append(
-            {
-                "error_code": error,
-                "error_message": message,
-                "resource_type": resource.resource_type,
-                "resource_name": resource.resource_name,
-            }
-        )
+                _write(writer, topic.topic_id, configs)
+                changed.append((topic.name, configs))
 
     def done(failure: StorageFailedError | None) -> None:
+        for name, configs in changed if failure is None else ():
+            if name in context.log.topics:
+                context.log.configure(name, configs)
         if failure is not None:
             for answer in answers:
                 answer.update(error_code=ErrorCode.kafka_storage_error, error_message=str(failure))
         request.answer({"responses": answers})
 
-    context.store.submit(Write(done, change=lambda writer: _write(writer, changed)))
+    context.store.submit(Write(done, change=change))
 
 
-def _write(writer: sqlite3.Connection, changed: list[tuple[int, dict[str, str]]]) -> None:
-    for topic_id, configs in changed:
-        writer.execute("DELETE FROM topic_configs WHERE topic_id = ?", (topic_id,))
-        rows = [(topic_id, name, value) for name, value in configs.items()]
-        writer.executemany("INSERT INTO topic_configs VALUES (?, ?, ?)", rows)
+def _read(writer: sqlite3.Connection, topic_id: int) -> Configs:
+    return dict(writer.execute("SELECT name, value FROM topic_configs WHERE topic_id = ?", (topic_id,)).fetchall())
+
+
+def _write(writer: sqlite3.Connection, topic_id: int, configs: Configs) -> None:
+    writer.execute("DELETE FROM topic_configs WHERE topic_id = ?", (topic_id,))
+    rows = [(topic_id, name, value) for name, value in configs.items()]
+    writer.executemany("INSERT INTO topic_configs VALUES (?, ?, ?)", rows)
 
 
 def _find_topic(context: Context, resource: Any) -> Topic:

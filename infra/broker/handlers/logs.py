@@ -9,7 +9,7 @@ from infra.broker.context import Context, Request
 from infra.broker.errors import RequestRefusedError, StorageFailedError
 from infra.broker.log import LEADER_EPOCH, Partition
 from infra.broker.store import Write, batch_key
-from infra.broker.trim import publish_log_start, write_log_start
+from infra.broker.trim import trim_memory, trim_rows
 
 _TO_THE_END = -1
 _NOT_IN_TRANSACTION = -1
@@ -36,12 +36,12 @@ def delete_records(context: Context, request: Request) -> None:
 
     def change(writer: sqlite3.Connection) -> None:
         for partition, offset in moved:
-            write_log_start(writer, partition.partition_id, offset)
+            trim_rows(writer, partition.partition_id, offset)
 
     def done(failure: StorageFailedError | None) -> None:
         if failure is None:
             for partition, offset in moved:
-                publish_log_start(partition, offset)
+                trim_memory(context.log, partition, offset)
         else:
             for topic in topics:
                 for entry in topic["partitions"]:

@@ -65,6 +65,19 @@ async def test_change_is_refused_when_it_fits_neither_resource_nor_setting(clien
     assert await configs(client, "7", BROKER) == {}
 
 
+async def test_changes_build_on_each_other_when_they_are_asked_for_at_once(client: WireClient) -> None:
+    await create_topic(client, "t")
+    for name, value in (("cleanup.policy", "compact"), ("cleanup.policy", "delete"), ("retention.ms", "1")):
+        operation = APPEND if name == "cleanup.policy" else SET
+        entry = {"name": name, "value": value, "config_operation": operation}
+        resource = {"resource_type": TOPIC, "resource_name": "t", "configs": [entry]}
+        client.send(INCREMENTAL, 0, {"resources": [resource], "validate_only": False})
+    for _ in range(3):
+        assert (await client.receive(INCREMENTAL, 0)).responses[0].error_code is ErrorCode.none
+    found = await configs(client)
+    assert (found["cleanup.policy"][0], found["retention.ms"][0]) == ("delete,compact", "1")
+
+
 async def test_offsets_of_epochs_end_with_the_log(client: WireClient) -> None:
     await create_topic(client, "t")
     await produce(client, b"a", b"b")

@@ -380,3 +380,21 @@ async def test_operator_sees_what_is_open(client: WireClient, producer: Producer
         (producer.id, 0, 0)
     ]
     assert missing.error_code is ErrorCode.unknown_topic_or_partition
+
+
+async def test_what_the_file_does_not_have_did_not_happen_when_it_is_read_again(
+    broker: Broker, client: WireClient, producer: Producer
+) -> None:
+    await producer.add(0)
+    await producer.send(b"a")
+    context = broker._context
+    assert context is not None
+    found, part = context.transactions.by_id["x"], context.log.topics["t"].partitions[0]
+    # As a write that failed would leave it, one that began an end and another producer's transaction.
+    found.ending = True
+    found.partitions[context.log.topics["t"].partitions[1].partition_id] = 0
+    part.open_transactions[77] = 1
+    context.transactions.load(context.store.reader, context.log)
+    assert part.open_transactions == {producer.id: 0}
+    assert await producer.end(commit=True) is ErrorCode.none
+    assert (await latest(client, committed=True)) == 2
