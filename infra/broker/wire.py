@@ -23,6 +23,7 @@ from infra.broker.errors import MalformedRequestError
 
 _FIXED_HEADER = struct.Struct(">hhi")
 _FRAME_SIZE = struct.Struct(">i")
+_FRAME_START = struct.Struct(">ih")  # The length, and of the frame itself the API key.
 _UNDECODABLE = (SerialError, ValueError, TypeError, LookupError, OverflowError)
 API_VERSIONS = 18
 
@@ -165,11 +166,17 @@ def _zero(entry: Field[Any], nested: Any) -> Any:
 
 
 class FrameReader:
-    """Cuts a byte stream into request frames, whatever the sizes the socket delivers."""
+    """Cuts a byte stream into request frames, whatever the sizes the socket delivers.
 
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+    Memory grows with what has come, never with what a length announces. `limit_of` answers how many bytes a request
+    of an API may have, or of any where the key has not come yet.
+    """
+
+    def __init__(self, limit_of: Callable[[int | None], int]) -> None:
+        self._limit_of = limit_of
         self._buffer = bytearray()
+        self.awaited = 0
+        """Bytes of the frame that has begun and is not complete; 0 when there is none or its length is not known."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Frames completed by `data`, without their length prefix.
@@ -181,14 +188,19 @@ class FrameReader:
         frames: list[bytes] = []
         position = 0
         available = len(self._buffer)
+        self.awaited = 0
         while available - position >= _FRAME_SIZE.size:
             (size,) = _FRAME_SIZE.unpack_from(self._buffer, position)
-            if not 0 <= size <= self._max_bytes:
+            has_key = available - position >= _FRAME_START.size
+            limit = self._limit_of(_FRAME_START.unpack_from(self._buffer, position)[1] if has_key else None)
+            if not _FIXED_HEADER.size <= size <= limit:
                 raise MalformedRequestError(
-                    f"a request announces {size} bytes, allowed are 0 to {self._max_bytes}; is this a Kafka client?"
+                    f"a request announces {size} bytes, allowed are {_FIXED_HEADER.size} to {limit}; is this a Kafka "
+                    "client?"
                 )
             end = position + _FRAME_SIZE.size + size
             if end > available:
+                self.awaited = size
                 break
             frames.append(bytes(memoryview(self._buffer)[position + _FRAME_SIZE.size : end]))
             position = end

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from infra.broker.context import Context, Handler, Request
-from infra.broker.handlers import admin, fetching, membership, offset_apis, producing
+from infra.broker.handlers import admin, fetching, login, membership, offset_apis, producing
 from infra.broker.wire import API_VERSIONS
 
 
@@ -46,9 +46,11 @@ APIS: Mapping[int, Api] = {
     14: Api(membership.sync_group, 0, 3),
     15: Api(membership.describe_groups, 0, 4),
     16: Api(membership.list_groups, 0, 2),
+    17: Api(login.sasl_handshake, 1, 1),
     API_VERSIONS: Api(api_versions, 0, 3),
     19: Api(admin.create_topics, 2, 4),
     20: Api(admin.delete_topics, 1, 3),
     22: Api(producing.init_producer_id, 0, 1),
     32: Api(admin.describe_configs, 1, 3),
+    36: Api(login.sasl_authenticate, 0, 1),
 }

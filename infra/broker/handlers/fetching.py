@@ -1,6 +1,7 @@
 """Fetch: from the tail in memory where possible, from the file else, waiting for data when there is none."""
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -9,11 +10,15 @@ from typing import Any
 from kio.schema.errors import ErrorCode
 
 from infra.broker.context import Context, Request
+from infra.broker.errors import DamagedBatchError
 from infra.broker.hotpath import FetchedPartition, encode_fetch
+from infra.broker.limits import PeerLog
 from infra.broker.log import LEADER_EPOCH, Partition, read_batches
 from infra.broker.wire import frame_response
 
 _NO_SESSION_EPOCHS = (0, -1)
+damaged_log = PeerLog()
+"""One line a partition, not one a fetch."""
 
 
 @dataclass(slots=True, eq=False)
@@ -51,7 +56,7 @@ class _PendingFetch:
         self._request = request
         self._wait_s = body.max_wait.total_seconds()
         self._min_bytes = body.min_bytes
-        self._max_bytes = min(body.max_bytes, context.config.fetch_max_bytes)
+        self._max_bytes = min(body.max_bytes, context.config.fetch_max_bytes, context.fetch_room())
         self._timer: asyncio.TimerHandle | None = None
         self._done = False
         self._left = self._max_bytes
@@ -150,7 +155,7 @@ class _PendingFetch:
             if entry.partition is not None:
                 entry.partition.waiters.discard(self.attempt)
 
-    def _cold_read(self, reading: "asyncio.Future[list[list[bytes]]]") -> None:
+    def _cold_read(self, reading: "asyncio.Future[list[list[bytes] | None]]") -> None:
         if self._done:
             return
         if reading.cancelled() or reading.exception() is not None:
@@ -161,6 +166,8 @@ class _PendingFetch:
             return
         for (entry, _, _), records in zip(self._cold, reading.result(), strict=True):
             entry.records = records
+            if records is None:
+                entry.error = ErrorCode.kafka_storage_error
         self._answer()
 
     def _answer(self) -> None:
@@ -197,11 +204,20 @@ def _check(entry: _Wanted) -> ErrorCode:
 
 def _read_cold(
     reader: sqlite3.Connection, wanted: list[tuple[Partition, int, int]], max_bytes: int
-) -> list[list[bytes]]:
-    """Runs in the reading thread. What was read first counts against the request's limit for the rest."""
-    answers: list[list[bytes]] = []
+) -> list[list[bytes] | None]:
+    """Runs in the reading thread. What was read first counts against the request's limit for the rest.
+
+    None stands for a partition whose next batch is damaged: a client gets an error it retries, never other bytes.
+    """
+    answers: list[list[bytes] | None] = []
     for partition, offset, limit in wanted:
-        records = read_batches(reader, partition.partition_id, offset, min(limit, max_bytes)) if max_bytes > 0 else []
+        try:
+            size = min(limit, max_bytes)
+            records = read_batches(reader, partition.partition_id, offset, size) if max_bytes > 0 else []
+        except (DamagedBatchError, sqlite3.DatabaseError) as error:
+            damaged_log.say(logging.ERROR, f"{partition.topic}-{partition.index}", f"cannot be read: {error}")
+            answers.append(None)
+            continue
         max_bytes -= sum(map(len, records))
         answers.append(records)
     return answers
