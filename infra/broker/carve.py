@@ -37,7 +37,7 @@ class CarvedRow(NamedTuple):
 
 
 def carve(path: Path) -> Iterator[CarvedRow]:
-    """Every batch in the pages of the file and of the log beside it, in no order, some perhaps twice or long deleted."""
+    """Every batch in the pages of the file and its write-ahead log, in no order, some twice or long deleted."""
     with ExitStack() as stack:
         base = _map(stack, path)
         wal = _map(stack, path.with_name(path.name + "-wal"))

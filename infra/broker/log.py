@@ -226,11 +226,13 @@ def read_batches(reader: sqlite3.Connection, partition_id: int, offset: int, max
         (start, last),
     ):
         fault = batch_fault(key, last_offset, data)
-        max_bytes -= len(data)
-        if found and (max_bytes < 0 or fault):
-            break
-        if fault:
+        if fault is not None:
+            if found:
+                break
             raise DamagedBatchError(f"partition {partition_id}: {fault}")
+        max_bytes -= len(data)
+        if found and max_bytes < 0:
+            break
         found.append(data)
     return found
 

@@ -69,7 +69,7 @@ def repair(path: Path) -> Report:
                 shutil.copyfile(f"{path}{suffix}", f"{copy}{suffix}")
         Store.open(fresh).close()
         report = Report(_free_name(path))
-        _save(copy, fresh, report)
+        _save(path, copy, fresh, report)
         Store.open(fresh).close()  # Looks at it as every start does.
         _exchange(path, fresh, report.kept_as)
     except (OSError, sqlite3.DatabaseError) as error:
@@ -95,7 +95,7 @@ def _exchange(path: Path, fresh: Path, kept_as: Path) -> None:
     fresh.replace(path)
 
 
-def _save(copy: Path, fresh: Path, report: Report) -> None:
+def _save(path: Path, copy: Path, fresh: Path, report: Report) -> None:
     with closing(sqlite3.connect(fresh, isolation_level=None)) as target:
         target.execute("PRAGMA synchronous = OFF")  # It counts only once it is complete; `Store.open` flushes it.
         target.execute("BEGIN IMMEDIATE")
@@ -104,7 +104,8 @@ def _save(copy: Path, fresh: Path, report: Report) -> None:
             _copy_tables(source, target, report)
             damage = list(_copy_batches(source, target))
         if not whole or damage:
-            _add_carved(copy, target, damage, "partitions" in report.unreadable_tables)
+            # In the file itself: closing the copy has folded its write-ahead log as far as SQLite could read it.
+            _add_carved(path, target, damage, "partitions" in report.unreadable_tables)
         _adopt_orphans(target, "partitions" in report.unreadable_tables)
         _account(target, damage, report)
         target.execute("COMMIT")
@@ -171,7 +172,7 @@ def _copy_batches(source: sqlite3.Connection, target: sqlite3.Connection) -> Ite
             rows = source.execute("SELECT * FROM batches WHERE batch_key > ? ORDER BY batch_key", (done,))
             for row in rows:
                 if row[0] <= done:
-                    raise sqlite3.DatabaseError("keys out of order")  # noqa: TRY301 - the same as a page that fails
+                    raise sqlite3.DatabaseError("keys out of order")
                 if batch_fault(row[0], row[1], row[4]) is None:
                     target.execute("INSERT OR IGNORE INTO batches VALUES (?, ?, ?, ?, ?)", row)
                 else:
@@ -179,10 +180,11 @@ def _copy_batches(source: sqlite3.Connection, target: sqlite3.Connection) -> Ite
                 done = row[0]
         except (sqlite3.DatabaseError, TypeError):
             following = _next_readable(source, done)
-            yield done + 1, _LAST_KEY if following is None else following - 1
+            yield done + 1, _LAST_KEY if following is None else following
             if following is None:
                 return
-            done = following - 1
+            # Where the next one was read alone but not in its turn, it is stepped over, so that this ends.
+            done = following - 1 if following - 1 > done else following
             continue
         return
 
@@ -211,14 +213,14 @@ def _next_readable(source: sqlite3.Connection, done: int) -> int | None:
 def _probe(source: sqlite3.Connection, key: int) -> int | None:
     try:
         row = source.execute(
-            "SELECT batch_key, length(data) FROM batches WHERE batch_key >= ? ORDER BY batch_key LIMIT 1", (key,)
+            "SELECT batch_key, data FROM batches WHERE batch_key >= ? ORDER BY batch_key LIMIT 1", (key,)
         ).fetchone()
     except sqlite3.DatabaseError:
         return None
     return None if row is None or row[0] < key else int(row[0])
 
 
-def _add_carved(copy: Path, target: sqlite3.Connection, damage: list[tuple[int, int]], no_partitions: bool) -> None:
+def _add_carved(path: Path, target: sqlite3.Connection, damage: list[tuple[int, int]], no_partitions: bool) -> None:
     """Add what the pages hold beyond what SQL read.
 
     A page may be left from what was deleted. In a topic that is never compacted every sound batch from its start on
@@ -226,7 +228,7 @@ def _add_carved(copy: Path, target: sqlite3.Connection, damage: list[tuple[int, 
     """
     starts = dict(target.execute("SELECT partition_id, log_start_offset FROM partitions").fetchall())
     compacted = _compacted(target)
-    for row in carve(copy):
+    for row in carve(path):
         partition_id, offset = row.key >> OFFSET_BITS, row.key & _MASK
         known = no_partitions or (partition_id in starts and row.last_offset >= starts[partition_id])
         if known and (partition_id not in compacted or any(low <= row.key <= high for low, high in damage)):
