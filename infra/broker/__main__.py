@@ -14,6 +14,7 @@ from pathlib import Path
 
 from infra.broker import Broker, BrokerConfig, BrokerError
 from infra.lifeline import stop_with_parent
+from infra.supervise import READY
 
 _SWITCH_S = 0.001  # Housekeeping computes in its own thread; the event loop gets the interpreter back this soon.
 
@@ -106,7 +107,7 @@ async def _serve(config: BrokerConfig) -> None:
         # Where the event loop has no signal handlers (Windows), Ctrl-C ends the process the ordinary way.
         with contextlib.suppress(NotImplementedError):
             loop.add_signal_handler(number, stop.set)
-    sys.stdout.write(f"listening on {broker.host}:{broker.port}\n")
+    sys.stdout.write(f"listening on {broker.host}:{broker.port}\n{READY}\n")
     sys.stdout.flush()
     serving = asyncio.create_task(broker.serve_forever())
     stopping = asyncio.create_task(stop.wait())

@@ -55,21 +55,34 @@ def mark_open(writer: sqlite3.Connection, path: Path) -> None:
         DamagedFileError: it is not sound.
         sqlite3.DatabaseError: SQLite cannot read it.
     """
-    found = {name for (name,) in writer.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+    fault = _shallow_fault(writer)
+    if fault is None and writer.execute("SELECT 1 FROM meta WHERE key = 'in_use'").fetchone() is not None:
+        fault = quick_check(writer, _QUICK_CHECK_S)
+    if fault is not None:
+        raise damaged(path, fault)
+    _note(writer, "INSERT OR REPLACE INTO meta VALUES ('in_use', '1')")
+
+
+def glance(reader: sqlite3.Connection) -> str | None:
+    """What is wrong with a file as far as ten seconds tell, or None. A broker may be writing to it."""
+    try:
+        return _shallow_fault(reader) or quick_check(reader, _QUICK_CHECK_S)
+    except sqlite3.DatabaseError as error:
+        return str(error)
+
+
+def _shallow_fault(reader: sqlite3.Connection) -> str | None:
+    found = {name for (name,) in reader.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
     missing = [name for name in TABLES if name not in found]
     if missing:
-        raise damaged(path, f"it has no table {', '.join(missing)}")
-    if writer.execute("SELECT 1 FROM meta WHERE key = 'cluster_id'").fetchone() is None:
-        raise damaged(path, "it has no cluster id")
-    if writer.execute("SELECT 1 FROM meta WHERE key = 'in_use'").fetchone() is not None:
-        fault = quick_check(writer, _QUICK_CHECK_S)
+        return f"it has no table {', '.join(missing)}"
+    if reader.execute("SELECT 1 FROM meta WHERE key = 'cluster_id'").fetchone() is None:
+        return "it has no cluster id"
+    for (partition_id,) in reader.execute("SELECT partition_id FROM partitions").fetchall():
+        fault = _newest_fault(reader, partition_id)
         if fault is not None:
-            raise damaged(path, fault)
-    for (partition_id,) in writer.execute("SELECT partition_id FROM partitions").fetchall():
-        fault = _newest_fault(writer, partition_id)
-        if fault is not None:
-            raise damaged(path, f"partition {partition_id}: {fault}")
-    _note(writer, "INSERT OR REPLACE INTO meta VALUES ('in_use', '1')")
+            return f"partition {partition_id}: {fault}"
+    return None
 
 
 def mark_closed(writer: sqlite3.Connection) -> None:
