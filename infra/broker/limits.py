@@ -44,8 +44,9 @@ class Budget:
 class PeerLog:
     """Log lines about connections, a few a minute for each peer; the rest is counted and told with the next one."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic, lines_per_minute: int = _LINES_PER_MINUTE) -> None:
         self._clock = clock
+        self._lines_per_minute = lines_per_minute
         self._peers: OrderedDict[str, list[float]] = OrderedDict()
 
     def say(self, level: int, peer: str, text: str, error: Exception | None = None) -> None:
@@ -54,7 +55,7 @@ class PeerLog:
         since, lines, dropped = self._peers.pop(peer, [now, 0, 0])
         if now - since >= _MINUTE_S:
             since, lines = now, 0
-        if lines < _LINES_PER_MINUTE:
+        if lines < self._lines_per_minute:
             more = f" ({dropped:.0f} more lines were left out)" if dropped else ""
             _LOG.log(level, "%s: %s%s", peer, text, more, exc_info=error)
             lines, dropped = lines + 1, 0

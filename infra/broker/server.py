@@ -61,6 +61,13 @@ class Broker:
             raise BrokerError("the broker has no port before start()")
         return self._listening_port
 
+    @property
+    def context(self) -> Context:
+        """The running broker's parts, for programs that look inside: benchmarks and tests."""
+        if self._context is None:
+            raise BrokerError("the broker has no parts before start()")
+        return self._context
+
     async def start(self) -> None:
         """Open the file, read its state, listen.
 

@@ -9,7 +9,7 @@ import io
 import struct
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, fields
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any, get_args
 
@@ -70,11 +70,36 @@ def read_request(frame: bytes, head: RequestHead) -> tuple[str, Any]:
     try:
         header, start = read_header(frame, 0)
         body, _ = read_body(frame, start)
+        _refuse_nulls(body)
     except _UNDECODABLE as error:
         raise MalformedRequestError(
             f"API {head.api_key} version {head.api_version} does not decode: {type(error).__name__} {error}"
         ) from error
     return header.client_id or "", body
+
+
+def _refuse_nulls(entity: Any) -> None:
+    """kio reads a null for any array of the older versions, also where the schema has no null."""
+    schema: Any = type(entity)
+    for name, nested, nullable in _array_fields(schema):
+        items = getattr(entity, name)
+        if items is None:
+            if not nullable:
+                raise ValueError(f"{name} is null")
+        elif nested:
+            for item in items:
+                _refuse_nulls(item)
+
+
+@cache
+def _array_fields(schema: Any) -> tuple[tuple[str, bool, bool], ...]:
+    """(name, whether its items hold arrays, whether it may be null) of each array."""
+    found = []
+    for entry, nested in _plan(schema):
+        if "tuple[" in str(entry.type):
+            deeper = nested is not None and bool(_array_fields(nested))
+            found.append((entry.name, deeper, type(None) in get_args(entry.type)))
+    return tuple(found)
 
 
 def frame_response(correlation_id: int, body: bytes, flexible_header: bool = False) -> bytes:
@@ -155,13 +180,17 @@ def _convert(entry: Field[Any], nested: Any, value: Any) -> Any:
 
 def _zero(entry: Field[Any], nested: Any) -> Any:
     kafka_type = entry.metadata.get("kafka_type", "")
-    if nested is not None or "tuple[" in str(entry.type):
+    if "tuple[" in str(entry.type):
         return ()
+    if nested is not None:
+        return build(nested, {}, fill=True)
     if type(None) in get_args(entry.type):
         return None
     zeros: dict[str, Any] = {"string": "", "bytes": b"", "records": b"", "bool": False}
     if kafka_type.startswith("timedelta"):
         return timedelta(0)
+    if kafka_type.startswith("datetime"):
+        return datetime.fromtimestamp(0, UTC)
     return ErrorCode.none if kafka_type == "error_code" else zeros.get(kafka_type, 0)
 
 
