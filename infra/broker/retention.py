@@ -12,6 +12,7 @@ from infra.broker.store import batch_key
 from infra.broker.topic_configs import SETTINGS
 
 _ROWS_PER_LOOK = 500
+_BYTES_PER_STEP = 2 * 1024 * 1024
 _NO_LIMIT = -1
 
 
@@ -104,6 +105,8 @@ def next_cut(
             break
         if too_large or max_timestamp_ms >= 0:
             cut = last_offset + 1, passed
+        if cut is not None and passed >= _BYTES_PER_STEP:
+            break
     return cut
 
 
