@@ -27,6 +27,10 @@ class Settings:
     clickhouse_http_port: int
     clickhouse_tcp_port: int
     gateway_port: int
+    broker_host: str
+    broker_advertise: str | None
+    broker_tls_cert: Path | None
+    broker_tls_key: Path | None
     kafka: str | None
     kafka_username: str | None
     kafka_password: str | None
@@ -61,11 +65,31 @@ class Settings:
         """Whether figures are kept by the embedded engine."""
         return self.clickhouse_url is None
 
+    @property
+    def broker_file(self) -> Path:
+        """Where the embedded broker keeps the log."""
+        return self.home / "log" / "noizylab.sqlite3"
+
+    @property
+    def broker_users(self) -> Path:
+        """Who may log in to the embedded broker, where it is encrypted."""
+        return self.home / "secrets" / "broker-users.json"
+
     def cluster(self) -> Cluster:
-        """Return how to reach the log."""
-        if self.kafka is None:
+        """Return how to reach the log.
+
+        Raises:
+            Misconfigured: the embedded broker asks for a login and none is set.
+        """
+        if self.kafka is None and self.broker_tls_cert is None:
             return Cluster(f"127.0.0.1:{self.broker_port}")
-        return Cluster(self.kafka, self.kafka_username, self.kafka_password, self.kafka_ca_file)
+        if self.kafka is None and None in (self.kafka_username, self.kafka_password, self.kafka_ca_file):
+            raise Misconfigured(
+                "with NOIZYLAB_BROKER_TLS_CERT the shop's own processes log in too: `noizylab broker user add NAME`, "
+                "then set NOIZYLAB_KAFKA_USERNAME, NOIZYLAB_KAFKA_PASSWORD and NOIZYLAB_KAFKA_CA_FILE"
+            )
+        own = self.broker_advertise or f"{self.broker_host}:{self.broker_port}"
+        return Cluster(self.kafka or own, self.kafka_username, self.kafka_password, self.kafka_ca_file)
 
 
 def read_settings(environment: Mapping[str, str] = os.environ, **overrides: object) -> Settings:
@@ -83,6 +107,10 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         "clickhouse_http_port": source.number("NOIZYLAB_CLICKHOUSE_HTTP_PORT", ports["clickhouse_http_port"]),
         "clickhouse_tcp_port": source.number("NOIZYLAB_CLICKHOUSE_TCP_PORT", ports["clickhouse_tcp_port"]),
         "gateway_port": source.number("NOIZYLAB_GATEWAY_PORT", ports["gateway_port"]),
+        "broker_host": source.text("NOIZYLAB_BROKER_HOST", "127.0.0.1"),
+        "broker_advertise": source.optional("NOIZYLAB_BROKER_ADVERTISE"),
+        "broker_tls_cert": source.path("NOIZYLAB_BROKER_TLS_CERT"),
+        "broker_tls_key": source.path("NOIZYLAB_BROKER_TLS_KEY"),
         "kafka": source.optional("NOIZYLAB_KAFKA"),
         "kafka_username": source.optional("NOIZYLAB_KAFKA_USERNAME"),
         "kafka_password": source.optional("NOIZYLAB_KAFKA_PASSWORD"),
@@ -104,7 +132,7 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         "twilio_from": source.optional("NOIZYLAB_TWILIO_FROM"),
         "currency": source.text("NOIZYLAB_CURRENCY", "EUR"),
         "vision_processes": source.number("NOIZYLAB_VISION_PROCESSES", min(4, os.cpu_count() or 1)),
-        "samples": Path(samples) if (samples := source.optional("NOIZYLAB_SAMPLES")) else None,
+        "samples": source.path("NOIZYLAB_SAMPLES"),
     }
     values |= overrides
     values.setdefault("public_url", source.text("NOIZYLAB_PUBLIC_URL", f"http://127.0.0.1:{values['gateway_port']}"))
@@ -134,6 +162,10 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "clickhouse_http_port": "NOIZYLAB_CLICKHOUSE_HTTP_PORT",
         "clickhouse_tcp_port": "NOIZYLAB_CLICKHOUSE_TCP_PORT",
         "gateway_port": "NOIZYLAB_GATEWAY_PORT",
+        "broker_host": "NOIZYLAB_BROKER_HOST",
+        "broker_advertise": "NOIZYLAB_BROKER_ADVERTISE",
+        "broker_tls_cert": "NOIZYLAB_BROKER_TLS_CERT",
+        "broker_tls_key": "NOIZYLAB_BROKER_TLS_KEY",
         "public_url": "NOIZYLAB_PUBLIC_URL",
         "vision_processes": "NOIZYLAB_VISION_PROCESSES",
         "kafka": "NOIZYLAB_KAFKA",
@@ -156,6 +188,10 @@ class _Source:
 
     def optional(self, name: str) -> str | None:
         return self._environment.get(name) or None
+
+    def path(self, name: str) -> Path | None:
+        text = self.optional(name)
+        return None if text is None else Path(text)
 
     def text(self, name: str, default: str) -> str:
         return self._environment.get(name) or default

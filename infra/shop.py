@@ -58,14 +58,18 @@ class Shop:
 
 
 def _broker(settings: Settings) -> ChildSpec:
-    path = settings.home / "log" / "noizylab.sqlite3"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    port = str(settings.broker_port)
-    return ChildSpec(
-        "broker",
-        ("-m", "infra.broker", "--path", str(path), "--port", port, "--lifeline"),
-        port_probe=settings.broker_port,
-    )
+    settings.broker_file.parent.mkdir(parents=True, exist_ok=True)
+    arguments = [
+        "-m", "infra.broker", "--path", str(settings.broker_file), "--lifeline",
+        "--host", settings.broker_host, "--port", str(settings.broker_port),
+    ]  # fmt: skip
+    if settings.broker_advertise is not None:
+        arguments += ["--advertise", settings.broker_advertise]
+    if settings.broker_tls_cert is not None:
+        arguments += ["--tls-cert", str(settings.broker_tls_cert), "--users", str(settings.broker_users)]
+    if settings.broker_tls_key is not None:
+        arguments += ["--tls-key", str(settings.broker_tls_key)]
+    return ChildSpec("broker", tuple(arguments))
 
 
 def _clickhouse(settings: Settings) -> ChildSpec:
@@ -98,6 +102,10 @@ def private_settings(settings: Settings, home: Path, *, own_cluster: bool = Fals
         settings,
         home=home,
         broker_port=broker,
+        broker_host="127.0.0.1",
+        broker_advertise=None,
+        broker_tls_cert=None,
+        broker_tls_key=None,
         clickhouse_http_port=http,
         clickhouse_tcp_port=tcp,
         gateway_port=gateway,

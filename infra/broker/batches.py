@@ -5,10 +5,7 @@ attributes on; base offset and partition leader epoch lie before it, so they are
 Records stay opaque, in whatever compression the producer chose.
 """
 
-import gzip
 import struct
-import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from crc32c import crc32c
@@ -23,9 +20,6 @@ _CRC_START = 21
 _LENGTH_FIELDS_BYTES = 12  # Base offset and length: the length field counts what follows them.
 HEADER_BYTES = _HEADER.size
 
-_COMPRESSION_MASK = 0x07
-_GZIP = 1
-_LOG_APPEND_TIME = 0x08
 _TRANSACTIONAL = 0x10
 _CONTROL = 0x20
 
@@ -130,53 +124,3 @@ def end_marker(base_offset: int, producer_id: int, epoch: int, timestamp_ms: int
     checked = _CHECKED_HEADER.pack(attributes, 0, timestamp_ms, timestamp_ms, producer_id, epoch, -1, 1) + record
     length = HEADER_BYTES - _LENGTH_FIELDS_BYTES + len(record)
     return struct.pack(">qiibI", base_offset, length, 0, 2, crc32c(checked)) + checked
-
-
-def first_record_at_or_after(batch: bytes, timestamp_ms: int) -> tuple[int, int]:
-    """Offset and timestamp of the first record not older than `timestamp_ms`.
-
-    The caller knows that the batch holds one. Records that were compressed with snappy, lz4 or zstd are not
-    opened: the batch's first offset is answered, which is never too late.
-    """
-    info = read_header(batch)
-    if timestamp_ms <= info.base_timestamp_ms or info.attributes & _LOG_APPEND_TIME:
-        return info.base_offset, info.base_timestamp_ms
-    records = batch[HEADER_BYTES:]
-    compression = info.attributes & _COMPRESSION_MASK
-    if compression == _GZIP:
-        try:
-            records = gzip.decompress(records)
-        except (OSError, EOFError, zlib.error):
-            return info.base_offset, info.base_timestamp_ms
-    elif compression:
-        return info.base_offset, info.base_timestamp_ms
-    for offset_delta, timestamp_delta_ms in _record_positions(records, info.record_count):
-        if info.base_timestamp_ms + timestamp_delta_ms >= timestamp_ms:
-            return info.base_offset + offset_delta, info.base_timestamp_ms + timestamp_delta_ms
-    return info.base_offset, info.base_timestamp_ms
-
-
-def _record_positions(records: bytes, count: int) -> Iterator[tuple[int, int]]:
-    """(offset delta, timestamp delta in ms) of each record; stops early at bytes that are no record."""
-    position = 0
-    try:
-        for _ in range(count):
-            length, start = _read_varint(records, position)
-            timestamp_delta_ms, after = _read_varint(records, start + 1)
-            offset_delta, _ = _read_varint(records, after)
-            yield offset_delta, timestamp_delta_ms
-            position = start + length
-    except IndexError:
-        return
-
-
-def _read_varint(data: bytes, position: int) -> tuple[int, int]:
-    """Zigzag varint at `position` and the position after it."""
-    shift = value = 0
-    while True:
-        byte = data[position]
-        position += 1
-        value |= (byte & 0x7F) << shift
-        if not byte & 0x80:
-            return (value >> 1) ^ -(value & 1), position
-        shift += 7

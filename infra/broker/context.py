@@ -9,10 +9,13 @@ from typing import Any, Protocol
 
 from infra.broker.config import BrokerConfig
 from infra.broker.groups import Coordinator
+from infra.broker.limits import PeerLog
 from infra.broker.log import Log
 from infra.broker.offsets import CommittedOffsets
+from infra.broker.session import Penalties, Session
 from infra.broker.store import Store
 from infra.broker.transactions import Transactions
+from infra.broker.users import Users
 from infra.broker.wire import RequestHead
 
 NODE_ID = 0
@@ -53,6 +56,10 @@ class Context:
     waiting: set[Waiting] = field(default_factory=set)
     creating: set[str] = field(default_factory=set)
     transaction_timer: asyncio.TimerHandle | None = None
+    users: Users | None = None
+    penalties: Penalties = field(default_factory=Penalties)
+    peer_log: PeerLog = field(default_factory=PeerLog)
+    fetch_room: Callable[[], int] = lambda: 2**31 - 1
 
 
 @dataclass(slots=True, eq=False)
@@ -67,6 +74,7 @@ class Request:
     send: Callable[[bytes | None], None]
     answer: Callable[[Mapping[str, Any]], None]
     fail: Callable[[Exception], None]
+    session: Session
 
 
 Handler = Callable[[Context, Request], None]

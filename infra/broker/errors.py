@@ -19,6 +19,18 @@ class StorageFailedError(BrokerError):
     """SQLite could not commit; nothing after the failed commit was acknowledged."""
 
 
+class DiskFullError(StorageFailedError):
+    """There was no room for a commit; nothing of it was stored, and later ones are tried again."""
+
+
+class DamagedFileError(BrokerError):
+    """The broker's file holds bytes that it did not write; the message names the command that repairs it."""
+
+
+class DamagedBatchError(BrokerError):
+    """A batch in the log is not what was acknowledged; it is never sent to a client."""
+
+
 class MalformedRequestError(BrokerError):
     """The bytes of a connection are not a Kafka request; the connection has to be closed."""
 

@@ -11,8 +11,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from infra.broker.batches import first_record_at_or_after
+from infra.broker.errors import DamagedBatchError
+from infra.broker.integrity import batch_fault
 from infra.broker.producers import ProducerState
+from infra.broker.records import first_record_at_or_after
 from infra.broker.store import StoredBatch, batch_key
 
 LEADER_EPOCH = 0  # One broker, never a change of leader.
@@ -23,12 +25,13 @@ _FORGOTTEN = StoredBatch(-1, -1, -1, -1, b"")
 class Tail:
     """The newest committed batches of one partition, contiguous up to its high watermark."""
 
-    __slots__ = ("_batches", "_head", "_last_offsets")
+    __slots__ = ("_batches", "_first", "_head", "_last_offsets")
 
     def __init__(self) -> None:
         self._batches: list[StoredBatch] = []
         self._last_offsets: list[int] = []
-        self._head = 0
+        self._head = 0  # The oldest that counts against the budget.
+        self._first = 0  # The oldest that may be read.
 
     def append(self, batch: StoredBatch) -> None:
         """Add the batch that follows the newest one."""
@@ -43,12 +46,21 @@ class Tail:
         if self._head >= _COMPACT_AFTER and self._head * 2 >= len(self._batches):
             del self._batches[: self._head]
             del self._last_offsets[: self._head]
+            self._first -= self._head
             self._head = 0
+        self._first = max(self._first, self._head)
         return size
+
+    def forget(self) -> int:
+        """Read nothing that is in memory now any more, and answer how many bytes that freed."""
+        freed = sum(len(batch.data) for batch in self._batches[self._head :])
+        self._first = len(self._batches)
+        self._batches[self._head :] = [_FORGOTTEN] * (self._first - self._head)
+        return freed
 
     def read(self, offset: int, max_bytes: int) -> list[bytes] | None:
         """Whole batches from the one that holds `offset`, at least one; None when it is not in memory."""
-        index = bisect.bisect_left(self._last_offsets, offset, self._head)
+        index = bisect.bisect_left(self._last_offsets, offset, self._first)
         if index >= len(self._batches) or self._batches[index].base_offset > offset:
             return None
         found: list[bytes] = []
@@ -150,6 +162,25 @@ class Log:
         ):
             self.partitions[partition_id].aborted.append(AbortedTransaction(*entry))
 
+    def roll_back(self, reader: sqlite3.Connection) -> None:
+        """After writes failed: ends of logs and producers as the file has them, topics back that were not deleted.
+
+        Called when everything that was committed has been published, so the high watermarks are right.
+        """
+        committed = Log(0, self._default_max_message_bytes)
+        committed.load(reader)
+        for topic in committed.topics.values():
+            if topic.name not in self.topics:
+                self.topics[topic.name] = topic
+                self.partitions.update((one.partition_id, one) for one in topic.partitions)
+        for partition_id, partition in self.partitions.items():
+            partition.next_offset = partition.high_watermark
+            partition.producers = committed.partitions[partition_id].producers
+
+    def forget_tail(self, partition: Partition) -> None:
+        """Read the partition from the file from now on, where it was rewritten."""
+        self._cached_bytes -= partition.tail.forget()
+
     def add_topic(
         self, topic_id: int, name: str, configs: Mapping[str, str], partitions: list[tuple[int, int, int, int]]
     ) -> None:
@@ -219,7 +250,11 @@ def _key_range(partition_id: int) -> tuple[int, int]:
 
 
 def read_batches(reader: sqlite3.Connection, partition_id: int, offset: int, max_bytes: int) -> list[bytes]:
-    """Batches from the file, from the one that holds `offset` (or the next, where it was compacted away)."""
+    """Batches from the file, from the one that holds `offset` (or the next, where it was compacted away).
+
+    Raises:
+        DamagedBatchError: the first of them is not what was written; a damaged one behind it ends the list.
+    """
     first, last = _key_range(partition_id)
     start = batch_key(partition_id, offset)
     row = reader.execute(
@@ -229,10 +264,16 @@ def read_batches(reader: sqlite3.Connection, partition_id: int, offset: int, max
     if row is not None and row[1] >= offset:
         start = row[0]
     found: list[bytes] = []
-    for size, data in reader.execute(
-        "SELECT size_bytes, data FROM batches WHERE batch_key BETWEEN ? AND ? ORDER BY batch_key", (start, last)
+    for key, last_offset, data in reader.execute(
+        "SELECT batch_key, last_offset, data FROM batches WHERE batch_key BETWEEN ? AND ? ORDER BY batch_key",
+        (start, last),
     ):
-        max_bytes -= size
+        fault = batch_fault(key, last_offset, data)
+        if fault is not None:
+            if found:
+                break
+            raise DamagedBatchError(f"partition {partition_id}: {fault}")
+        max_bytes -= len(data)
         if found and max_bytes < 0:
             break
         found.append(data)

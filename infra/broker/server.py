@@ -1,202 +1,51 @@
-"""The broker as a server: connections, order of answers, life and death."""
+"""The broker as a server: life and death, the parts put together, who is connected."""
 
 import asyncio
 import contextlib
 import logging
 import socket
 import sqlite3
+import ssl
+import struct
 import time
 import uuid
-from collections import deque
-from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-from kio.schema.errors import ErrorCode
-
-from infra.broker.config import BrokerConfig, require_loopback
-from infra.broker.context import Context, Request
-from infra.broker.errors import BrokerError, MalformedRequestError, StorageFailedError
+from infra.broker.config import BrokerConfig, check_reach
+from infra.broker.connection import Connection
+from infra.broker.context import Context, now_ms
+from infra.broker.errors import BrokerError, StorageFailedError
 from infra.broker.groups import Coordinator
-from infra.broker.handlers import APIS, api_ranges
 from infra.broker.handlers.transacting import arm_timer
+from infra.broker.integrity import damaged
+from infra.broker.limits import Budget
 from infra.broker.log import Log
+from infra.broker.maintenance import Maintenance
 from infra.broker.offsets import CommittedOffsets
 from infra.broker.store import Store, Write
 from infra.broker.transactions import Transactions
-from infra.broker.wire import (
-    API_VERSIONS,
-    FrameReader,
-    RequestHead,
-    encode_response,
-    encode_unsupported,
-    read_head,
-    read_request,
-)
+from infra.broker.users import Users
 
 _LOG = logging.getLogger(__name__)
 _STOP_PATIENCE_S = 2.0
-
-
-class _Slot:
-    """Place of one answer in the order of a connection's requests. `data` None means no answer is sent."""
-
-    __slots__ = ("data", "filled")
-
-    def __init__(self) -> None:
-        self.filled = False
-        self.data: bytes | None = None
-
-
-class _Connection(asyncio.Protocol):
-    """One client. Requests are worked on as they come; answers leave in the order of the requests."""
-
-    def __init__(self, broker: "Broker", context: Context) -> None:
-        self._broker = broker
-        self._context = context
-        self._frames = FrameReader(context.config.request_max_bytes)
-        self._slots: deque[_Slot] = deque()
-        self._backlog: deque[bytes] = deque()
-        self._transport: asyncio.Transport | None = None
-        self._write_blocked = False
-        self._paused = False
-        self._peer = "?"
-
-    def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Count the connection in, or turn it away when there are too many."""
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
-        peer = transport.get_extra_info("peername")
-        self._peer = peer[0] if peer else "?"
-        raw: socket.socket = transport.get_extra_info("socket")
-        raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if not self._broker.admit(self):
-            _LOG.warning("connection refused: %d are open", self._context.config.max_connections)
-            transport.abort()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the client and what it waits for."""
-        self._transport = None
-        self._slots.clear()
-        self._backlog.clear()
-        self._broker.forget(self)
-
-    def data_received(self, data: bytes) -> None:
-        """Work on every complete request."""
-        try:
-            self._backlog.extend(self._frames.feed(data))
-        except MalformedRequestError as error:
-            self._close(error)
-            return
-        self._work()
-
-    def pause_writing(self) -> None:
-        """The client does not read its answers: take no more requests from it."""
-        self._write_blocked = True
-        self._regulate()
-
-    def resume_writing(self) -> None:
-        """The client has caught up."""
-        self._write_blocked = False
-        self._work()
-
-    def close(self) -> None:
-        """End the connection after what is already written."""
-        if self._transport is not None:
-            self._transport.close()
-
-    def _busy(self) -> bool:
-        return self._write_blocked or len(self._slots) >= self._context.config.max_requests_in_flight
-
-    def _work(self) -> None:
-        while self._backlog and self._transport is not None and not self._busy():
-            frame = self._backlog.popleft()
-            try:
-                self._handle(frame)
-            except MalformedRequestError as error:
-                self._close(error)
-                return
-            except Exception as error:  # noqa: BLE001 - a defect in one handler must not reach other connections
-                self._defect(error)
-                return
-        self._regulate()
-
-    def _regulate(self) -> None:
-        if self._transport is None or self._transport.is_closing():
-            return
-        pause = bool(self._backlog) or self._busy()
-        if pause and not self._paused:
-            self._transport.pause_reading()
-        elif self._paused and not pause:
-            self._transport.resume_reading()
-        self._paused = pause
-
-    def _handle(self, frame: bytes) -> None:
-        head = read_head(frame)
-        slot = _Slot()
-        self._slots.append(slot)
-        api = APIS.get(head.api_key)
-        if api is None or not api.min_version <= head.api_version <= api.max_version:
-            self._fill(slot, _refuse_version(head))
-            return
-        client_id, body = read_request(frame, head)
-
-        def send(data: bytes | None) -> None:
-            self._fill(slot, data)
-
-        def answer(values: Mapping[str, Any]) -> None:
-            try:
-                data = encode_response(head, values)
-            except Exception as error:  # noqa: BLE001 - a defect in one answer must not reach other connections
-                self._defect(error)
-                return
-            self._fill(slot, data)
-
-        api.handler(self._context, Request(head, client_id, self._peer, body, self, send, answer, self._defect))
-
-    def _fill(self, slot: _Slot, data: bytes | None) -> None:
-        slot.data, slot.filled = data, True
-        while self._slots and self._slots[0].filled:
-            ready = self._slots.popleft().data
-            if ready is not None and self._transport is not None:
-                self._transport.write(ready)
-        if self._paused:
-            # Not from inside this call: the answer may come from a handler that _work is running right now.
-            self._context.loop.call_soon(self._work)
-
-    def _close(self, error: MalformedRequestError) -> None:
-        _LOG.warning("connection from %s closed: %s", self._peer, error)
-        self.abort()
-
-    def _defect(self, error: Exception) -> None:
-        _LOG.error("connection from %s closed: a request failed", self._peer, exc_info=error)
-        self.abort()
-
-    def abort(self) -> None:
-        """End the connection without sending what still waits."""
-        self._backlog.clear()
-        if self._transport is not None:
-            self._transport.abort()
-
-
-def _refuse_version(head: RequestHead) -> bytes:
-    """UNSUPPORTED_VERSION; for ApiVersions in version 0 with the table, so that a newer client can step down."""
-    if head.api_key == API_VERSIONS:
-        lowest = RequestHead(API_VERSIONS, 0, head.correlation_id)
-        return encode_response(lowest, {"error_code": ErrorCode.unsupported_version, "api_keys": api_ranges()})
-    _LOG.info("API %d version %d is not supported", head.api_key, head.api_version)
-    return encode_unsupported(head)
+_TLS_HANDSHAKE_S = 10.0
 
 
 class Broker:
     """An embedded Kafka broker. `start` it in a running event loop, `stop` it there too."""
 
     def __init__(self, config: BrokerConfig) -> None:
-        require_loopback(config.host)
+        check_reach(config)
         self._config = config
+        self._tls = _tls_context(config)
+        self.budget = Budget(config.requests_total_max_bytes)
+        self.unread: set[Connection] = set()
+        self._maintenance: Maintenance | None = None
+        self._sweep: asyncio.TimerHandle | None = None
+        self._listening_port = 0
         self._server: asyncio.Server | None = None
         self._context: Context | None = None
-        self._connections: set[_Connection] = set()
+        self._connections: set[Connection] = set()
         self._all_closed = asyncio.Event()
         self._all_closed.set()
         self._timer: asyncio.TimerHandle | None = None
@@ -204,7 +53,7 @@ class Broker:
 
     @property
     def host(self) -> str:
-        """Address clients are told to connect to."""
+        """Address the broker listens on."""
         return self._config.host
 
     @property
@@ -212,7 +61,14 @@ class Broker:
         """Port the broker listens on; known after `start`."""
         if self._context is None:
             raise BrokerError("the broker has no port before start()")
-        return self._context.port
+        return self._listening_port
+
+    @property
+    def context(self) -> Context:
+        """The running broker's parts, for programs that look inside: benchmarks and tests."""
+        if self._context is None:
+            raise BrokerError("the broker has no parts before start()")
+        return self._context
 
     async def start(self) -> None:
         """Open the file, read its state, listen.
@@ -224,18 +80,37 @@ class Broker:
         if self._context is not None:
             raise BrokerError("the broker is already running")
         loop = asyncio.get_running_loop()
-        store = Store.open(self._config.path)
+        if self._config.users is not None:
+            Users(self._config.users).names()
+        store = Store.open(self._config.path, self._config.free_space_floor_bytes)
         try:
             listening = _listen(self._config)
         except BrokerError:
             store.close()
             raise
-        context = self._build(loop, store, listening.getsockname()[1])
-        store.start(loop, self._storage_failed)
+        self._listening_port = listening.getsockname()[1]
+        try:
+            context = self._build(loop, store, self._listening_port)
+        except (sqlite3.DatabaseError, LookupError, TypeError, ValueError, struct.error) as error:
+            listening.close()
+            store.close()
+            raise damaged(self._config.path, f"its tables contradict each other ({error!r})") from error
+        store.start(loop, self._storage_failed, self._take_back)
         self._failed = loop.create_future()
         self._context = context
         arm_timer(context)
-        self._server = await loop.create_server(lambda: _Connection(self, context), sock=listening)
+        config = self._config
+        self._maintenance = Maintenance(
+            store, context.log, loop, now_ms, config.cleanup_every_s, config.compaction_max_keys
+        )
+        self._maintenance.start()
+        self._look_at_connections()
+        self._server = await loop.create_server(
+            lambda: Connection(self, context),
+            sock=listening,
+            ssl=self._tls,
+            ssl_handshake_timeout=None if self._tls is None else _TLS_HANDSHAKE_S,
+        )
 
     async def stop(self) -> None:
         """Take no more requests, answer the waiting ones, commit what was accepted, close the file."""
@@ -245,6 +120,10 @@ class Broker:
         self._server.close()
         for waiting in list(context.waiting):
             waiting.cancel()
+        if self._sweep is not None:
+            self._sweep.cancel()
+        if self._maintenance is not None:
+            await self._maintenance.stop()
         committed = asyncio.Event()
         context.store.submit(Write(lambda _: committed.set()))
         await committed.wait()
@@ -266,7 +145,7 @@ class Broker:
             raise BrokerError("serve_forever() needs start() first")
         await asyncio.shield(self._failed)
 
-    def admit(self, connection: _Connection) -> bool:
+    def admit(self, connection: Connection) -> bool:
         """Register a new connection unless there are too many."""
         if len(self._connections) >= self._config.max_connections:
             return False
@@ -274,7 +153,7 @@ class Broker:
         self._all_closed.clear()
         return True
 
-    def forget(self, connection: _Connection) -> None:
+    def forget(self, connection: Connection) -> None:
         """A connection is gone: so are its group members."""
         self._connections.discard(connection)
         if not self._connections:
@@ -312,11 +191,36 @@ class Broker:
             offsets,
             groups,
             transactions,
-            config.host,
-            port,
+            *(config.advertise or (config.host, port)),
             store.cluster_id(),
             self._arm_group_timer,
+            users=None if config.users is None else Users(config.users),
+            fetch_room=self._fetch_room,
         )
+
+    def _fetch_room(self) -> int:
+        """Bytes a Fetch may answer with while others have not taken theirs."""
+        unread = sum(connection.unread_bytes() for connection in self.unread)
+        return max(0, self._config.answers_total_max_bytes - unread)
+
+    def _take_back(self) -> None:
+        """The disk was full: what was not committed is forgotten, so that clients can send it again."""
+        if self._context is None:
+            return
+        try:
+            with contextlib.closing(self._context.store.another_reader()) as reader:
+                self._context.log.roll_back(reader)
+                self._context.transactions.load(reader, self._context.log)
+        except sqlite3.DatabaseError as error:
+            self._storage_failed(StorageFailedError(f"{self._config.path} cannot be read after a full disk: {error}"))
+
+    def _look_at_connections(self) -> None:
+        if self._context is None:
+            return
+        now_s = self._context.loop.time()
+        for connection in list(self._connections):
+            connection.look(now_s)
+        self._sweep = self._context.loop.call_later(self._config.sweep_every_s, self._look_at_connections)
 
     def _arm_group_timer(self) -> None:
         """Wake up for the next deadline of the groups. A heartbeat only moves deadlines away and need not call."""
@@ -365,6 +269,18 @@ def _listen(config: BrokerConfig) -> socket.socket:
             "another --port (0 takes any free one)."
         ) from error
     return listening
+
+
+def _tls_context(config: BrokerConfig) -> ssl.SSLContext | None:
+    if config.tls_cert is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        context.load_cert_chain(config.tls_cert, config.tls_key)
+    except (OSError, ssl.SSLError) as error:
+        raise BrokerError(f"{config.tls_cert} and {config.tls_key} are no PEM certificate and key: {error}") from error
+    return context
 
 
 def _ignore(_: StorageFailedError | None) -> None:

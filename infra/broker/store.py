@@ -1,12 +1,17 @@
 """The broker's one SQLite file: schema, single-writer thread with group commit, read access.
 
 Every write goes through one thread. It takes all that waits, writes it in one transaction and commits with
-`synchronous=FULL`, so one disk flush serves every producer that waited meanwhile. A failed commit ends the
-writer for good: what was handed out as an offset cannot be taken back, so the broker has to restart.
+`synchronous=FULL`, so one disk flush serves every producer that waited meanwhile.
+
+A commit that finds the disk full fails, and with it every write that was submitted before the event loop heard of
+it: those were placed behind offsets that now do not exist. The loop then takes the offsets back (`on_full`) and
+writes of the next era are tried again. Any other failure ends the writer for good: what a disk did with a flush it
+reported as failed is not known, so the broker has to restart.
 """
 
 import asyncio
 import logging
+import shutil
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
@@ -16,13 +21,17 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from infra.broker import schema
-from infra.broker.errors import BrokerError, BrokerFileInUseError, StorageFailedError
+from infra.broker.errors import BrokerError, BrokerFileInUseError, DiskFullError, StorageFailedError
+from infra.broker.integrity import DISK_IS_FULL, damaged, mark_closed, mark_open
 
 _LOG = logging.getLogger(__name__)
 
 OFFSET_BITS = 40
 _MAX_BATCHES_PER_COMMIT = 2000
 _CHECKPOINT_PAGES = 2000
+
+_ROOM_CHECK_EVERY_S = 0.25
+_RETRY_AFTER_FULL_S = 1.0
 
 _INSERT_BATCH = "INSERT INTO batches VALUES (?, ?, ?, ?, ?)"
 _UPSERT_PRODUCER = "INSERT OR REPLACE INTO producers VALUES (?, ?, ?, ?, ?)"
@@ -55,19 +64,32 @@ class ProducerRow(NamedTuple):
 
 @dataclass(slots=True)
 class Write:
-    """A unit that is committed whole. `done` runs in the event loop, after the commit, in submission order."""
+    """A unit that is committed whole. `done` runs in the event loop, after the commit, in submission order.
+
+    A write that `frees` space depends on no offset handed out before it, so it is tried when others are failed.
+    """
 
     done: Callable[[StorageFailedError | None], None]
     batches: Sequence[StoredBatch] = ()
     producers: Sequence[ProducerRow] = ()
     change: Callable[[sqlite3.Connection], None] | None = None
+    frees: bool = False
+    era: int = 0
 
 
 class Store:
     """Owner of the file. Create it with `open`, call `start` inside the event loop, `close` when done."""
 
-    def __init__(self, path: Path, lock: sqlite3.Connection, writer: sqlite3.Connection) -> None:
+    def __init__(
+        self, path: Path, lock: sqlite3.Connection, writer: sqlite3.Connection, free_space_floor_bytes: int
+    ) -> None:
         self.path = path
+        self._floor_bytes = free_space_floor_bytes
+        self._refusal: str | None = None
+        self._check_room_at = 0.0
+        self._era = 0
+        self._failed_era = -1
+        self._broken = False
         self._lock = lock
         self._writer = writer
         self._reader = _connect(path)
@@ -76,25 +98,30 @@ class Store:
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._on_failure: Callable[[StorageFailedError], None] = lambda _: None
+        self._on_full: Callable[[], None] = lambda: None
 
     @classmethod
-    def open(cls, path: Path) -> "Store":
-        """Open or create the file and take it for this process.
+    def open(cls, path: Path, free_space_floor_bytes: int = 0) -> "Store":
+        """Open or create the file and take it for this process. Below the floor of free space `refusal` says no.
 
         Raises:
             BrokerFileInUseError: another live broker holds it.
+            DamagedFileError: the file is not sound.
             BrokerError: the file belongs to something else or to a newer version.
         """
         path = path.resolve()
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = _take_lock(path)
+        lock = take_lock(path)
         try:
             writer = _connect(path)
             _prepare(writer, path)
-            return cls(path, lock, writer)
+            mark_open(writer, path)
+            return cls(path, lock, writer, free_space_floor_bytes)
         except sqlite3.DatabaseError as error:
             lock.close()
-            raise BrokerError(f"{path} cannot be used as the broker's file: {error}") from error
+            if error.sqlite_errorcode in DISK_IS_FULL:
+                raise BrokerError(f"{path} cannot be opened: {error}. Make room beside it.") from error
+            raise damaged(path, str(error)) from error
         except BrokerError:
             lock.close()
             raise
@@ -109,36 +136,93 @@ class Store:
         value: str = self._reader.execute("SELECT value FROM meta WHERE key = 'cluster_id'").fetchone()[0]
         return value
 
-    def start(self, loop: asyncio.AbstractEventLoop, on_failure: Callable[[StorageFailedError], None]) -> None:
-        """Start the writer thread; its results are delivered to `loop`."""
-        self._loop, self._on_failure = loop, on_failure
+    def another_reader(self) -> sqlite3.Connection:
+        """A read-only connection of the caller's own, which sees everything that is committed; close it."""
+        reader = _connect(self.path)
+        reader.execute("PRAGMA query_only = 1")
+        return reader
+
+    def start(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        on_failure: Callable[[StorageFailedError], None],
+        on_full: Callable[[], None] = lambda: None,
+    ) -> None:
+        """Start the writer thread; its results are delivered to `loop`. `on_full` takes uncommitted offsets back."""
+        self._loop, self._on_failure, self._on_full = loop, on_failure, on_full
         self._thread = threading.Thread(target=self._write_forever, name="broker-writer", daemon=True)
         self._thread.start()
 
     def submit(self, write: Write) -> None:
         """Queue a write. Writes are applied in the order of this call."""
+        write.era = self._era
         self._queue.put(write)
+
+    def refusal(self) -> str | None:
+        """Why nothing may be added to the file now, or None. Looks at the disk a few times a second at most."""
+        now = time.monotonic()
+        if now >= self._check_room_at:
+            self._check_room_at = now + _ROOM_CHECK_EVERY_S
+            free = shutil.disk_usage(self.path.parent).free
+            self._refuse(
+                None
+                if free >= self._floor_bytes
+                else f"only {free >> 20} MiB are free beside {self.path}, {self._floor_bytes >> 20} MiB are kept as a "
+                "reserve; make room, writes are taken again by themselves"
+            )
+        return self._refusal
+
+    def _refuse(self, reason: str | None) -> None:
+        if reason is None and self._refusal is not None:
+            _LOG.warning("writes are taken again")
+        elif reason is not None and self._refusal is None:
+            _LOG.error("writes are refused, reads go on: %s", reason)
+        self._refusal = reason
+
+    def _take_back(self) -> None:
+        """In the loop, after a full disk: what was submitted until now fails; the next era starts from the file."""
+        self._refuse(f"{self.path}: the disk is full; make room, writes are taken again by themselves")
+        self._check_room_at = time.monotonic() + _RETRY_AFTER_FULL_S
+        self._era += 1
+        self._on_full()
 
     def close(self) -> None:
         """Commit what waits, end the thread, close the file. Blocks for at most the last commits."""
         if self._thread is not None:
             self._queue.put(None)
             self._thread.join()
+        if not self._broken:
+            mark_closed(self._writer)
         self._reader.close()
         self._writer.close()
         self._lock.close()
 
     def _write_forever(self) -> None:
         failure: StorageFailedError | None = None
+        full = DiskFullError(f"{self.path}: the disk was full when this write waited; send it again")
         running = True
         while running:
             writes, running = self._take_waiting()
-            if failure is None and writes:
-                failure = self._commit(writes)
-                if failure is not None:
+            current = [write for write in writes if write.frees or write.era > self._failed_era]
+            if failure is None and current:
+                failure = self._commit(current)
+                if isinstance(failure, DiskFullError):
+                    full = failure
+                    self._give_up_era(current)
+                elif failure is not None:
+                    self._broken = True
                     self._deliver(self._on_failure, failure)
+            stale = {id(write) for write in writes} - {id(write) for write in current}
             for write in writes:
-                self._deliver(write.done, failure)
+                self._deliver(write.done, full if id(write) in stale else failure)
+            if isinstance(failure, DiskFullError):
+                failure = None
+
+    def _give_up_era(self, writes: list[Write]) -> None:
+        eras = [write.era for write in writes if not write.frees]
+        if eras:
+            self._failed_era = max(eras)
+            self._deliver(lambda _: self._take_back(), None)
 
     def _take_waiting(self) -> tuple[list[Write], bool]:
         """Everything queued right now (at least one, waiting for it) and whether to go on afterwards."""
@@ -162,12 +246,22 @@ class Store:
             self._apply(writes)
             self._writer.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever it was, nothing may be written after it
+            if getattr(error, "sqlite_errorcode", None) in DISK_IS_FULL and self._roll_back():
+                return DiskFullError(f"{self.path}: {error}. Nothing of this write was stored; make room.")
             _LOG.critical("commit to %s failed: %s", self.path, error)
             return StorageFailedError(
                 f"{self.path}: {error}. Nothing after this point was acknowledged; free disk space or repair the "
                 "disk, then start the broker again."
             )
         return None
+
+    def _roll_back(self) -> bool:
+        try:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+        except sqlite3.DatabaseError:
+            return False
+        return True
 
     def _apply(self, writes: list[Write]) -> None:
         """Write in submission order; producer states collapse to the newest of each producer."""
@@ -204,7 +298,7 @@ def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
 
 
-def _take_lock(path: Path) -> sqlite3.Connection:
+def take_lock(path: Path) -> sqlite3.Connection:
     """An exclusive transaction on a neighbour file: the system drops it when the process dies in any way."""
     lock = sqlite3.connect(
         path.with_name(path.name + ".lock"), timeout=0, isolation_level=None, check_same_thread=False
@@ -223,6 +317,8 @@ def _prepare(writer: sqlite3.Connection, path: Path) -> None:
     version = schema.found_version(writer, path)
     if version == 0:
         writer.execute("PRAGMA page_size = 8192")
+        # Free pages can be given back to the file system in small steps; without it only by writing a new file.
+        writer.execute("PRAGMA auto_vacuum = INCREMENTAL")
     writer.execute("PRAGMA journal_mode = WAL")
     writer.execute("PRAGMA synchronous = FULL")
     writer.execute(f"PRAGMA wal_autocheckpoint = {_CHECKPOINT_PAGES}")

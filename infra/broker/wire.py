@@ -24,6 +24,7 @@ from infra.broker.tags import nested_class, skip_tags, without_tags
 
 _FIXED_HEADER = struct.Struct(">hhi")
 _FRAME_SIZE = struct.Struct(">i")
+_FRAME_START = struct.Struct(">ih")  # The length, and of the frame itself the API key.
 _UNDECODABLE = (SerialError, ValueError, TypeError, LookupError, OverflowError)
 API_VERSIONS = 18
 
@@ -77,11 +78,36 @@ def read_request(frame: bytes, head: RequestHead) -> tuple[str, Any]:
             body, _ = read_body(plain, 0)
         else:
             body, _ = read_body(frame, start)
+        _refuse_nulls(body)
     except _UNDECODABLE as error:
         raise MalformedRequestError(
             f"API {head.api_key} version {head.api_version} does not decode: {type(error).__name__} {error}"
         ) from error
     return header.client_id or "", body
+
+
+def _refuse_nulls(entity: Any) -> None:
+    """kio reads a null for any array of the older versions, also where the schema has no null."""
+    schema: Any = type(entity)
+    for name, nested, nullable in _array_fields(schema):
+        items = getattr(entity, name)
+        if items is None:
+            if not nullable:
+                raise ValueError(f"{name} is null")
+        elif nested:
+            for item in items:
+                _refuse_nulls(item)
+
+
+@cache
+def _array_fields(schema: Any) -> tuple[tuple[str, bool, bool], ...]:
+    """(name, whether its items hold arrays, whether it may be null) of each array."""
+    found = []
+    for entry, nested in _plan(schema):
+        if "tuple[" in str(entry.type):
+            deeper = nested is not None and bool(_array_fields(nested))
+            found.append((entry.name, deeper, type(None) in get_args(entry.type)))
+    return tuple(found)
 
 
 def frame_response(correlation_id: int, body: bytes, flexible_header: bool = False) -> bytes:
@@ -158,22 +184,32 @@ def _convert(entry: Field[Any], nested: Any, value: Any) -> Any:
 
 def _zero(entry: Field[Any], nested: Any) -> Any:
     kafka_type = entry.metadata.get("kafka_type", "")
-    if nested is not None or "tuple[" in str(entry.type):
+    if "tuple[" in str(entry.type):
         return ()
+    if nested is not None:
+        return build(nested, {}, fill=True)
     if type(None) in get_args(entry.type):
         return None
     zeros: dict[str, Any] = {"string": "", "bytes": b"", "records": b"", "bool": False}
     if kafka_type.startswith("timedelta"):
         return timedelta(0)
+    if kafka_type.startswith("datetime"):
+        return datetime.fromtimestamp(0, UTC)
     return ErrorCode.none if kafka_type == "error_code" else zeros.get(kafka_type, 0)
 
 
 class FrameReader:
-    """Cuts a byte stream into request frames, whatever the sizes the socket delivers."""
+    """Cuts a byte stream into request frames, whatever the sizes the socket delivers.
 
-    def __init__(self, max_bytes: int) -> None:
-        self._max_bytes = max_bytes
+    Memory grows with what has come, never with what a length announces. `limit_of` answers how many bytes a request
+    of an API may have, or of any where the key has not come yet.
+    """
+
+    def __init__(self, limit_of: Callable[[int | None], int]) -> None:
+        self._limit_of = limit_of
         self._buffer = bytearray()
+        self.awaited = 0
+        """Bytes of the frame that has begun and is not complete; 0 when there is none or its length is not known."""
 
     def feed(self, data: bytes) -> list[bytes]:
         """Frames completed by `data`, without their length prefix.
@@ -185,14 +221,19 @@ class FrameReader:
         frames: list[bytes] = []
         position = 0
         available = len(self._buffer)
+        self.awaited = 0
         while available - position >= _FRAME_SIZE.size:
             (size,) = _FRAME_SIZE.unpack_from(self._buffer, position)
-            if not 0 <= size <= self._max_bytes:
+            has_key = available - position >= _FRAME_START.size
+            limit = self._limit_of(_FRAME_START.unpack_from(self._buffer, position)[1] if has_key else None)
+            if not _FIXED_HEADER.size <= size <= limit:
                 raise MalformedRequestError(
-                    f"a request announces {size} bytes, allowed are 0 to {self._max_bytes}; is this a Kafka client?"
+                    f"a request announces {size} bytes, allowed are {_FIXED_HEADER.size} to {limit}; is this a Kafka "
+                    "client?"
                 )
             end = position + _FRAME_SIZE.size + size
             if end > available:
+                self.awaited = size
                 break
             frames.append(bytes(memoryview(self._buffer)[position + _FRAME_SIZE.size : end]))
             position = end

@@ -80,6 +80,23 @@ async def _log(settings: Settings) -> str:
     return f"{len(ALL)} topics as declared at {settings.cluster().bootstrap}"
 
 
+async def _log_file(settings: Settings) -> str:
+    from infra.broker import BrokerError
+    from infra.broker.integrity import glance
+    from infra.broker.stats import open_to_read
+
+    if not settings.embedded_broker or not settings.broker_file.exists():
+        return "none (not embedded, or never started)"
+    try:
+        with closing(open_to_read(settings.broker_file)) as reader:
+            fault = glance(reader)
+    except BrokerError as error:
+        raise Unwell(str(error)) from error
+    if fault is not None:
+        raise Unwell(f"{settings.broker_file} is damaged: {fault}; stop the shop, then `noizylab broker repair`")
+    return f"{settings.broker_file.stat().st_size / 1e6:.1f} MB, sound at a glance (`noizylab broker check` reads all)"
+
+
 async def _letters(settings: Settings) -> str:
     from infra.letters import read_letters
 
@@ -127,6 +144,7 @@ CHECKS: tuple[tuple[str, Check], ...] = (
     ("packages", _packages),
     ("disk", _disk),
     ("log", _log),
+    ("log file", _log_file),
     ("dead letters", _letters),
     ("figures", _figures),
     ("gateway", _gateway),

@@ -133,6 +133,9 @@ def _store_topics(
 
 def _check_creation(context: Context, topic: Any, mentions: int) -> tuple[int, dict[str, str]]:
     """Number of partitions and explicit configuration of a topic that may be created."""
+    full = context.store.refusal()
+    if full is not None:
+        raise RequestRefusedError(ErrorCode.kafka_storage_error, full)
     check_name(topic.name)
     if mentions > 1:
         raise RequestRefusedError(ErrorCode.invalid_request, f"topic {topic.name!r} stands twice in the request")
@@ -152,6 +155,11 @@ def _check_creation(context: Context, topic: Any, mentions: int) -> tuple[int, d
         raise RequestRefusedError(
             ErrorCode.invalid_partitions,
             f"{partitions} partitions; allowed are 1 to {context.config.max_partitions_per_topic}",
+        )
+    if len(context.log.partitions) + partitions > context.config.max_partitions_total:
+        raise RequestRefusedError(
+            ErrorCode.policy_violation,
+            f"with {partitions} more there were over {context.config.max_partitions_total} partitions in this file",
         )
     return partitions, check_configs({entry.name: entry.value for entry in topic.configs})
 
@@ -303,12 +311,17 @@ def delete_topics(context: Context, request: Request) -> None:
     def done(failure: StorageFailedError | None) -> None:
         # A commit of this group that was on its way in the meantime may have brought an offset back.
         context.offsets.forget_partitions(partition_ids)
+        for topic in removed:
+            # A full disk meanwhile brings back what the file still had.
+            back = context.log.topics.get(topic.name)
+            if failure is None and back is not None and back.topic_id == topic.topic_id:
+                context.log.remove_topic(topic.name)
         if failure is not None:
             for answer in answers:
                 answer.update(error_code=ErrorCode.kafka_storage_error, error_message=str(failure))
         request.answer({"responses": answers})
 
-    context.store.submit(Write(done, change=change))
+    context.store.submit(Write(done, change=change, frees=True))
 
 
 def _drop_topic(writer: sqlite3.Connection, topic_id: int) -> None:

@@ -1,6 +1,7 @@
 """Fetch: from the tail in memory where possible, from the file else, waiting for data when there is none."""
 
 import asyncio
+import logging
 import sqlite3
 from collections.abc import Hashable
 from dataclasses import dataclass
@@ -10,13 +11,17 @@ from kio.schema.errors import ErrorCode
 
 from infra.broker.batches import read_header
 from infra.broker.context import Context, Request
+from infra.broker.errors import DamagedBatchError
 from infra.broker.hotpath import FetchedPartition, encode_fetch
+from infra.broker.limits import PeerLog
 from infra.broker.log import LEADER_EPOCH, Partition, read_batches
 from infra.broker.wire import frame_response
 
 _NO_SESSION_EPOCHS = (0, -1)
 _READ_COMMITTED = 1
 _OFFSET_BYTES = 8
+damaged_log = PeerLog()
+"""One line a partition, not one a fetch."""
 
 
 @dataclass(slots=True, eq=False)
@@ -56,7 +61,7 @@ class _PendingFetch:
         self._wait_s = body.max_wait.total_seconds()
         self._min_bytes = body.min_bytes
         self._committed_only = body.isolation_level == _READ_COMMITTED
-        self._max_bytes = min(body.max_bytes, context.config.fetch_max_bytes)
+        self._max_bytes = min(body.max_bytes, context.config.fetch_max_bytes, context.fetch_room())
         self._timer: asyncio.TimerHandle | None = None
         self._done = False
         self._left = self._max_bytes
@@ -166,7 +171,7 @@ class _PendingFetch:
             if entry.partition is not None:
                 entry.partition.waiters.discard(self.attempt)
 
-    def _cold_read(self, reading: "asyncio.Future[list[list[bytes]]]") -> None:
+    def _cold_read(self, reading: "asyncio.Future[list[list[bytes] | None]]") -> None:
         if self._done:
             return
         if reading.cancelled() or reading.exception() is not None:
@@ -176,8 +181,11 @@ class _PendingFetch:
             self._request.fail(RuntimeError(f"reading the log failed: {error!r}"))
             return
         for (entry, partition, _), records in zip(self._cold, reading.result(), strict=True):
-            self._cut(records, partition)
             entry.records = records
+            if records is None:
+                entry.error = ErrorCode.kafka_storage_error
+            else:
+                self._cut(records, partition)
         self._answer()
 
     def _answer(self) -> None:
@@ -224,11 +232,20 @@ def _check(entry: _Wanted) -> ErrorCode:
 
 def _read_cold(
     reader: sqlite3.Connection, wanted: list[tuple[Partition, int, int]], max_bytes: int
-) -> list[list[bytes]]:
-    """Runs in the reading thread. What was read first counts against the request's limit for the rest."""
-    answers: list[list[bytes]] = []
+) -> list[list[bytes] | None]:
+    """Runs in the reading thread. What was read first counts against the request's limit for the rest.
+
+    None stands for a partition whose next batch is damaged: a client gets an error it retries, never other bytes.
+    """
+    answers: list[list[bytes] | None] = []
     for partition, offset, limit in wanted:
-        records = read_batches(reader, partition.partition_id, offset, min(limit, max_bytes)) if max_bytes > 0 else []
+        try:
+            size = min(limit, max_bytes)
+            records = read_batches(reader, partition.partition_id, offset, size) if max_bytes > 0 else []
+        except (DamagedBatchError, sqlite3.DatabaseError) as error:
+            damaged_log.say(logging.ERROR, f"{partition.topic}-{partition.index}", f"cannot be read: {error}")
+            answers.append(None)
+            continue
         max_bytes -= sum(map(len, records))
         answers.append(records)
     return answers

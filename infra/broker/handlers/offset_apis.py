@@ -92,6 +92,8 @@ def offset_commit(context: Context, request: Request) -> None:
         body.generation_id_or_member_epoch,
         body.group_instance_id if version >= 7 else None,
     )
+    if refusal is ErrorCode.none and context.store.refusal() is not None:
+        refusal = ErrorCode.coordinator_not_available
     accepted: dict[int, CommittedOffset] = {}
     topics: list[dict[str, Any]] = []
     for topic in body.topics:

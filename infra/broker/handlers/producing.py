@@ -13,6 +13,7 @@ from infra.broker.errors import RequestRefusedError, StorageFailedError
 from infra.broker.hotpath import ProducedPartition, encode_produce
 from infra.broker.log import LEADER_EPOCH, Partition, Topic
 from infra.broker.producers import find_repetition, remember
+from infra.broker.records import require_keys
 from infra.broker.store import ProducerRow, StoredBatch, Write
 from infra.broker.transactions import Transaction, write_transaction
 from infra.broker.wire import frame_response
@@ -65,6 +66,9 @@ def _place(context: Context, append: _Append, topic_name: str, part: Any, body: 
             raise RequestRefusedError(
                 ErrorCode.unknown_topic_or_partition, f"topic {topic_name!r} has no partition {index}"
             )
+        full = context.store.refusal()
+        if full is not None:
+            raise RequestRefusedError(ErrorCode.kafka_storage_error, full)
         return _append(context, append, topic, topic.partitions[index], part.records)
     except RequestRefusedError as refusal:
         return ProducedPartition(index, int(refusal.code), -1, -1, refusal.message)
@@ -75,6 +79,8 @@ def _append(
 ) -> ProducedPartition:
     info = check_produced(records, topic.max_message_bytes)
     assert records is not None
+    if "compact" in topic.configs.get("cleanup.policy", ""):
+        require_keys(records, info)
     if info.producer_id != NO_PRODUCER:
         repeated = find_repetition(partition.producers.get(info.producer_id), info)
         if repeated is not None:

@@ -2,6 +2,7 @@ import asyncio
 import contextlib
 import io
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
@@ -75,7 +76,8 @@ class WireClient:
 
 
 def make_batch(
-    *values: bytes,
+    *values: bytes | None,
+    keys: Sequence[bytes | None] | None = None,
     compression: int = 0,
     timestamp_ms: int = 1_000,
     producer_id: int = -1,
@@ -94,7 +96,9 @@ def make_batch(
         batch_size=1 << 20,
     )
     for index, value in enumerate(values):
-        builder.append(index, timestamp=timestamp_ms + 10 * index, key=None, value=value, headers=[])
+        builder.append(
+            index, timestamp=timestamp_ms + 10 * index, key=keys[index] if keys else None, value=value, headers=[]
+        )
     return bytes(builder.build())
 
 

@@ -4,8 +4,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kio.schema.errors import ErrorCode
 
-from infra.broker.batches import check_produced, first_record_at_or_after, read_header, with_position
+from infra.broker.batches import check_produced, read_header, with_position
 from infra.broker.errors import RequestRefusedError
+from infra.broker.records import first_record_at_or_after
 from tests.infra.broker.support import make_batch
 
 _LIMIT = 1 << 20
