@@ -1,14 +1,12 @@
 """Find batches in the pages of a broken SQLite file, without its B-tree.
 
 A table leaf page holds whole rows; long ones go on in a chain of overflow pages. A row counts only when it has the
-shape of `batches` and its CRC and place are right, so what is found is what was written. Pages of the write-ahead
-log are looked at too. Format: https://www.sqlite.org/fileformat2.html.
+shape of `batches` and its CRC and place are right, so what is found is what was written. Format: https://www.sqlite.org/fileformat2.html.
 """
 
 import mmap
 import struct
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,8 +15,6 @@ from infra.broker.integrity import batch_fault
 PAGE_BYTES = 8192
 _TABLE_LEAF = 0x0D
 _FILE_HEADER_BYTES = 100
-_WAL_HEADER_BYTES = 32
-_FRAME_HEADER_BYTES = 24
 _COLUMNS = 5
 _LARGEST_ROW = 128 * 1024 * 1024
 _MOST_LOCAL = PAGE_BYTES - 35
@@ -37,37 +33,13 @@ class CarvedRow(NamedTuple):
 
 
 def carve(path: Path) -> Iterator[CarvedRow]:
-    """Every batch in the pages of the file and its write-ahead log, in no order, some twice or long deleted."""
-    with ExitStack() as stack:
-        base = _map(stack, path)
-        wal = _map(stack, path.with_name(path.name + "-wal"))
-        frames = dict(_frames(wal))
-        for number in range(1, len(base) // PAGE_BYTES + 1):
-            yield from _rows(base[(number - 1) * PAGE_BYTES : number * PAGE_BYTES], number == 1, base, wal, frames)
-        for number, start in list(frames.items()):
-            yield from _rows(wal[start : start + PAGE_BYTES], number == 1, base, wal, frames)
+    """Every batch in the pages of a file whose write-ahead log is folded in; some may be long deleted."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as pages:
+        for start in range(0, len(pages) - PAGE_BYTES + 1, PAGE_BYTES):
+            yield from _rows(pages[start : start + PAGE_BYTES], start == 0, pages)
 
 
-def _map(stack: ExitStack, path: Path) -> "mmap.mmap | bytes":
-    if not path.exists() or not path.stat().st_size:
-        return b""
-    file = stack.enter_context(path.open("rb"))
-    return stack.enter_context(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-
-
-def _frames(wal: "mmap.mmap | bytes") -> Iterator[tuple[int, int]]:
-    """(page number, where its content begins), the newest last. Checksums are not asked: a torn one hides the rest."""
-    salt = wal[16:24]
-    position = _WAL_HEADER_BYTES
-    while position + _FRAME_HEADER_BYTES + PAGE_BYTES <= len(wal):
-        if wal[position + 8 : position + 16] == salt:
-            yield int.from_bytes(wal[position : position + 4], "big"), position + _FRAME_HEADER_BYTES
-        position += _FRAME_HEADER_BYTES + PAGE_BYTES
-
-
-def _rows(
-    page: bytes, is_first: bool, base: "mmap.mmap | bytes", wal: "mmap.mmap | bytes", frames: dict[int, int]
-) -> Iterator[CarvedRow]:
+def _rows(page: bytes, is_first: bool, pages: mmap.mmap) -> Iterator[CarvedRow]:
     head = _FILE_HEADER_BYTES if is_first else 0
     if len(page) < PAGE_BYTES or page[head] != _TABLE_LEAF:
         return
@@ -75,16 +47,14 @@ def _rows(
     for index in range(min(cells, (PAGE_BYTES - head - 8) // 2)):
         (start,) = struct.unpack_from(">H", page, head + 8 + 2 * index)
         try:
-            row = _row(page, start, base, wal, frames)
+            row = _row(page, start, pages)
         except (IndexError, ValueError, struct.error):
             continue
         if row is not None and batch_fault(row.key, row.last_offset, row.data) is None:
             yield row
 
 
-def _row(
-    page: bytes, start: int, base: "mmap.mmap | bytes", wal: "mmap.mmap | bytes", frames: dict[int, int]
-) -> CarvedRow | None:
+def _row(page: bytes, start: int, pages: mmap.mmap) -> CarvedRow | None:
     size, position = _varint(page, start)
     key, position = _varint(page, position)
     if not _COLUMNS < size <= _LARGEST_ROW:
@@ -96,22 +66,19 @@ def _row(
     payload = page[position : position + local]
     if local < size:
         (following,) = struct.unpack_from(">I", page, position + local)
-        payload += b"".join(_chain(following, size - local, base, wal, frames))
+        payload += b"".join(_chain(following, size - local, pages))
     return _decode(key, payload) if len(payload) == size else None
 
 
-def _chain(
-    number: int, left: int, base: "mmap.mmap | bytes", wal: "mmap.mmap | bytes", frames: dict[int, int]
-) -> Iterator[bytes]:
+def _chain(number: int, left: int, pages: mmap.mmap) -> Iterator[bytes]:
     while left > 0 and number:
-        start = frames.get(number)
-        source, start = (base, (number - 1) * PAGE_BYTES) if start is None else (wal, start)
-        content = source[start + 4 : start + 4 + min(left, _CHAIN_BYTES)]
+        start = (number - 1) * PAGE_BYTES
+        content = pages[start + 4 : start + 4 + min(left, _CHAIN_BYTES)]
         if not content:
             return
         yield content
         left -= len(content)
-        number = int.from_bytes(source[start : start + 4], "big")
+        number = int.from_bytes(pages[start : start + 4], "big")
 
 
 def _decode(key: int, payload: bytes) -> CarvedRow | None:

@@ -44,6 +44,7 @@ class BrokerConfig:
     answers_total_max_bytes: int = 256 * _MIB
     connections_max_idle_s: float = 600.0
     slow_reader_s: float = 60.0
+    login_within_s: float = 30.0
     sweep_every_s: float = 5.0
     free_space_floor_bytes: int = 256 * _MIB
     cleanup_every_s: float = 15.0

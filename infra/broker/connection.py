@@ -85,6 +85,7 @@ class Connection(asyncio.Protocol):
         self._fetching = False
         self._granted = 0
         self._waits_for_grant = False
+        self._since_s = 0.0
         self._last_sign_s = 0.0
         self._frame_since_s = 0.0
         self._drained_s = 0.0
@@ -94,7 +95,7 @@ class Connection(asyncio.Protocol):
         """Count the connection in, or turn it away when there are too many."""
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
-        self._last_sign_s = self._context.loop.time()
+        self._since_s = self._last_sign_s = self._context.loop.time()
         peer = transport.get_extra_info("peername")
         self._session.peer = peer[0] if peer else "?"
         raw: socket.socket | None = transport.get_extra_info("socket")
@@ -154,7 +155,9 @@ class Connection(asyncio.Protocol):
     def look(self, now_s: float) -> None:
         """Close the connection when its client is idle, does not read, or does not finish a request."""
         config = self._context.config
-        if self._write_blocked:
+        if not self._may_ask(None) and now_s - self._since_s > config.login_within_s:
+            self._end(f"closed: no login within {config.login_within_s:g} s")
+        elif self._write_blocked:
             unread = self.unread_bytes()
             if unread < self._unread_bytes:
                 self._drained_s, self._unread_bytes = now_s, unread

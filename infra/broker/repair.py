@@ -18,6 +18,7 @@ from infra.broker.errors import BrokerError
 from infra.broker.integrity import OFFSET_BITS, batch_fault, quick_check
 from infra.broker.producers import ProducerState
 from infra.broker.store import Store, take_lock
+from infra.broker.wal import frames
 
 _LOG = logging.getLogger(__name__)
 
@@ -64,12 +65,12 @@ def repair(path: Path) -> Report:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir()
         copy, fresh = folder / "copy.db", folder / "new.db"
-        for suffix in ("", "-wal"):
-            with suppress(FileNotFoundError):
-                shutil.copyfile(f"{path}{suffix}", f"{copy}{suffix}")
+        shutil.copyfile(path, copy)
+        with suppress(FileNotFoundError):
+            _fold(copy, Path(f"{path}-wal").read_bytes())
         Store.open(fresh).close()
         report = Report(_free_name(path))
-        _save(path, copy, fresh, report)
+        _save(copy, fresh, report)
         Store.open(fresh).close()  # Looks at it as every start does.
         _exchange(path, fresh, report.kept_as)
     except (OSError, sqlite3.DatabaseError) as error:
@@ -95,7 +96,23 @@ def _exchange(path: Path, fresh: Path, kept_as: Path) -> None:
     fresh.replace(path)
 
 
-def _save(path: Path, copy: Path, fresh: Path, report: Report) -> None:
+def _fold(copy: Path, wal: bytes) -> None:
+    """Write the pages of the write-ahead log into the copy, up to its last commit.
+
+    SQLite itself would stop at the first broken frame. Here that frame is one broken page, if not even that: a later
+    frame often holds the same page again.
+    """
+    found = list(frames(wal))
+    ends = [frame.number for frame in found if frame.commits]
+    most = copy.stat().st_size // PAGE_BYTES + len(found)  # A broken page number must not blow up the copy.
+    with copy.open("r+b") as file:
+        for frame in found:
+            if ends and frame.number <= ends[-1] and 0 < frame.page <= most:
+                file.seek((frame.page - 1) * PAGE_BYTES)
+                file.write(wal[frame.start : frame.start + PAGE_BYTES])
+
+
+def _save(copy: Path, fresh: Path, report: Report) -> None:
     with closing(sqlite3.connect(fresh, isolation_level=None)) as target:
         target.execute("PRAGMA synchronous = OFF")  # It counts only once it is complete; `Store.open` flushes it.
         target.execute("BEGIN IMMEDIATE")
@@ -104,8 +121,7 @@ def _save(path: Path, copy: Path, fresh: Path, report: Report) -> None:
             _copy_tables(source, target, report)
             damage = list(_copy_batches(source, target))
         if not whole or damage:
-            # In the file itself: closing the copy has folded its write-ahead log as far as SQLite could read it.
-            _add_carved(path, target, damage, "partitions" in report.unreadable_tables)
+            _add_carved(copy, target, damage, "partitions" in report.unreadable_tables)
         _adopt_orphans(target, "partitions" in report.unreadable_tables)
         _account(target, damage, report)
         target.execute("COMMIT")
@@ -114,18 +130,16 @@ def _save(path: Path, copy: Path, fresh: Path, report: Report) -> None:
 
 def _open_broken(copy: Path, fresh: Path) -> sqlite3.Connection:
     """Open the copy; where its first page is broken, with the first page of a new file, which has the same tables."""
-    for attempt in range(3):
-        if attempt == 1:
+    for attempt in range(2):
+        if attempt:
             _transplant(copy, fresh)
-        elif attempt == 2:
-            copy.with_name(copy.name + "-wal").unlink(missing_ok=True)
         source = sqlite3.connect(copy, isolation_level=None)
         try:
             source.execute("SELECT count(*) FROM sqlite_master").fetchone()
             source.execute("SELECT max(rowid) FROM partitions").fetchone()
         except sqlite3.DatabaseError as error:
             _LOG.warning("the file does not open (%s)", error)
-            if attempt == 2:
+            if attempt:
                 return source
             source.close()
             continue
@@ -220,7 +234,7 @@ def _probe(source: sqlite3.Connection, key: int) -> int | None:
     return None if row is None or row[0] < key else int(row[0])
 
 
-def _add_carved(path: Path, target: sqlite3.Connection, damage: list[tuple[int, int]], no_partitions: bool) -> None:
+def _add_carved(copy: Path, target: sqlite3.Connection, damage: list[tuple[int, int]], no_partitions: bool) -> None:
     """Add what the pages hold beyond what SQL read.
 
     A page may be left from what was deleted. In a topic that is never compacted every sound batch from its start on
@@ -228,7 +242,7 @@ def _add_carved(path: Path, target: sqlite3.Connection, damage: list[tuple[int, 
     """
     starts = dict(target.execute("SELECT partition_id, log_start_offset FROM partitions").fetchall())
     compacted = _compacted(target)
-    for row in carve(path):
+    for row in carve(copy):
         partition_id, offset = row.key >> OFFSET_BITS, row.key & _MASK
         known = no_partitions or (partition_id in starts and row.last_offset >= starts[partition_id])
         if known and (partition_id not in compacted or any(low <= row.key <= high for low, high in damage)):

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from infra.broker import schema
 from infra.broker.errors import BrokerError, BrokerFileInUseError, DiskFullError, StorageFailedError
 from infra.broker.integrity import DISK_IS_FULL, damaged, mark_closed, mark_open
+from infra.broker.wal import Guard
 
 _LOG = logging.getLogger(__name__)
 
@@ -113,7 +114,7 @@ class Store:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = take_lock(path)
         try:
-            writer = _connect(path)
+            writer = _connect_after_crash(path)
             _prepare(writer, path)
             mark_open(writer, path)
             return cls(path, lock, writer, free_space_floor_bytes)
@@ -296,6 +297,17 @@ class Store:
 def _connect(path: Path) -> sqlite3.Connection:
     # The writer thread and the reading executor each use their own connection, opened in the main thread.
     return sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+
+
+def _connect_after_crash(path: Path) -> sqlite3.Connection:
+    guard = Guard(path)
+    writer = _connect(path)
+    if guard.lost_commits(writer):
+        writer.close()
+        guard.restore()
+        raise damaged(path, "its write-ahead log is broken before its end")
+    guard.dismiss()
+    return writer
 
 
 def take_lock(path: Path) -> sqlite3.Connection:

@@ -184,6 +184,16 @@ async def test_request_before_the_login_may_not_be_large(tmp_path: Path, users: 
     await broker.stop()
 
 
+async def test_connection_that_does_not_log_in_is_closed(tmp_path: Path, users: Path) -> None:
+    broker = Broker(BrokerConfig(path=tmp_path / "bus.db", port=0, users=users, login_within_s=0.2, sweep_every_s=0.05))
+    await broker.start()
+    client = await WireClient.connect(broker.port)
+    await client.call(18, 0)
+    assert await client.closed_by_broker()
+    await client.close()
+    await broker.stop()
+
+
 async def test_login_has_an_order_and_failures_end_the_connection(tmp_path: Path, users: Path) -> None:
     broker = Broker(BrokerConfig(path=tmp_path / "bus.db", port=0, users=users))
     await broker.start()

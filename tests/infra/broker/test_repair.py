@@ -1,6 +1,7 @@
 import asyncio
 import contextlib
 import random
+import shutil
 import sqlite3
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from tests.infra.broker.support import WireClient, create_topic, fetch_values, m
 RECORDS = 240
 
 
-async def _fill(path: Path) -> None:
+async def _fill(path: Path, crashed: Path | None = None) -> None:
+    """Write the records; `crashed` becomes a copy of the file and its write-ahead log as a crash would leave them."""
     broker = Broker(BrokerConfig(path=path, port=0))
     await broker.start()
     client = await WireClient.connect(broker.port)
@@ -25,6 +27,9 @@ async def _fill(path: Path) -> None:
         await client.call(0, 8, **produce_values("t", 0, batch))
     await client.call(0, 8, **produce_values("other", 1, make_batch(b"y" * 50_000)))
     await client.close()
+    if crashed is not None:
+        shutil.copyfile(path, crashed)
+        shutil.copyfile(f"{path}-wal", f"{crashed}-wal")
     await broker.stop()
 
 
@@ -67,6 +72,13 @@ def pristine(tmp_path_factory: pytest.TempPathFactory) -> bytes:
     path = tmp_path_factory.mktemp("pristine") / "bus.db"
     asyncio.run(_fill(path))
     return path.read_bytes()
+
+
+@pytest.fixture(scope="module")
+def crashed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    place = tmp_path_factory.mktemp("crashed")
+    asyncio.run(_fill(place / "bus.db", place / "crashed.db"))
+    return place / "crashed.db"
 
 
 def _spoil(data: bytes, seed: int) -> bytes:
@@ -114,6 +126,42 @@ async def test_a_broken_file_is_refused_or_serves_what_was_written_and_repair_sa
     if seed % 5 != 4 and "topics" not in report.unreadable_tables and "partitions" not in report.unreadable_tables:
         assert len(found) >= RECORDS - 60
     assert path.with_name("bus.db.damaged-1").exists()
+
+
+@pytest.mark.parametrize("seed", range(12))
+async def test_a_write_ahead_log_broken_in_the_middle_is_refused_and_repaired(
+    crashed: Path, tmp_path: Path, seed: int
+) -> None:
+    path, wal = tmp_path / "bus.db", tmp_path / "bus.db-wal"
+    shutil.copyfile(crashed, path)
+    data = bytearray(Path(f"{crashed}-wal").read_bytes())
+    assert len(data) > 100_000
+    data[random.Random(seed).randrange(100, len(data) * 3 // 4)] ^= 255
+    wal.write_bytes(data)
+    for _ in range(2):
+        with pytest.raises(BrokerError, match=r"write-ahead log is broken before its end.*repair --path"):
+            await Broker(BrokerConfig(path=path, port=0)).start()
+        assert wal.read_bytes() == data
+    report = repair(path)
+    found, end = await _read(path)
+    assert all(offset == number for offset, number in found.items())
+    assert len(found) >= RECORDS - 6
+    lost = sum(last - first + 1 for first, last in report.lost.get("t-0", []))
+    assert len(found) + lost == end
+
+
+@pytest.mark.parametrize("seed", range(6))
+async def test_a_torn_end_of_the_write_ahead_log_is_what_a_crash_leaves(
+    crashed: Path, tmp_path: Path, seed: int
+) -> None:
+    path = tmp_path / "bus.db"
+    shutil.copyfile(crashed, path)
+    data = Path(f"{crashed}-wal").read_bytes()
+    cut = random.Random(seed).randrange(len(data) // 2, len(data)) if seed else len(data)
+    Path(f"{path}-wal").write_bytes(data[:cut])
+    found, end = await _read(path)
+    assert found == {number: number for number in range(end)}
+    assert end == RECORDS or cut < len(data)
 
 
 async def test_a_sound_file_comes_out_of_repair_as_it_went_in(pristine: bytes, tmp_path: Path) -> None:
