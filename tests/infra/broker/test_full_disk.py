@@ -123,7 +123,8 @@ async def test_offsets_and_sequences_go_on_without_a_gap_after_a_full_file(tmp_p
         assert await _count(client) == stored
         await _limit(broker, 100_000)
         async with asyncio.timeout(10):
-            for batch in batches:
+            # A producer sends again what is unacknowledged; a broker knows the last five of what is.
+            for batch in batches[max(0, stored - 5) :]:
                 while await _produce(client, batch) is not ErrorCode.none:
                     await asyncio.sleep(0.05)
         assert await _count(client) == 40
