@@ -161,3 +161,14 @@ def _done_or_busy(future: "Future[None]", deadline: float) -> None:
     except KafkaException as error:
         if error.args[0].code() not in again or time.monotonic() > deadline:
             raise
+
+
+def empty(bootstrap: str, *, prefixes: tuple[str, ...], topics: Sequence[str]) -> None:
+    """Delete ``topics``, and the topics and groups that begin with one of ``prefixes``."""
+    admin = _admin(bootstrap)
+    groups = [one.group_id for one in admin.list_consumer_groups().result().valid]
+    forget(
+        bootstrap,
+        [*topics, *(name for name in known_topics(bootstrap) if name.startswith(prefixes))],
+        [group for group in groups if group.startswith(prefixes)],
+    )

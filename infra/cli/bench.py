@@ -2,18 +2,13 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from infra.cli.common import err, fail, out, run
 
 app = typer.Typer(no_args_is_help=True, help="Benchmarks. Each starts what it needs and stops it again.")
-
-
-@app.callback()
-def _bench() -> None:
-    """Keep ``flow`` a verb of its own while it is the only one."""
 
 
 @app.command()
@@ -36,9 +31,40 @@ def flow(
     from infra.bench.flow import Plan, run_flow_bench
 
     plan = Plan(repairs, kill, kill_broker, seed, photos, rate, samples)
-    result = run(run_flow_bench(plan, lambda line: err.print(f"  {line}", soft_wrap=True, markup=False)))
+    _report(run(run_flow_bench(plan, _progress)), as_json)
+
+
+@app.command()
+def bus(
+    events: Annotated[int, typer.Option(min=100)] = 10_000,
+    repeat: Annotated[int, typer.Option(min=1, help="turns of each engine; medians are reported")] = 3,
+    engines: Annotated[str, typer.Option(help="which to run, by comma")] = "bare,stage,faust,faststream,quix",
+    latency_events: Annotated[int, typer.Option(help="events of the latency run, 50 a second; 0: none")] = 1000,
+    broker: Annotated[str | None, typer.Option(help="measure on this cluster too; it must hold no shop")] = None,
+    kafka: Annotated[bool, typer.Option("--kafka", help="start a real Apache Kafka and measure on it too")] = False,
+    peers: Annotated[bool, typer.Option("--peers", help="bring FastStream and Quix Streams, and run them")] = False,
+    seed: Annotated[int, typer.Option()] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="print only the result, as JSON")] = False,
+) -> None:
+    """Measure what an event costs in three stages: ours, stock Faust, peers, and a bare loop as the bound."""
+    from infra.bench.bus import Plan, run_bus_bench
+
+    plan = Plan(events, repeat, latency_events, tuple(engines.split(",")), seed, broker, kafka, peers)
+    _report(run(run_bus_bench(plan, _progress)), as_json)
+
+
+def _progress(line: str) -> None:
+    err.print(f"  {line}", soft_wrap=True, markup=False)
+
+
+def _report(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         out.print_json(json.dumps(result))
-    else:
-        for name, value in result.items():
+        return
+    for name, value in result.items():
+        if isinstance(value, list):
+            out.print(f"{name}:")
+            for one in value:
+                out.print(f"  {one}")
+        else:
             out.print(f"{name}: {value}")
