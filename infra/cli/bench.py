@@ -53,6 +53,28 @@ def bus(
     _report(run(run_bus_bench(plan, _progress)), as_json)
 
 
+@app.command()
+def kill(
+    kills: Annotated[int, typer.Option(min=0, help="SIGKILLs of a worker, of all of them, of a broker")] = 6,
+    broker_kind: Annotated[str, typer.Option(help="embedded, or kafka1 or kafka3: nodes of Apache Kafka")] = "embedded",
+    control: Annotated[bool, typer.Option(help="the same faults on stock Faust: can the judge find a loss?")] = True,
+    within: Annotated[float, typer.Option(help="seconds for a run; 0: 60 and 30 for each kill")] = 0.0,
+    seed: Annotated[int, typer.Option()] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="print only the result, as JSON")] = False,
+) -> None:
+    """Kill, freeze and rebalance a chain of three workers; judge from the log what was lost. Exit status 1: our
+    stage lost or missed something, or was not finished in time."""
+    from infra.bench.kill import Plan, is_unharmed, run_kill_bench
+    from infra.bench.kill_brokers import KINDS
+
+    if broker_kind not in KINDS:
+        fail(f"there is no kind of broker {broker_kind!r}; choose among {', '.join(KINDS)}")
+    result = run(run_kill_bench(Plan(kills, seed, broker_kind, control, within), _progress))
+    _report(result, as_json)
+    if not is_unharmed(result):
+        raise typer.Exit(1)
+
+
 def _progress(line: str) -> None:
     err.print(f"  {line}", soft_wrap=True, markup=False)
 
