@@ -1,6 +1,7 @@
 """``noizylab bench``: measure, on this machine, in a shop of its own."""
 
 import json
+import time
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -8,6 +9,7 @@ import typer
 
 from infra.cli.common import err, fail, out, run
 
+_STARTED = time.monotonic()
 app = typer.Typer(no_args_is_help=True, help="Benchmarks. Each starts what it needs and stops it again.")
 
 
@@ -76,7 +78,7 @@ def kill(
 
 
 def _progress(line: str) -> None:
-    err.print(f"  {line}", soft_wrap=True, markup=False)
+    err.print(f"  {time.monotonic() - _STARTED:5.1f} s: {line}", soft_wrap=True, markup=False)
 
 
 def _report(result: dict[str, Any], as_json: bool) -> None:

@@ -54,7 +54,8 @@ def end_with_parent() -> None:
     """Stop when standard input closes, as it does when the benchmark ends."""
 
     def watch() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 1024):
+            pass
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
