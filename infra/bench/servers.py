@@ -19,14 +19,19 @@ from infra.supervise import free_ports
 from topics.topic import Topic
 
 
+def broker_node(home: Path) -> tuple[Node, int]:
+    """Return the process of an embedded broker, not started yet, with its data in ``home``, and its port."""
+    home.mkdir(parents=True, exist_ok=True)
+    [port] = free_ports(1)
+    arguments = ["-m", "infra.broker", "--path", str(home / "log.sqlite3"), "--port", str(port), "--lifeline"]
+    return Node("broker", home, [sys.executable, *arguments], lifeline=True), port
+
+
 @contextmanager
 def embedded_broker(home: Path) -> Iterator[tuple[Node, str]]:
     """Run the embedded broker with its data in ``home``; yields its process and its address. It may be killed and
     started again: the address stays."""
-    home.mkdir(parents=True, exist_ok=True)
-    [port] = free_ports(1)
-    arguments = ["-m", "infra.broker", "--path", str(home / "log.sqlite3"), "--port", str(port), "--lifeline"]
-    node = Node("broker", home, [sys.executable, *arguments], lifeline=True)
+    node, port = broker_node(home)
     node.start()
     try:
         node.await_ready("embedded broker", lambda: accepts(port))

@@ -56,6 +56,19 @@ def bus(
 
 
 @app.command()
+def broker(
+    megabytes: Annotated[int, typer.Option(min=1, help="of values, in each turn")] = 20,
+    repeat: Annotated[int, typer.Option(min=1, help="turns after the warm-up; medians are reported")] = 3,
+    kafka: Annotated[bool, typer.Option(help="compare with a real Apache Kafka, where Java is installed")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="print only the result, as JSON")] = False,
+) -> None:
+    """Measure the embedded broker beside a real Apache Kafka: produce, consume, start, memory."""
+    from infra.bench.broker import Plan, run_broker_bench
+
+    _report(run(run_broker_bench(Plan(megabytes, repeat, kafka), _progress)), as_json)
+
+
+@app.command()
 def kill(
     kills: Annotated[int, typer.Option(min=0, help="SIGKILLs of a worker, of all of them, of a broker")] = 6,
     broker_kind: Annotated[str, typer.Option(help="embedded, or kafka1 or kafka3: nodes of Apache Kafka")] = "embedded",
