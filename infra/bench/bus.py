@@ -78,9 +78,12 @@ async def run_bus_bench(plan: Plan, say: Say) -> dict[str, Any]:
     """Measure every engine on every broker, in turns.
 
     Raises:
-        Misconfigured: the cluster of ``broker`` holds a shop, or the peers cannot be brought.
+        Misconfigured: an engine does not exist, the cluster of ``broker`` holds a shop, or the peers cannot be brought.
         Transient: a run did not end in time.
     """
+    unknown = sorted(set(plan.engines) - set(ENGINES))
+    if unknown:
+        raise Misconfigured(f"there is no engine {unknown[0]!r}; choose among {', '.join(ENGINES)}")
     engines = [engine for engine in plan.engines if plan.peers or engine not in PEERS]
     left_out = [engine for engine in plan.engines if engine not in engines]
     if left_out:
@@ -229,9 +232,7 @@ def _command(engine: str, bootstrap: str, folder: Path, python: str | None) -> l
             return [python, str(programs / "faststream_chain.py"), bootstrap, *names]
         case "quix" if python is not None:
             return [python, str(programs / "quix_chain.py"), bootstrap, str(folder), *names]
-        case "bare" | "stage":
-            return [sys.executable, "-m", "infra.bench.worker", engine, "--bootstrap", bootstrap]
-    raise Misconfigured(f"there is no engine {engine!r}; choose among {', '.join(ENGINES)}")
+    return [sys.executable, "-m", "infra.bench.worker", engine, "--bootstrap", bootstrap]
 
 
 def _empty(bootstrap: str) -> None:
