@@ -57,7 +57,7 @@ def bus(
 
 @app.command()
 def broker(
-    megabytes: Annotated[int, typer.Option(min=1, help="of values, in each turn")] = 20,
+    megabytes: Annotated[int, typer.Option(min=1, help="of values, in each turn")] = 50,
     repeat: Annotated[int, typer.Option(min=1, help="turns after the warm-up; medians are reported")] = 3,
     kafka: Annotated[bool, typer.Option(help="compare with a real Apache Kafka, where Java is installed")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="print only the result, as JSON")] = False,
