@@ -3,6 +3,7 @@
 Clients of Apache Kafka work on it unchanged. What it promises: a produce is acknowledged only when it is on disk.
 """
 
+from infra.broker import lean  # noqa: F401 - first: it is about how kio is imported
 from infra.broker.config import BrokerConfig
 from infra.broker.errors import BrokerError, BrokerFileInUseError, NotLoopbackError, StorageFailedError
 from infra.broker.server import Broker
