@@ -4,10 +4,13 @@ import hashlib
 import re
 import shutil
 import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from connectors.errors import Misconfigured
 
 CACHE = Path(__file__).parents[2] / ".live-cache"
 POM = Path(__file__).parent / "kafka" / "pom.xml"
@@ -16,7 +19,7 @@ OLDEST_JAVA = 17
 """What the brokers of Apache Kafka 4 ask for."""
 
 
-class Missing(Exception):
+class Missing(Misconfigured):
     """A tool that the machine does not have. The message names it."""
 
 
@@ -25,15 +28,20 @@ def kafka_jars() -> Path:
 
     Raises:
         Missing: no Java, or one too old, or no Maven.
-        subprocess.CalledProcessError: the download failed.
+        Misconfigured: the download failed.
     """
     _need_java()
     jars = CACHE / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:8]}"
     if not jars.exists():
         need("mvn", "Maven")
+        words = ["mvn", "-B", "-q", "-f", str(POM), MAVEN_COPY, "-DincludeScope=runtime"]
         with arriving(jars) as folder:
-            command = ["mvn", "-B", "-q", "-f", str(POM), MAVEN_COPY]
-            subprocess.run([*command, "-DincludeScope=runtime", f"-DoutputDirectory={folder}"], check=True)  # noqa: S603 - fixed words
+            try:
+                subprocess.run([*words, f"-DoutputDirectory={folder}"], check=True, stdout=sys.stderr)  # noqa: S603 - fixed words
+            except subprocess.CalledProcessError as error:
+                raise Misconfigured(
+                    f"Maven could not download Apache Kafka (exit status {error.returncode}); what it said stands above"
+                ) from error
     return jars
 
 

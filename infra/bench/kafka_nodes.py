@@ -8,12 +8,16 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient
-
 from connectors.clock.clock import new_id
+from connectors.errors import Misconfigured
 from infra.bench.nodes import Node
 from infra.supervise import free_ports
+
+try:
+    from confluent_kafka import KafkaError, KafkaException
+    from confluent_kafka.admin import AdminClient
+except ImportError as error:
+    raise Misconfigured("nodes of Apache Kafka need the development packages: run `make setup`") from error
 
 
 @dataclass(slots=True)

@@ -37,9 +37,10 @@ EVENTS_A_KILL = 300
 EVENTS_A_SECOND = 300.0
 KEYS = 40
 HELD_EVENTS = 200
-HELD_WITHIN_S = 30.0
+HELD_WITHIN_S = 60.0
 JOIN_WITHIN_S = 8.0
 PROGRESS_WITHIN_S = 30.0
+EVIDENCE_WITHIN_S = 120.0
 LOOK_EVERY_S = 0.2
 BUSY = "while True: pass"
 
@@ -67,7 +68,7 @@ async def run_kill_bench(plan: Plan, say: Say) -> dict[str, Any]:
 
     Raises:
         Misconfigured: the machine cannot run that kind of broker.
-        Transient: the brokers do not answer at all.
+        Transient: the brokers do not answer at all, or did not come up again.
     """
     with tempfile.TemporaryDirectory(prefix="noizylab-kill-") as folder:
         home = Path(folder)
@@ -103,17 +104,21 @@ async def _run(plan: Plan, subject: Subject, home: Path, hold: Path | None, say:
                     await run.hold_one_up(hold)
                 await run.faults()
                 await run.until_quiet()
-        except TimeoutError:
+        except TimeoutError as error:
             finished = False
-            say(f"not finished after {plan.deadline_s:.0f} s; judged as it stands")
-        verdict = judge(await gather_evidence(subject, cluster, run.acknowledged))
+            say(f"not finished: {error or f'{plan.deadline_s:.0f} s are over'}; judged as it stands")
+        try:
+            evidence = await asyncio.wait_for(gather_evidence(subject, cluster, run.acknowledged), EVIDENCE_WITHIN_S)
+        except TimeoutError as error:
+            raise Transient(f"the log could not be read in {EVIDENCE_WITHIN_S:.0f} s; there is no verdict") from error
+        verdict = judge(evidence)
         return {
             "events": len(run.acknowledged),
             "kills": run.kills,
             "restarts": run.restarts,
             "seconds": round(time.monotonic() - started, 1),
             **asdict(verdict),
-            "commit_past_inflight": past_inflight(run.held_at, run.readings) if hold is not None else None,
+            "commit_past_inflight": past_inflight(run.held_at, run.readings) if run.readings else None,
             "finished": finished and verdict.behind == 0,
         }
 
@@ -154,23 +159,29 @@ class _Run:
 
     async def hold_one_up(self, hold: Path) -> None:
         """Hold the first event up in B while others overtake it; read what B commits, before and after its kill."""
-        subject = self._subject
         with _holding(hold, ticket(0)):
-            async with asyncio.timeout(HELD_WITHIN_S):
-                await self._feed(HELD_EVENTS)
-                await self._until_committed(0)
-                held = next_id(0, first_id(self._plan.seed, 0))
-                seen = [one async for one in seen_in(subject, self._cluster, HOPS[1].name)]
-                [place] = [one for one in seen if one.id == held][:1]
-                self.held_at = place.offset
-                await self._until_committed(1, without=place.partition)
-                await self._read_commit(place.partition)
-                self._down.add("b")
-                self._workers["b"].kill()
-                await self._read_commit(place.partition)
+            try:
+                async with asyncio.timeout(HELD_WITHIN_S):
+                    await self._overtake()
+            except TimeoutError as error:
+                raise TimeoutError(f"the held event was not overtaken in {HELD_WITHIN_S:.0f} s") from error
         self._workers["b"].start()
         self._down.discard("b")
         self._say(f"held the event at {self.held_at} up in B; committed meanwhile: {self.readings}")
+
+    async def _overtake(self) -> None:
+        subject = self._subject
+        await self._feed(HELD_EVENTS)
+        await self._until_committed(0)
+        held = next_id(0, first_id(self._plan.seed, 0))
+        seen = [one async for one in seen_in(subject, self._cluster, HOPS[1].name)]
+        place = next(one for one in seen if one.id == held)
+        self.held_at = place.offset
+        await self._until_committed(1, without=place.partition)
+        await self._read_commit(place.partition)
+        self._down.add("b")
+        self._workers["b"].kill()
+        await self._read_commit(place.partition)
 
     async def faults(self) -> None:
         """Kill at seeded points of the feed; every second kill is followed by a rebalance or a freeze."""

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from connectors.errors import Misconfigured
 from infra.bench.nodes import Node
 from infra.bench.servers import accepts, embedded_broker
 
@@ -74,16 +73,14 @@ async def running_brokers(kind: str, home: Path) -> AsyncIterator[Brokers]:
 
     Raises:
         Misconfigured: this machine cannot run them.
+        Transient: they did not come up.
     """
     with ExitStack() as running:
         if kind == "embedded":
             yield _Embedded(*running.enter_context(embedded_broker(home / "broker")))
             return
-        from infra.bench.fetch import Missing, kafka_jars
+        from infra.bench.fetch import kafka_jars
         from infra.bench.kafka_nodes import kafka_cluster
 
-        try:
-            jars = await asyncio.to_thread(kafka_jars)
-        except Missing as missing:
-            raise Misconfigured(f"no Apache Kafka: {missing}; use --broker-kind embedded") from missing
+        jars = await asyncio.to_thread(kafka_jars)
         yield _Kafka(running.enter_context(kafka_cluster(jars, home, KINDS[kind].nodes)))

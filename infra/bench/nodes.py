@@ -8,6 +8,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from connectors.errors import Transient
+
 READY_WITHIN_S = 120.0
 STOP_WITHIN_S = 15.0
 
@@ -99,21 +101,29 @@ class Node:
         return self.home / f"{self.name}.log"
 
     def await_ready(self, what: str, ready: Callable[[], bool]) -> None:
-        """Return when ``ready`` says so; an end of the process or a long silence is an error with its last words."""
+        """Return when ``ready`` says so.
+
+        Raises:
+            Transient: the process ended, or was silent for too long; the message holds its last words.
+        """
         deadline = time.monotonic() + READY_WITHIN_S
         while not ready():
             assert self.process is not None
             if self.process.poll() is not None:
-                raise RuntimeError(f"{what}: {self.name} ended with {self.process.returncode}; {self.said()}")
+                raise Transient(f"{what}: {self.name} ended with {self.process.returncode}; {self.said()}")
             if time.monotonic() > deadline:
-                raise RuntimeError(f"{what}: {self.name} is not ready after {READY_WITHIN_S:.0f} s; {self.said()}")
+                raise Transient(f"{what}: {self.name} is not ready after {READY_WITHIN_S:.0f} s; {self.said()}")
             time.sleep(0.1)
 
     def await_end(self) -> None:
-        """Return when it has done its work; a failure is an error with its last words."""
+        """Return when it has done its work.
+
+        Raises:
+            Transient: it failed; the message holds its last words.
+        """
         assert self.process is not None
         if self.process.wait(READY_WITHIN_S) != 0:
-            raise RuntimeError(f"{self.name} ended with {self.process.returncode}; {self.said()}")
+            raise Transient(f"{self.name} ended with {self.process.returncode}; {self.said()}")
 
     def said(self) -> str:
         """Return the last lines that it printed."""

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from connectors.errors import Transient
 from infra.bench.nodes import Node
 
 GREETING = "import os, time; print('hello', os.environ['GREETED'], flush=True); time.sleep(60)"
@@ -30,7 +31,7 @@ def test_its_words_are_kept_and_asked_for(tmp_path: Path) -> None:
 def test_an_early_end_is_an_error_with_its_last_words(tmp_path: Path) -> None:
     one = node(tmp_path, "raise SystemExit('no such luck')")
     one.start()
-    with pytest.raises(RuntimeError, match=r"luck: node ended with 1.*\n.*no such luck"):
+    with pytest.raises(Transient, match=r"luck: node ended with 1.*\n.*no such luck"):
         one.await_ready("luck", lambda: False)
     one.stop()
 
