@@ -30,17 +30,27 @@ def kafka_jars() -> Path:
         Missing: no Java, or one too old, or no Maven.
         Misconfigured: the download failed.
     """
+    return maven_jars(POM, "kafka")
+
+
+def maven_jars(pom: Path, name: str) -> Path:
+    """Return the folder with the jars that a pom asks for; it is made anew when the pom changes.
+
+    Raises:
+        Missing: no Java, or one too old, or no Maven.
+        Misconfigured: the download failed.
+    """
     _need_java()
-    jars = CACHE / f"kafka-{hashlib.sha256(POM.read_bytes()).hexdigest()[:8]}"
+    jars = CACHE / f"{name}-{hashlib.sha256(pom.read_bytes()).hexdigest()[:8]}"
     if not jars.exists():
         need("mvn", "Maven")
-        words = ["mvn", "-B", "-q", "-f", str(POM), MAVEN_COPY, "-DincludeScope=runtime"]
+        words = ["mvn", "-B", "-q", "-f", str(pom), MAVEN_COPY, "-DincludeScope=runtime"]
         with arriving(jars) as folder:
             try:
                 subprocess.run([*words, f"-DoutputDirectory={folder}"], check=True, stdout=sys.stderr)  # noqa: S603 - fixed words
             except subprocess.CalledProcessError as error:
                 raise Misconfigured(
-                    f"Maven could not download Apache Kafka (exit status {error.returncode}); what it said stands above"
+                    f"Maven could not download {name} (exit status {error.returncode}); what it said stands above"
                 ) from error
     return jars
 
