@@ -35,6 +35,11 @@ from topics.topic import Compact, Topic
 
 ENGINES = ("bare", "stage", "faust", "faststream", "quix")
 PEERS = ("faststream", "quix")
+OWN_NAMES = (
+    "bench-bare-", "noizylab.bench-", "bench-stock", "bench-faststream-", "bench-quix", "changelog__bench-quix-"
+)  # fmt: skip
+"""How the groups of the engines begin, and the topics that some of them make for their state."""
+
 EVENTS_A_TICKET = 8
 WARM_EVENTS = 800
 WITHIN_S = 240.0
@@ -99,10 +104,10 @@ async def run_bus_bench(plan: Plan, say: Say) -> dict[str, Any]:
                     cost = await _one(target, engine, plan, home, python)
                     costs[target.name, engine].append(cost)
                     say(f"{turn + 1}/{plan.repeat} {target.name} {engine}: {_in_words(cost)}")
-        say(f"latency: {plan.latency_events} events at {LATENCY_RATE:g}/s")
-        latency = {
-            engine: await _latency(engine, plan, home) for engine in ("stage", "bare") if plan.latency_events > 1
-        }
+        latency = {}
+        if plan.latency_events > 1:
+            say(f"latency: {plan.latency_events} events at {LATENCY_RATE:g}/s")
+            latency = {engine: await _latency(engine, plan, home) for engine in ("stage", "bare")}
     return {
         "events": plan.events,
         "value_bytes": len(first_record(0, 0, ticket(0), SystemClock().now()).value or b""),
@@ -240,7 +245,7 @@ def _empty(bootstrap: str) -> None:
     from infra.bench.kafka_nodes import empty
 
     names = [topic.name for topic in _topics("faust")]
-    empty(bootstrap, topics=names, prefixes=("bench-", "noizylab.bench-", "changelog__bench-"))
+    empty(bootstrap, topics=names, prefixes=OWN_NAMES)
 
 
 def _others(plan: Plan, running: ExitStack, home: Path, say: Say) -> Sequence[_Target]:

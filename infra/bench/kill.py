@@ -14,6 +14,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, contextmanager
 from dataclasses import asdict, dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -186,17 +187,15 @@ class _Run:
     async def faults(self) -> None:
         """Kill at seeded points of the feed; every second kill is followed by a rebalance or a freeze."""
         plan = self._plan
-        kinds = ["one", "all", "broker"] * (plan.kills // 3 + 1)
         # Shuffled by threes, so that a short run has every kind too.
-        for number in range(plan.kills):
-            if number % 3 == 0:
-                kinds[number : number + 3] = self._random.sample(kinds[number : number + 3], 3)
+        threes = (self._random.sample(["one", "all", "broker"], 3) for _ in range(0, plan.kills, 3))
+        for number, kind in enumerate(list(chain.from_iterable(threes))[: plan.kills]):
             feeding = asyncio.create_task(self._feed(EVENTS_A_KILL))
             await self._progress(self._random.uniform(0.1, 0.9) * EVENTS_A_KILL)
             loaded = number % 2 == 1
             with _processor_load(self._home) if loaded else ExitStack():
-                self._say(f"SIGKILL {number + 1}/{plan.kills}: {kinds[number]}{', under load' if loaded else ''}")
-                await self._kill(kinds[number])
+                self._say(f"SIGKILL {number + 1}/{plan.kills}: {kind}{', under load' if loaded else ''}")
+                await self._kill(kind)
                 self.kills += 1
                 if number % 2 == 1:
                     await self._lesser(number // 2)

@@ -18,6 +18,7 @@ def test_without_kafka_the_reason_stands_in_its_place() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 async def test_every_record_is_taken_and_given_back() -> None:
     result = await run_broker_bench(Plan(megabytes=1, repeat=1, kafka=False), lambda _: None)
 

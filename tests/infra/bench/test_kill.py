@@ -6,7 +6,7 @@ from infra.bench.kill import Plan, is_unharmed, run_kill_bench
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(300)
 async def test_six_kills_lose_nothing_and_keep_the_order_of_every_key() -> None:
     said: list[str] = []
     result = await run_kill_bench(Plan(kills=6, seed=1, control=False), said.append)
