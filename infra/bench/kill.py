@@ -24,6 +24,7 @@ from aiokafka.errors import KafkaError
 from connectors.bus.cluster import Cluster
 from connectors.bus.publisher import KafkaPublisher
 from connectors.bus.restore import LogReader
+from connectors.bus.stage import WorkerStop
 from connectors.clock.clock import SystemClock
 from connectors.errors import Transient
 from infra.bench.chain import HOPS, first_id, next_id, ticket
@@ -190,16 +191,33 @@ class _Run:
         # Shuffled by threes, so that a short run has every kind too.
         threes = (self._random.sample(["one", "all", "broker"], 3) for _ in range(0, plan.kills, 3))
         for number, kind in enumerate(list(chain.from_iterable(threes))[: plan.kills]):
-            feeding = asyncio.create_task(self._feed(EVENTS_A_KILL))
-            await self._progress(self._random.uniform(0.1, 0.9) * EVENTS_A_KILL)
-            loaded = number % 2 == 1
-            with _processor_load(self._home) if loaded else ExitStack():
-                self._say(f"SIGKILL {number + 1}/{plan.kills}: {kind}{', under load' if loaded else ''}")
-                await self._kill(kind)
-                self.kills += 1
-                if number % 2 == 1:
-                    await self._lesser(number // 2)
-                await feeding
+            async with self._feeding():
+                await self._progress(self._random.uniform(0.1, 0.9) * EVENTS_A_KILL)
+                await self._round(number, kind)
+
+    @asynccontextmanager
+    async def _feeding(self) -> AsyncIterator[None]:
+        """Feed beside a block, which ends when both are done."""
+        feeding = asyncio.create_task(self._feed(EVENTS_A_KILL))
+        try:
+            yield
+            await feeding
+        finally:
+            feeding.cancel()
+
+    async def _round(self, number: int, kind: str) -> None:
+        loaded = number % 2 == 1
+        with _processor_load(self._home) if loaded else ExitStack():
+            self._say(f"SIGKILL {number + 1}/{self._plan.kills}: {kind}{', under load' if loaded else ''}")
+            await self._kill(kind)
+            self.kills += 1
+            if loaded:
+                await self._lesser(number // 2)
+
+    async def until_quiet(self) -> None:
+        """Return when every group has committed all of its input, in the order of the chain."""
+        for stage in range(len(HOPS) - 1):
+            await self._until_committed(stage)
 
     async def _progress(self, events: float) -> None:
         """Return when that many more events came out of C: then batches are in flight everywhere."""
@@ -218,11 +236,6 @@ class _Run:
             except (Transient, KafkaError, TimeoutError):
                 await asyncio.sleep(LOOK_EVERY_S)
         self._say(f"no {events:.0f} events came out in {PROGRESS_WITHIN_S:.0f} s; going on")
-
-    async def until_quiet(self) -> None:
-        """Return when every group has committed all of its input, in the order of the chain."""
-        for stage in range(len(HOPS) - 1):
-            await self._until_committed(stage)
 
     async def _kill(self, kind: str) -> None:
         pause_s = self._random.uniform(0.0, 1.0)
@@ -283,9 +296,11 @@ class _Run:
             await asyncio.sleep(max(0.0, started + (number - first) / EVENTS_A_SECOND - time.monotonic()))
             numbers = range(number, min(number + 3, first + count))
             now = SystemClock().now()
-            await self._publisher.publish(
-                [self._subject.record(self._plan.seed, one, ticket(one % KEYS), now) for one in numbers]
-            )
+            records = [self._subject.record(self._plan.seed, one, ticket(one % KEYS), now) for one in numbers]
+            try:
+                await self._publisher.publish(records)
+            except WorkerStop as error:
+                raise Transient(f"the feed is stuck: {error}") from error
             self.acknowledged += [first_id(self._plan.seed, one) for one in numbers]
 
     async def _read_commit(self, partition: int) -> None:
