@@ -72,7 +72,7 @@ async def test_an_engine_that_does_not_exist_is_refused() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(120)
+@pytest.mark.timeout(240)
 async def test_every_engine_puts_all_events_through_and_peers_are_left_out_with_a_word() -> None:
     said: list[str] = []
     result = await run_bus_bench(Plan(events=400, repeat=1, latency_events=20), said.append)
