@@ -1,19 +1,16 @@
 """``noizylab bench``: measure, on this machine, in a shop of its own."""
 
 import json
+import time
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from infra.cli.common import err, fail, out, run
 
+_STARTED = time.monotonic()
 app = typer.Typer(no_args_is_help=True, help="Benchmarks. Each starts what it needs and stops it again.")
-
-
-@app.callback()
-def _bench() -> None:
-    """Keep ``flow`` a verb of its own while it is the only one."""
 
 
 @app.command()
@@ -36,9 +33,75 @@ def flow(
     from infra.bench.flow import Plan, run_flow_bench
 
     plan = Plan(repairs, kill, kill_broker, seed, photos, rate, samples)
-    result = run(run_flow_bench(plan, lambda line: err.print(f"  {line}", soft_wrap=True, markup=False)))
+    _report(run(run_flow_bench(plan, _progress)), as_json)
+
+
+@app.command()
+def bus(
+    events: Annotated[int, typer.Option(min=100)] = 10_000,
+    repeat: Annotated[int, typer.Option(min=1, help="turns of each engine; medians are reported")] = 3,
+    engines: Annotated[str, typer.Option(help="which to run, by comma")] = "bare,stage,faust,faststream,quix",
+    latency_events: Annotated[int, typer.Option(help="events of the latency run, 50 a second; 0: none")] = 1000,
+    broker: Annotated[str | None, typer.Option(help="measure on this cluster too; it must hold no shop")] = None,
+    kafka: Annotated[bool, typer.Option("--kafka", help="start a real Apache Kafka and measure on it too")] = False,
+    peers: Annotated[bool, typer.Option("--peers", help="bring FastStream and Quix Streams, and run them")] = False,
+    seed: Annotated[int, typer.Option()] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="print only the result, as JSON")] = False,
+) -> None:
+    """Measure what an event costs in three stages: ours, stock Faust, peers, and a bare loop as the bound."""
+    from infra.bench.bus import Plan, run_bus_bench
+
+    plan = Plan(events, repeat, latency_events, tuple(engines.split(",")), seed, broker, kafka, peers)
+    _report(run(run_bus_bench(plan, _progress)), as_json)
+
+
+@app.command()
+def broker(
+    megabytes: Annotated[int, typer.Option(min=1, help="of values, in each turn")] = 50,
+    repeat: Annotated[int, typer.Option(min=1, help="turns after the warm-up; medians are reported")] = 3,
+    kafka: Annotated[bool, typer.Option(help="compare with a real Apache Kafka, where Java is installed")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="print only the result, as JSON")] = False,
+) -> None:
+    """Measure the embedded broker beside a real Apache Kafka: produce, consume, start, memory."""
+    from infra.bench.broker import Plan, run_broker_bench
+
+    _report(run(run_broker_bench(Plan(megabytes, repeat, kafka), _progress)), as_json)
+
+
+@app.command()
+def kill(
+    kills: Annotated[int, typer.Option(min=0, help="SIGKILLs of a worker, of all of them, of a broker")] = 6,
+    broker_kind: Annotated[str, typer.Option(help="embedded, or kafka1 or kafka3: nodes of Apache Kafka")] = "embedded",
+    control: Annotated[bool, typer.Option(help="the same faults on stock Faust: can the judge find a loss?")] = True,
+    within: Annotated[float, typer.Option(help="seconds for a run; 0: 60 and 30 for each kill")] = 0.0,
+    seed: Annotated[int, typer.Option()] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="print only the result, as JSON")] = False,
+) -> None:
+    """Kill, freeze and rebalance a chain of three workers; judge from the log what was lost. Exit status 1: our
+    stage lost or missed something, or was not finished in time."""
+    from infra.bench.kill import Plan, is_unharmed, run_kill_bench
+    from infra.bench.kill_brokers import KINDS
+
+    if broker_kind not in KINDS:
+        fail(f"there is no kind of broker {broker_kind!r}; choose among {', '.join(KINDS)}")
+    result = run(run_kill_bench(Plan(kills, seed, broker_kind, control, within), _progress))
+    _report(result, as_json)
+    if not is_unharmed(result):
+        raise typer.Exit(1)
+
+
+def _progress(line: str) -> None:
+    err.print(f"  {time.monotonic() - _STARTED:5.1f} s: {line}", soft_wrap=True, markup=False)
+
+
+def _report(result: dict[str, Any], as_json: bool) -> None:
     if as_json:
         out.print_json(json.dumps(result))
-    else:
-        for name, value in result.items():
+        return
+    for name, value in result.items():
+        if isinstance(value, list):
+            out.print(f"{name}:")
+            for one in value:
+                out.print(f"  {one}")
+        else:
             out.print(f"{name}: {value}")

@@ -143,3 +143,20 @@ def test_shows_what_others_wrote_without_markup_or_control_characters() -> None:
     with common.out.capture() as captured:
         common.out.print(common.plain("a [/red] b\x1b[2J c\x07\nd"))
     assert captured.get() == "a [/red] b\\x1b[2J c\\x07\nd\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (("kill", "--broker-kind", "pulsar"), "there is no kind of broker 'pulsar'; choose among embedded, kafka1"),
+        (("bus", "--engines", "bare,flink"), "there is no engine 'flink'; choose among bare, stage, faust"),
+    ],
+    ids=["kill", "bus"],
+)
+def test_a_benchmark_says_what_it_can_run(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], complaint: str
+) -> None:
+    status, _, complained = said(capsys, "bench", *arguments)
+
+    assert status == 1
+    assert complaint in complained
