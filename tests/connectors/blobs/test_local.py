@@ -46,7 +46,7 @@ async def test_names_the_file_when_its_description_is_damaged(tmp_path: Path) ->
     [path] = _files(tmp_path)
     path.write_bytes(b"")
     with pytest.raises(BlobCorrupt, match=path.name):
-        await store.find("photos", "a")
+        await store.stat("photos", "a")
 
 
 async def test_is_misconfigured_when_the_directory_cannot_hold_it(tmp_path: Path) -> None:
@@ -58,7 +58,9 @@ async def test_is_misconfigured_when_the_directory_cannot_hold_it(tmp_path: Path
 
 async def test_sees_what_another_process_stored_when_sharing_the_directory(tmp_path: Path) -> None:
     ref = await LocalBlobs(tmp_path).put("photos", "a", os.urandom(1000), "image/jpeg")
-    assert await LocalBlobs(tmp_path).find("photos", "a") == ref
+    found = await LocalBlobs(tmp_path).stat("photos", "a")
+    assert found is not None
+    assert found.ref == ref
 
 
 @given(st.text(max_size=40))

@@ -67,13 +67,13 @@ async def test_is_transient_when_nobody_listens() -> None:
     with s3_server() as gone:
         store = _store(gone)
     with pytest.raises(Transient, match=f"S3 at {gone.endpoint}"):
-        await store.find("photos", "a")
+        await store.stat("photos", "a")
 
 
 async def test_is_misconfigured_when_the_server_speaks_no_tls(server: S3Fake) -> None:
     store = S3Blobs(S3Settings(server.endpoint, ACCESS_KEY, SECRET_KEY, secure=True, read_timeout_s=2))
     with pytest.raises(Misconfigured, match="TLS"):
-        await store.find("photos", "a")
+        await store.stat("photos", "a")
 
 
 def test_asks_for_another_endpoint_when_it_is_a_url() -> None:
@@ -86,7 +86,7 @@ async def test_says_who_stored_it_when_an_object_has_no_hash(server: S3Fake) -> 
     await store.put("photos", "a", b"x", "image/png")
     server.buckets["photos"]["a"].headers.clear()
     with pytest.raises(BlobCorrupt, match="not stored by this program"):
-        await store.find("photos", "a")
+        await store.stat("photos", "a")
 
 
 def test_hides_the_secret_when_settings_are_printed() -> None:
