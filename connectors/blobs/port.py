@@ -76,6 +76,9 @@ class BlobStore(Protocol):
     ) -> BlobRef:
         """Store ``data``, replacing what was there; return its reference. The same put twice is one object.
 
+        ``if_absent`` has one winner on every server that was tried. ``if_match`` is as good as the server: the
+        contract suite names one that lets two writers win at times.
+
         Raises:
             BlobExists: with ``if_absent``, when other bytes are there (the same bytes are no conflict); with
                 ``if_match``, when the bytes there are not those of that reference.

@@ -7,13 +7,15 @@ range of such an object, and what ``stat`` says of it, are as trustworthy as the
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+import logging
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
 
 from connectors.blobs.keys import BlobKeys
 from connectors.blobs.port import (
     BlobCorrupt,
     BlobExists,
+    BlobMissing,
     BlobStore,
     Stored,
     check_content,
@@ -42,6 +44,8 @@ from connectors.blobs.seal import (
 from connectors.blobs.stream import read_stream, recut
 from connectors.errors import Misconfigured
 from schemas.core.blob_ref import BlobRef
+
+log = logging.getLogger(__name__)
 
 _PIECE_BYTES = 16 * CHUNK_BYTES
 _LISTED_AT_ONCE = 16
@@ -120,15 +124,15 @@ class SealedBlobs:
         return None if below is None else await self._described(below)
 
     async def list(self, bucket: str, prefix: str = "") -> AsyncIterator[Stored]:
-        """Yield what is stored under ``prefix``; the end of every object is read."""
+        """Yield what is stored under ``prefix``; reads the end of every object. A broken one is logged and left out."""
         group: list[Stored] = []
         async for one in self._below.list(bucket, prefix):
             group.append(one)
             if len(group) == _LISTED_AT_ONCE:
-                for described in await asyncio.gather(*map(self._described, group)):
+                for described in await self._listed(group):
                     yield described
                 group.clear()
-        for described in await asyncio.gather(*map(self._described, group)):
+        for described in await self._listed(group):
             yield described
 
     async def delete(self, bucket: str, key: str) -> None:
@@ -209,6 +213,17 @@ class SealedBlobs:
             raise _broken(below.ref.bucket, below.ref.key) from error
         ref = below.ref.model_copy(update={"sha256": sha256, "size_bytes": plain})
         return Stored(ref, below.stored_at, below.retain_until)
+
+    async def _listed(self, group: Sequence[Stored]) -> Sequence[Stored]:
+        described = []
+        for answer in await asyncio.gather(*map(self._described, group), return_exceptions=True):
+            if isinstance(answer, Stored):
+                described.append(answer)
+            elif isinstance(answer, BlobCorrupt):
+                log.error("%s", answer)
+            elif not isinstance(answer, BlobMissing):  # one deleted in between is none
+                raise answer
+        return described
 
     async def _below_of(self, expected: BlobRef, bucket: str, key: str) -> BlobRef:
         """Return the reference that the store below knows the expected bytes by."""

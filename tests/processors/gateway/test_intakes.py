@@ -46,7 +46,8 @@ async def test_opens_a_ticket_when_the_form_and_photos_are_good(world: World) ->
         assert response.headers["location"] == body["links"]["ticket"] == f"/v1/tickets/{body['ticket_id']}"
         ticket = (await client.get(body["links"]["ticket"])).json()
     assert ticket["state"] == "received"
-    assert [ref["key"].split("/")[1][:2] for ref in ticket["photos"]] == ["0-", "1-"]
+    assert [ref["key"].rpartition("/")[2] for ref in ticket["photos"]] == [ref["sha256"] for ref in ticket["photos"]]
+    assert len(ticket["photos"]) == 2
     envelope, command = world.sent[0]
     assert isinstance(command, SubmitIntake)
     assert envelope.subject == envelope.correlation_id == body["ticket_id"]

@@ -287,9 +287,8 @@ class _Handler(QuietHandler):
         elif "uploads" in query:
             name = f"upload-{len(uploads)}"
             uploads[name] = Upload(bucket, key, self._described(), datetime.now(UTC))
-            self._xml(
-                200, f"<InitiateMultipartUploadResult><UploadId>{name}</UploadId></InitiateMultipartUploadResult>"
-            )
+            answer = "InitiateMultipartUploadResult"
+            self._xml(200, f"<{answer}><UploadId>{name}</UploadId></{answer}>")
         elif query["uploadId"] not in uploads:
             self._fail(404, "NoSuchUpload")
         elif self.command == "DELETE":
