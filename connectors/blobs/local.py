@@ -275,7 +275,7 @@ class _Arriving:
         self._width = len(self._widest.model_dump_json().encode())
         self._digest = hashlib.sha256()
         self._size_bytes = 0
-        _make_folder(path.parent)
+        _make_folders(path.parent)
         self._file = self.temporary.open("xb")
         self._file.write(b" " * self._width + b"\n")
 
@@ -302,12 +302,17 @@ class _Arriving:
         self.temporary.unlink(missing_ok=True)
 
 
-def _make_folder(folder: Path) -> None:
-    """Make a folder whose name survives a power cut: a name is part of the folder above."""
+def _make_folders(folder: Path) -> None:
+    """Make a bucket's folders, so that they survive a power cut: a name is part of the folder above.
+
+    All 256 at once: each would cost its own waiting for the disk otherwise.
+    """
     if not folder.exists():
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for above in (folder.parent, folder.parent.parent):
-            sync_directory(above)
+        bucket = folder.parent
+        for number in range(256):
+            (bucket / f"{number:02x}").mkdir(mode=0o700, parents=True, exist_ok=True)
+        sync_directory(bucket)
+        sync_directory(bucket.parent)
 
 
 @contextlib.contextmanager

@@ -10,8 +10,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
+from infra.bench.s3_server import ACCESS_KEY, SECRET_KEY, Missing, s3_server, versitygw
 from tests.live import fetch
-from tests.live.servers import S3_KEY, S3_SECRET, kafka_cluster, s3_server
+from tests.live.servers import kafka_cluster
 
 ROOT = Path(__file__).parents[2]
 PLACES = ["tests/connectors", "tests/contract", "tests/live"]
@@ -62,13 +63,13 @@ def _kafka(running: ExitStack, home: Path) -> dict[str, str]:
 
 def _s3(running: ExitStack, home: Path) -> dict[str, str]:
     try:
-        program = fetch.versitygw()
-    except fetch.Missing as missing:
+        program = versitygw()
+    except Missing as missing:
         _say(f"no tests on an S3 server: {missing}")
         return {}
     _say("an S3 server")
     address = running.enter_context(s3_server(program, home))
-    return {"NOIZYLAB_TEST_S3": f"{address},{S3_KEY},{S3_SECRET}"}
+    return {"NOIZYLAB_TEST_S3": f"{address},{ACCESS_KEY},{SECRET_KEY}"}
 
 
 def _say(what: str) -> None:

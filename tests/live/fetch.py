@@ -1,7 +1,6 @@
 """Brings the servers of the live tests into a cache folder, once, with the build tools of the machine."""
 
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -13,7 +12,6 @@ from pathlib import Path
 CACHE = Path(__file__).parents[2] / ".live-cache"
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies"
-VERSITYGW = "v1.8.0"
 OLDEST_JAVA = 17
 """What the brokers of Apache Kafka 4 ask for."""
 
@@ -37,22 +35,6 @@ def kafka_jars() -> Path:
             command = ["mvn", "-B", "-q", "-f", str(POM), MAVEN_COPY]
             subprocess.run([*command, "-DincludeScope=runtime", f"-DoutputDirectory={folder}"], check=True)
     return jars
-
-
-def versitygw() -> Path:
-    """Return the program of an S3 server, built from its sources.
-
-    Raises:
-        Missing: no Go.
-        subprocess.CalledProcessError: the download or the build failed.
-    """
-    home = CACHE / f"versitygw-{VERSITYGW}"
-    if not home.exists():
-        _need("go", "Go")
-        with _arriving(home) as folder:
-            package = f"github.com/versity/versitygw/cmd/versitygw@{VERSITYGW}"
-            subprocess.run(["go", "install", package], check=True, env={**os.environ, "GOBIN": str(folder)})
-    return home / "versitygw"
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Real servers as processes of a test: Apache Kafka nodes and an S3 server, each stopped by its own process id."""
+"""Real servers as processes of a test: Apache Kafka nodes, each stopped by its own process id."""
 
 import base64
 import os
@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 
 from confluent_kafka import KafkaError, KafkaException
@@ -20,7 +19,6 @@ from infra.supervise import free_ports
 
 READY_WITHIN_S = 120.0
 STOP_WITHIN_S = 15.0
-S3_KEY, S3_SECRET = "live-tests", "live-tests-secret"
 
 
 @dataclass(slots=True)
@@ -223,32 +221,3 @@ def _done_or_busy(future: "Future[None]", deadline: float) -> None:
     except KafkaException as error:
         if error.args[0].code() not in again or time.monotonic() > deadline:
             raise
-
-
-@contextmanager
-def s3_server(program: Path, home: Path) -> Iterator[str]:
-    """Run an S3 server with its data in ``home``; yields its address as ``host:port``."""
-    [port] = free_ports(1)
-    data, attributes = home / "objects", home / "attributes"
-    for folder in (data, attributes):
-        folder.mkdir(parents=True)
-    # The sidecar folder spares the file system extended attributes, which not every temporary folder has.
-    command = [str(program), "--port", f"127.0.0.1:{port}", "--quiet", "posix", "--sidecar", str(attributes), str(data)]
-    node = Node("s3", home, command, {"ROOT_ACCESS_KEY": S3_KEY, "ROOT_SECRET_KEY": S3_SECRET})
-    node.start()
-    try:
-        node.await_ready("S3 server", lambda: _speaks_http(port))
-        yield f"127.0.0.1:{port}"
-    finally:
-        node.stop()
-
-
-def _speaks_http(port: int) -> bool:
-    connection = HTTPConnection("127.0.0.1", port, timeout=2)
-    try:
-        connection.request("GET", "/")
-        return bool(connection.getresponse().status)
-    except (OSError, HTTPException):
-        return False
-    finally:
-        connection.close()
