@@ -1,8 +1,10 @@
 """Objects named after their content: the same bytes, from however many tickets, are one object."""
 
+import asyncio
+import hashlib
 from datetime import timedelta
 
-from connectors.blobs.port import BlobRetained, BlobStore, reference, same_bytes
+from connectors.blobs.port import BlobRetained, BlobStore, check_put, same_bytes
 from connectors.clock.clock import Clock, SystemClock
 from schemas.core.blob_ref import BlobRef
 
@@ -21,13 +23,15 @@ async def put_content(
     Raises:
         InvalidBlobName: no data, or a media type that is none.
     """
-    digest = reference(bucket, "sha256", data, media_type).sha256
-    ref = reference(bucket, f"sha256/{digest[:2]}/{digest}", data, media_type)
-    found = await blobs.stat(bucket, ref.key)
+    check_put(bucket, "sha256", data, media_type)
+    digest = await asyncio.to_thread(lambda: hashlib.sha256(data).hexdigest())
+    key = f"sha256/{digest[:2]}/{digest}"
+    ref = BlobRef(bucket=bucket, key=key, sha256=digest, size_bytes=len(data), media_type=media_type)
+    found = await blobs.stat(bucket, key)
     now = (clock or SystemClock()).now()
     if found is not None and same_bytes(found.ref, ref) and found.stored_at > now - FRESH:
         return ref
     try:
-        return await blobs.put(bucket, ref.key, data, media_type)
+        return await blobs.put(bucket, key, data, media_type)
     except BlobRetained:
         return ref  # it lies there and cannot be swept either

@@ -53,7 +53,7 @@ async def kill_writers(folder: Path, kills: int, seed: int) -> Harm:
         harm.kills += 1
         harm.puts += len(done)
         acknowledged |= dict(done)
-        await _inspect(folder, acknowledged, begun, harm)
+        await inspect(folder, acknowledged, begun, harm)
         # What was being written may have arrived or not; from here on, what is there counts.
         found = {one.ref.key: one.ref.sha256 async for one in open_store(folder).list(BUCKET)}
         acknowledged |= found
@@ -77,7 +77,8 @@ def _one_life(folder: Path, seed: int, lives_s: float) -> tuple[dict[str, str], 
     return begun, [(key, sha256) for verb, key, sha256 in said if verb == "done"]
 
 
-async def _inspect(folder: Path, acknowledged: dict[str, str], begun: dict[str, str], harm: Harm) -> None:
+async def inspect(folder: Path, acknowledged: dict[str, str], begun: dict[str, str], harm: Harm) -> None:
+    """Tidy up, read everything, and add what is wrong to ``harm``. Names are keys, values SHA-256."""
     store = open_store(folder)
     await store.tidy(BUCKET, timedelta(0))
     harm.leftovers += len(list((folder / "blobs").rglob("*.tmp")))
@@ -93,7 +94,8 @@ async def _inspect(folder: Path, acknowledged: dict[str, str], begun: dict[str, 
         except BlobError:
             harm.half_objects += 1
     for key, sha256 in acknowledged.items():
-        if present.get(key) not in {sha256, begun.get(key)}:
+        good = {sha256, begun.get(key, sha256)}
+        if present.get(key) not in good:
             harm.lost += 1
 
 

@@ -85,7 +85,8 @@ class _Files:
     def _write(self, name: str, data: bytes) -> None:
         temporary = self._folder / f".{name}"
         with temporary.open("wb") as file:
-            file.write(data)
+            for start in range(0, len(data), MEGABYTE):
+                file.write(data[start : start + MEGABYTE])
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(self._folder / name)

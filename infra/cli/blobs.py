@@ -4,12 +4,13 @@ import re
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 from rich.table import Table
 
-from connectors.errors import Misconfigured
+from connectors.errors import ConnectorError, Misconfigured
 from infra.cli.common import err, fail, out, plain, run
 from infra.settings import read_settings
 
@@ -50,6 +51,46 @@ def stats() -> None:
         return table
 
     out.print(_with_ports(count))
+
+
+@app.command()
+def url(
+    bucket: str,
+    key: str,
+    hours: Annotated[int, typer.Option(min=1, max=168, help="how long it is good for")] = 1,
+) -> None:
+    """Print an address that gives out one object, to whoever has it, while the shop is up."""
+
+    async def sign(ports: "Ports") -> str:
+        found = await ports.blobs.stat(bucket, key)
+        if found is None:
+            fail(f"{bucket}/{key}: nothing stored; `noizylab ticket show` names the objects of a ticket")
+        return await ports.blobs.presign_get(found.ref, timedelta(hours=hours))
+
+    out.print(_with_ports(sign), soft_wrap=True, markup=False)
+
+
+@app.command()
+def get(bucket: str, key: str, file: Annotated[Path, typer.Argument(help="a file that is not there yet")]) -> None:
+    """Write one object, opened and checked, into a file."""
+    from connectors.blobs.stream import read_stream
+
+    if file.exists():
+        fail(f"{file} is there already; name a new file")
+
+    async def fetch(ports: "Ports") -> None:
+        found = await ports.blobs.stat(bucket, key)
+        if found is None:
+            fail(f"{bucket}/{key}: nothing stored; `noizylab ticket show` names the objects of a ticket")
+        try:
+            with file.open("xb") as target:
+                async for piece in read_stream(ports.blobs, found.ref):
+                    target.write(piece)
+        except ConnectorError:
+            file.unlink()
+            raise
+
+    _with_ports(fetch)
 
 
 @app.command()

@@ -1,11 +1,15 @@
-from collections.abc import Iterator
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from connectors.blobs.port import BlobCorrupt
 from connectors.blobs.s3 import S3Blobs, S3Settings
 from connectors.errors import Misconfigured, Permanent, Transient
-from tests.support.fakes.s3 import ACCESS_KEY, SECRET_KEY, S3Fake, s3_server
+from tests.support.fakes.s3 import ACCESS_KEY, SECRET_KEY, S3Fake, Upload, s3_server
 
 
 @pytest.fixture
@@ -87,6 +91,73 @@ async def test_says_who_stored_it_when_an_object_has_no_hash(server: S3Fake) -> 
     server.buckets["photos"]["a"].headers.clear()
     with pytest.raises(BlobCorrupt, match="not stored by this program"):
         await store.stat("photos", "a")
+
+
+async def _pieces(count: int) -> AsyncIterator[bytes]:
+    for number in range(count):
+        yield bytes([number]) * 1_000_000
+
+
+async def test_sends_a_large_stream_in_parts_and_a_small_one_at_once(server: S3Fake) -> None:
+    store = _store(server)
+    await store.put("photos", "first", b"x", "image/png")
+    server.requests.clear()
+    small = await store.put_stream("photos", "small", _pieces(1), "video/mp4")
+    large = await store.put_stream("photos", "large", _pieces(40), "video/mp4")
+    sent = [request.replace("?", " ").split()[:2] for request in server.requests]
+    assert sent == [["PUT", "/photos/small"], ["POST", "/photos/large"], *[["PUT", "/photos/large"]] * 3,
+                    ["POST", "/photos/large"]]  # fmt: skip
+    assert (await store.get(small))[:1] == b"\0"
+    assert len(await store.get(large)) == 40_000_000
+
+
+async def test_aborts_an_upload_when_a_part_is_refused(server: S3Fake) -> None:
+    store = _store(server)
+    server.part_failures = 1
+    with pytest.raises(Permanent, match="EntityTooLarge"):
+        await store.put_stream("photos", "a", _pieces(40), "video/mp4")
+    assert server.uploads == {}
+    assert await store.stat("photos", "a") is None
+
+
+async def test_tidies_uploads_that_nobody_aborted(server: S3Fake) -> None:
+    store = _store(server)
+    await store.put("photos", "first", b"x", "image/png")
+    now = datetime.now(UTC)
+    for name, age in (("old", timedelta(hours=30)), ("young", timedelta(hours=1))):
+        server.uploads[name] = Upload("photos", "a/ä b", {}, now - age)
+    assert await store.tidy("photos", timedelta(days=1)) == 1
+    assert list(server.uploads) == ["young"]
+    assert await store.tidy("unknown", timedelta(days=1)) == 0
+
+
+async def test_says_how_to_lock_when_the_setting_or_the_bucket_cannot(server: S3Fake) -> None:
+    plain = _store(server)
+    ref = await plain.put("photos", "a", b"x", "image/png")
+    locking = S3Blobs(S3Settings(server.endpoint, ACCESS_KEY, SECRET_KEY, secure=False, object_lock=True))
+    for store in (plain, locking):
+        with pytest.raises(Misconfigured, match="set NOIZYLAB_S3_OBJECT_LOCK=1 before"):
+            await store.retain("photos", ref.key, datetime.now(UTC) + timedelta(days=1))
+
+
+async def test_asks_the_server_when_a_lock_is_in_the_way_of_a_store_that_does_not_look(server: S3Fake) -> None:
+    """The server itself refuses, whatever its clients believe."""
+    locking = S3Blobs(S3Settings(server.endpoint, ACCESS_KEY, SECRET_KEY, secure=False, object_lock=True))
+    await locking.put("photos", "a", b"x", "image/png")
+    await locking.retain("photos", "a", datetime.now(UTC) + timedelta(days=1))
+    with pytest.raises(Misconfigured, match="AccessDenied"):
+        await _store(server).delete("photos", "a")
+
+
+async def test_works_in_threads_of_its_own(server: S3Fake) -> None:
+    """Whoever fills the default threads of the loop does not hold up the store, nor the other way round."""
+    loop = asyncio.get_running_loop()
+    release = threading.Event()
+    loop.set_default_executor(ThreadPoolExecutor(1))
+    busy = loop.run_in_executor(None, release.wait, 20)
+    await asyncio.wait_for(_store(server).put("photos", "a", b"x", "image/png"), 10)
+    release.set()
+    assert await busy
 
 
 def test_hides_the_secret_when_settings_are_printed() -> None:
