@@ -94,7 +94,8 @@ class Ports:
         Raises:
             Misconfigured: no endpoint is set.
         """
-        from connectors.blobs.s3 import S3Blobs, S3Settings
+        from connectors.blobs.s3 import S3Blobs
+        from connectors.blobs.s3_client import S3Settings
 
         settings = self.settings
         if settings.s3_endpoint is None:

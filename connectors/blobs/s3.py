@@ -11,12 +11,12 @@ import contextlib
 import hashlib
 import io
 import tempfile
+import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import IO, TYPE_CHECKING, Any, TypeVar
+from typing import IO, Any, TypeVar
 
 from connectors.blobs.port import (
     BlobCorrupt,
@@ -36,13 +36,11 @@ from connectors.blobs.port import (
     same_bytes,
 )
 from connectors.blobs.presign import BlobUrls
+from connectors.blobs.s3_client import PARTS_AT_ONCE, S3Settings, connect
 from connectors.blobs.s3_errors import translated
 from connectors.clock.clock import Clock, SystemClock
 from connectors.errors import Misconfigured
 from schemas.core.blob_ref import BlobRef
-
-if TYPE_CHECKING:
-    from minio import Minio
 
 _T = TypeVar("_T")
 _HASH_HEADER = "x-amz-meta-sha256"
@@ -55,27 +53,7 @@ _NO_LOCKS = frozenset(
 )
 _LIST_CHUNK = 32
 _PART_BYTES = 16 * 1024 * 1024
-_PARTS_AT_ONCE = 3
 _SPOOL_BYTES = 8 * 1024 * 1024
-
-
-@dataclass(frozen=True, slots=True)
-class S3Settings:
-    """Where the server is and who we are. ``endpoint`` is ``host:port``; region None asks the server once a bucket.
-
-    ``object_lock``: make new buckets so that objects can be retained. Such a bucket keeps versions: what is deleted
-    there stays on the server, so personal data does not belong in it.
-    """
-
-    endpoint: str
-    access_key: str
-    secret_key: str = field(repr=False)
-    secure: bool = True
-    region: str | None = "us-east-1"
-    connect_timeout_s: float = 3.0
-    read_timeout_s: float = 30.0
-    threads: int = 8
-    object_lock: bool = False
 
 
 class S3Blobs:
@@ -90,7 +68,8 @@ class S3Blobs:
         self._urls = urls
         self._clock = clock or SystemClock()
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="s3")
-        self._client = _client(settings)
+        self._client = connect(settings)
+        self._making_bucket = threading.Lock()
 
     async def put(
         self,
@@ -226,7 +205,9 @@ class S3Blobs:
         from minio.error import S3Error
 
         try:
-            self._client.make_bucket(bucket, object_lock=self._settings.object_lock)
+            # One at a time: Versity S3 Gateway 1.8 answers 500 to some of several who make the same bucket at once.
+            with self._making_bucket:
+                self._client.make_bucket(bucket, object_lock=self._settings.object_lock)
         except S3Error as error:
             if error.code not in _BUCKET_IS_THERE:
                 raise
@@ -243,7 +224,7 @@ class S3Blobs:
             content_type=ref.media_type,
             metadata={_HASH_HEADER: ref.sha256},
             part_size=max(ref.size_bytes, 5 * 1024 * 1024) if one else _PART_BYTES,
-            num_parallel_uploads=_PARTS_AT_ONCE,
+            num_parallel_uploads=PARTS_AT_ONCE,
         )
 
     def _put_if(self, ref: BlobRef, data: bytes, condition: str, value: str) -> None:
@@ -383,29 +364,6 @@ class S3Blobs:
                     self._client._abort_multipart_upload(bucket, upload.object_name, str(upload.upload_id))
                     aborted += 1
         return aborted
-
-
-def _client(settings: S3Settings) -> "Minio":
-    """Return a client with its own pool: minio-py's default waits 5 minutes and tries 5 times."""
-    import urllib3
-    from minio import Minio
-
-    pool = urllib3.PoolManager(
-        maxsize=settings.threads * (1 + _PARTS_AT_ONCE),
-        timeout=urllib3.Timeout(connect=settings.connect_timeout_s, read=settings.read_timeout_s),
-        retries=urllib3.Retry(total=1, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504)),
-    )
-    try:
-        return Minio(
-            settings.endpoint,
-            access_key=settings.access_key,
-            secret_key=settings.secret_key,
-            secure=settings.secure,
-            region=settings.region,
-            http_client=pool,
-        )
-    except ValueError as error:
-        raise Misconfigured(f"S3 endpoint {settings.endpoint!r}: {error}; give host:port, without http://") from error
 
 
 def _spool(piece: bytes, digest: "hashlib._Hash", spool: IO[bytes]) -> None:

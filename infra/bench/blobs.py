@@ -14,7 +14,8 @@ from typing import Any
 from connectors.blobs.keys import BlobKeys
 from connectors.blobs.local import LocalBlobs
 from connectors.blobs.port import BlobStore
-from connectors.blobs.s3 import S3Blobs, S3Settings
+from connectors.blobs.s3 import S3Blobs
+from connectors.blobs.s3_client import S3Settings
 from connectors.blobs.sealed import SealedBlobs
 from connectors.blobs.stream import read_stream
 from connectors.files import sync_directory

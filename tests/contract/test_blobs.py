@@ -23,7 +23,8 @@ from connectors.blobs.port import (
     InvalidBlobName,
 )
 from connectors.blobs.presign import BlobUrls, MayGet, MayPut
-from connectors.blobs.s3 import S3Blobs, S3Settings
+from connectors.blobs.s3 import S3Blobs
+from connectors.blobs.s3_client import S3Settings
 from connectors.blobs.sealed import SealedBlobs
 from connectors.blobs.stream import read_stream
 from connectors.clock.clock import SystemClock

@@ -14,7 +14,8 @@ from connectors.blobs.buckets import BUCKETS, Bucket
 from connectors.blobs.content import put_content
 from connectors.blobs.local import LocalBlobs
 from connectors.blobs.port import BlobStore, Stored, reference
-from connectors.blobs.s3 import S3Blobs, S3Settings
+from connectors.blobs.s3 import S3Blobs
+from connectors.blobs.s3_client import S3Settings
 from connectors.blobs.sealed import SealedBlobs
 from connectors.bus.cluster import Cluster
 from connectors.bus.publisher import KafkaPublisher

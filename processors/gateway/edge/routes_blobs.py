@@ -5,6 +5,7 @@ What comes out is the plain object: a sealed store opens here, which its server 
 
 import re
 from collections.abc import AsyncIterator
+from mimetypes import guess_extension
 from typing import Annotated
 
 import orjson
@@ -97,6 +98,8 @@ def _other_method(allowed: str) -> Problem:
 
 def _headers(ref: BlobRef) -> dict[str, str]:
     name = _NAME.sub("_", ref.key.rpartition("/")[2]).strip("._") or "object"
+    if "." not in name:
+        name += guess_extension(ref.media_type.partition(";")[0]) or ""
     place = "inline" if _SHOWN.fullmatch(ref.media_type) else "attachment"
     return {
         "ETag": f'"{ref.sha256}"',

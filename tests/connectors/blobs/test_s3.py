@@ -1,13 +1,16 @@
 import asyncio
+import os
 import threading
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
 from connectors.blobs.port import BlobCorrupt
-from connectors.blobs.s3 import S3Blobs, S3Settings
+from connectors.blobs.s3 import S3Blobs
+from connectors.blobs.s3_client import S3Settings
 from connectors.errors import Misconfigured, Permanent, Transient
 from tests.support.fakes.s3 import ACCESS_KEY, SECRET_KEY, S3Fake, Upload, s3_server
 
@@ -129,6 +132,24 @@ async def test_tidies_uploads_that_nobody_aborted(server: S3Fake) -> None:
     assert await store.tidy("photos", timedelta(days=1)) == 1
     assert list(server.uploads) == ["young"]
     assert await store.tidy("unknown", timedelta(days=1)) == 0
+
+
+@pytest.mark.live
+async def test_tidies_what_a_crash_left_on_a_real_server() -> None:
+    spec = os.environ.get("NOIZYLAB_TEST_S3")
+    if not spec:
+        pytest.skip("set NOIZYLAB_TEST_S3=host:port,key,secret to run against a real S3 server")
+    store = S3Blobs(S3Settings(*spec.split(","), secure=False))
+    bucket = f"test-{uuid4().hex[:12]}"
+    kept = await store.put_stream(bucket, "whole", _pieces(40), "video/mp4")
+    upload = store._client._create_multipart_upload(bucket, "half", {"Content-Type": "video/mp4"})
+    store._client._upload_part(bucket, "half", b"x" * 5_300_000, None, upload, 1)
+    assert await store.tidy(bucket, timedelta(hours=1)) == 0
+    assert await store.tidy(bucket, timedelta(seconds=-5)) == 1
+    assert await store.tidy(bucket, timedelta(seconds=-5)) == 0
+    assert [one.ref async for one in store.list(bucket)] == [kept]
+    assert len(await store.get(kept)) == 40_000_000
+    await store.delete(bucket, "whole")
 
 
 async def test_says_how_to_lock_when_the_setting_or_the_bucket_cannot(server: S3Fake) -> None:

@@ -89,13 +89,16 @@ async def test_says_how_large_the_object_is_when_a_range_lies_behind_it(
     assert response.headers["content-range"] == "bytes */256000"
 
 
-@pytest.mark.parametrize("media_type", ["text/html", "image/svg+xml", "application/pdf"])
+@pytest.mark.parametrize(
+    ("media_type", "extension"),
+    [("text/html; charset=utf-8", ".html"), ("image/svg+xml", ".svg"), ("application/pdf", ".pdf"), ("x/x", "")],
+)
 async def test_offers_what_may_hold_script_as_a_file(
-    world: World, stranger: httpx.AsyncClient, media_type: str
+    world: World, stranger: httpx.AsyncClient, media_type: str, extension: str
 ) -> None:
     ref = await world.blobs.put("documents", 'a";/x<script>', b"<script>", media_type)
     response = await stranger.get(await world.blobs.presign_get(ref, HOUR))
-    assert response.headers["content-disposition"] == 'attachment; filename="x_script"'
+    assert response.headers["content-disposition"] == f'attachment; filename="x_script{extension}"'
 
 
 async def test_refuses_an_address_when_it_was_changed_or_its_time_is_over(
