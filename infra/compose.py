@@ -32,6 +32,7 @@ from connectors.pricelist.table import PriceTable
 from connectors.sms.port import Sms
 from connectors.vault.master_key import load_or_create_master_key
 from connectors.vault.port import Vault
+from connectors.vault.sealed import BUCKET as VAULT_BUCKET
 from connectors.vault.sealed import SealedVault
 from infra.clickhouse.layout import load_passwords
 from infra.secret_files import load_or_create_secret
@@ -100,6 +101,10 @@ class Ports:
         settings = self.settings
         if settings.s3_endpoint is None:
             raise Misconfigured("NOIZYLAB_S3_ENDPOINT is not set; set it to host:port, with _ACCESS_KEY, _SECRET_KEY")
+        if VAULT_BUCKET in settings.s3_object_lock:
+            raise Misconfigured(
+                f"NOIZYLAB_S3_OBJECT_LOCK names {VAULT_BUCKET}; take it out: the vault must be able to forget a customer"
+            )
         return S3Blobs(
             S3Settings(
                 endpoint=settings.s3_endpoint,

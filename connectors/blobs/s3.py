@@ -207,7 +207,7 @@ class S3Blobs:
         try:
             # One at a time: Versity S3 Gateway 1.8 answers 500 to some of several who make the same bucket at once.
             with self._making_bucket:
-                self._client.make_bucket(bucket, object_lock=self._settings.object_lock)
+                self._client.make_bucket(bucket, object_lock=bucket in self._settings.object_lock)
         except S3Error as error:
             if error.code not in _BUCKET_IS_THERE:
                 raise
@@ -323,7 +323,7 @@ class S3Blobs:
 
     def _refuse_if_retained(self, bucket: str, key: str) -> None:
         """Say no ourselves: a server with versions would hide the locked one behind a newer, or a deletion."""
-        if not self._settings.object_lock:
+        if bucket not in self._settings.object_lock:
             return
         found = self._stat(bucket, key)
         if found is not None and found.retain_until is not None and found.retain_until > self._clock.now():
@@ -334,7 +334,7 @@ class S3Blobs:
         from minio.error import S3Error
         from minio.retention import Retention
 
-        if not self._settings.object_lock:
+        if bucket not in self._settings.object_lock:
             raise _cannot_lock(bucket)
         found = self._stat(bucket, key)
         if found is None:
@@ -373,8 +373,8 @@ def _spool(piece: bytes, digest: "hashlib._Hash", spool: IO[bytes]) -> None:
 
 def _cannot_lock(bucket: str) -> Misconfigured:
     return Misconfigured(
-        f"bucket {bucket} cannot lock objects: S3 gives that to new buckets only; set NOIZYLAB_S3_OBJECT_LOCK=1 before "
-        "a bucket is first written to, or make one with object lock and copy the objects into it"
+        f"bucket {bucket} cannot lock objects: S3 gives that to new buckets only; name it in NOIZYLAB_S3_OBJECT_LOCK "
+        "before it is first written to, or make one with object lock and copy the objects into it"
     )
 
 

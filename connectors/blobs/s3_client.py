@@ -16,8 +16,8 @@ PARTS_AT_ONCE = 3
 class S3Settings:
     """Where the server is and who we are. ``endpoint`` is ``host:port``; region None asks the server once a bucket.
 
-    ``object_lock``: make new buckets so that objects can be retained. Such a bucket keeps versions: what is deleted
-    there stays on the server, so personal data does not belong in it.
+    ``object_lock`` names buckets whose objects can be locked; they are made so. Such a bucket keeps versions: what is
+    deleted there stays on the server, so what must be forgotten on request does not belong in it.
     """
 
     endpoint: str
@@ -28,7 +28,7 @@ class S3Settings:
     connect_timeout_s: float = 3.0
     read_timeout_s: float = 30.0
     threads: int = 8
-    object_lock: bool = False
+    object_lock: frozenset[str] = frozenset()
 
 
 def connect(settings: S3Settings) -> "Minio":

@@ -37,43 +37,44 @@ URLS = BlobUrls("s" * 32, "http://shop.example", SystemClock())
 HOUR = timedelta(hours=1)
 
 
-def _local(path: Path) -> Iterator[BlobStore]:
+def _local(path: Path, bucket: str) -> Iterator[BlobStore]:
     yield LocalBlobs(path, urls=URLS)
 
 
-def _sealed(path: Path) -> Iterator[BlobStore]:
+def _sealed(path: Path, bucket: str) -> Iterator[BlobStore]:
     yield SealedBlobs(LocalBlobs(path), BlobKeys(path.parent / "keys"), urls=URLS)
 
 
-def _fake_s3(path: Path) -> Iterator[BlobStore]:
+def _fake_s3(path: Path, bucket: str) -> Iterator[BlobStore]:
     with s3_server() as fake:
         fake.page_size = 3
-        yield S3Blobs(S3Settings(fake.endpoint, ACCESS_KEY, SECRET_KEY, secure=False, object_lock=True), urls=URLS)
+        lock = frozenset({bucket})
+        yield S3Blobs(S3Settings(fake.endpoint, ACCESS_KEY, SECRET_KEY, secure=False, object_lock=lock), urls=URLS)
 
 
-def _sealed_fake_s3(path: Path) -> Iterator[BlobStore]:
-    for below in _fake_s3(path):
+def _sealed_fake_s3(path: Path, bucket: str) -> Iterator[BlobStore]:
+    for below in _fake_s3(path, bucket):
         yield SealedBlobs(below, BlobKeys(path.parent / "keys"), urls=URLS)
 
 
-def _real_s3(variable: str) -> S3Settings:
+def _real_s3(variable: str, bucket: str) -> S3Settings:
     spec = os.environ.get(variable)
     if not spec:
         pytest.skip(f"set {variable}=host:port,key,secret to run against a real S3 server")
     endpoint, key, secret = spec.split(",")
-    return S3Settings(endpoint, key, secret, secure=False, object_lock=True)
+    return S3Settings(endpoint, key, secret, secure=False, object_lock=frozenset({bucket}))
 
 
-def _live(path: Path) -> Iterator[BlobStore]:
-    yield S3Blobs(_real_s3("NOIZYLAB_TEST_S3"), urls=URLS)
+def _live(path: Path, bucket: str) -> Iterator[BlobStore]:
+    yield S3Blobs(_real_s3("NOIZYLAB_TEST_S3", bucket), urls=URLS)
 
 
-def _sealed_live(path: Path) -> Iterator[BlobStore]:
-    yield SealedBlobs(S3Blobs(_real_s3("NOIZYLAB_TEST_S3")), BlobKeys(path.parent / "keys"), urls=URLS)
+def _sealed_live(path: Path, bucket: str) -> Iterator[BlobStore]:
+    yield SealedBlobs(S3Blobs(_real_s3("NOIZYLAB_TEST_S3", bucket)), BlobKeys(path.parent / "keys"), urls=URLS)
 
 
-def _minio(path: Path) -> Iterator[BlobStore]:
-    yield S3Blobs(_real_s3("NOIZYLAB_TEST_MINIO"), urls=URLS)
+def _minio(path: Path, bucket: str) -> Iterator[BlobStore]:
+    yield S3Blobs(_real_s3("NOIZYLAB_TEST_MINIO", bucket), urls=URLS)
 
 
 STORES = {
@@ -89,19 +90,23 @@ REAL = {"live", "sealed-live", "minio"}
 
 
 @pytest.fixture(params=[pytest.param(name, marks=pytest.mark.live) if name in REAL else name for name in STORES])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[BlobStore]:
-    with contextmanager(STORES[request.param])(tmp_path / "blobs") as opened:
+def store(request: pytest.FixtureRequest, tmp_path: Path, bucket_name: str) -> Iterator[BlobStore]:
+    with contextmanager(STORES[request.param])(tmp_path / "blobs", bucket_name) as opened:
         yield opened
 
 
 @pytest.fixture
-async def bucket(store: BlobStore) -> AsyncIterator[str]:
+def bucket_name() -> str:
+    return f"test-{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+async def bucket(store: BlobStore, bucket_name: str) -> AsyncIterator[str]:
     """A bucket of its own for each test, emptied afterwards: a real server keeps what it is given."""
-    name = f"test-{uuid4().hex[:12]}"
-    yield name
-    for key in await _listed(store, name):
+    yield bucket_name
+    for key in await _listed(store, bucket_name):
         with suppress(BlobRetained):
-            await store.delete(name, key)
+            await store.delete(bucket_name, key)
 
 
 async def _listed(store: BlobStore, bucket: str, prefix: str = "") -> list[str]:

@@ -251,3 +251,10 @@ async def test_uses_the_store_below_as_it_is_when_sealing_is_switched_off(tmp_pa
         assert isinstance(store, LocalBlobs)
         ref = await store.put("images", "a", b"plain", "image/jpeg")
         assert (await store.presign_get(ref, timedelta(hours=1))).startswith("http://127.0.0.1:8080/blobs/")
+
+
+async def test_does_not_lock_the_vault_which_must_be_able_to_forget(tmp_path: Path) -> None:
+    names = {"NOIZYLAB_S3_ENDPOINT": "127.0.0.1:1", "NOIZYLAB_S3_OBJECT_LOCK": "images,vault"}
+    async with Ports.open(read_settings(names, home=tmp_path / "home")) as ports:
+        with pytest.raises(Misconfigured, match="must be able to forget"):
+            _ = ports.stored_blobs

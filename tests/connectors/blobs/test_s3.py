@@ -15,6 +15,9 @@ from connectors.errors import Misconfigured, Permanent, Transient
 from tests.support.fakes.s3 import ACCESS_KEY, SECRET_KEY, S3Fake, Upload, s3_server
 
 
+LOCKING = frozenset({"photos"})
+
+
 @pytest.fixture
 def server() -> Iterator[S3Fake]:
     with s3_server() as fake:
@@ -155,15 +158,15 @@ async def test_tidies_what_a_crash_left_on_a_real_server() -> None:
 async def test_says_how_to_lock_when_the_setting_or_the_bucket_cannot(server: S3Fake) -> None:
     plain = _store(server)
     ref = await plain.put("photos", "a", b"x", "image/png")
-    locking = S3Blobs(S3Settings(server.endpoint, ACCESS_KEY, SECRET_KEY, secure=False, object_lock=True))
+    locking = S3Blobs(S3Settings(server.endpoint, ACCESS_KEY, SECRET_KEY, secure=False, object_lock=LOCKING))
     for store in (plain, locking):
-        with pytest.raises(Misconfigured, match="set NOIZYLAB_S3_OBJECT_LOCK=1 before"):
+        with pytest.raises(Misconfigured, match="name it in NOIZYLAB_S3_OBJECT_LOCK before"):
             await store.retain("photos", ref.key, datetime.now(UTC) + timedelta(days=1))
 
 
 async def test_asks_the_server_when_a_lock_is_in_the_way_of_a_store_that_does_not_look(server: S3Fake) -> None:
     """The server itself refuses, whatever its clients believe."""
-    locking = S3Blobs(S3Settings(server.endpoint, ACCESS_KEY, SECRET_KEY, secure=False, object_lock=True))
+    locking = S3Blobs(S3Settings(server.endpoint, ACCESS_KEY, SECRET_KEY, secure=False, object_lock=LOCKING))
     await locking.put("photos", "a", b"x", "image/png")
     await locking.retain("photos", "a", datetime.now(UTC) + timedelta(days=1))
     with pytest.raises(Misconfigured, match="AccessDenied"):
