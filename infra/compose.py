@@ -103,7 +103,7 @@ class Ports:
             raise Misconfigured("NOIZYLAB_S3_ENDPOINT is not set; set it to host:port, with _ACCESS_KEY, _SECRET_KEY")
         if VAULT_BUCKET in settings.s3_object_lock:
             raise Misconfigured(
-                f"NOIZYLAB_S3_OBJECT_LOCK names {VAULT_BUCKET}; take it out: the vault must be able to forget a customer"
+                f"NOIZYLAB_S3_OBJECT_LOCK names {VAULT_BUCKET}; take it out: the vault must be able to forget"
             )
         return S3Blobs(
             S3Settings(

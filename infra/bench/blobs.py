@@ -21,6 +21,7 @@ from connectors.blobs.stream import read_stream
 from connectors.files import sync_directory
 from infra.bench.blob_kills import kill_writers
 from infra.bench.s3_server import ACCESS_KEY, SECRET_KEY, Missing, s3_server, versitygw
+from schemas.core.blob_ref import BlobRef
 
 Say = Callable[[str], None]
 MEGABYTE = 1_000_000
@@ -95,23 +96,23 @@ class _Files:
 
 
 class _Objects:
-    """A store: small objects whole, large ones as streams, as the gateway does it."""
+    """A store: small objects whole, large ones as streams, as the gateway does it; references as from the log."""
 
     def __init__(self, store: BlobStore) -> None:
         self._store = store
+        self._refs: dict[str, BlobRef] = {}
 
     async def put(self, name: str, data: bytes) -> None:
         if len(data) == _LARGE_BYTES:
-            await self._store.put_stream(_BUCKET, name, _pieces(data), _TYPE)
+            self._refs[name] = await self._store.put_stream(_BUCKET, name, _pieces(data), _TYPE)
         else:
-            await self._store.put(_BUCKET, name, data, _TYPE)
+            self._refs[name] = await self._store.put(_BUCKET, name, data, _TYPE)
 
     async def get(self, name: str) -> int:
-        found = await self._store.stat(_BUCKET, name)
-        assert found is not None
-        if found.ref.size_bytes != _LARGE_BYTES:
-            return len(await self._store.get(found.ref))
-        return sum([len(piece) async for piece in read_stream(self._store, found.ref)])
+        ref = self._refs[name]
+        if ref.size_bytes != _LARGE_BYTES:
+            return len(await self._store.get(ref))
+        return sum([len(piece) async for piece in read_stream(self._store, ref)])
 
 
 async def _pieces(data: bytes) -> AsyncIterator[bytes]:

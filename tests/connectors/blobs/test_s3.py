@@ -14,7 +14,6 @@ from connectors.blobs.s3_client import S3Settings
 from connectors.errors import Misconfigured, Permanent, Transient
 from tests.support.fakes.s3 import ACCESS_KEY, SECRET_KEY, S3Fake, Upload, s3_server
 
-
 LOCKING = frozenset({"photos"})
 
 
