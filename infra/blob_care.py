@@ -238,12 +238,18 @@ async def verify(ports: Ports, log_references: LogReferences | None, progress: C
                 result.faults.append(str(error))
             progress(result)
     if log_references is not None:
-        result.faults.extend(
-            f"{bucket}/{key}: not stored, but {len(one.subjects)} on the log refer to it; restore it from a backup"
-            for (bucket, key), one in sorted(log_references.references.items())
-            if (bucket, key) not in present
-        )
+        result.faults.extend(_missing(log_references, present, ports.clock.now()))
     return result
+
+
+def _missing(log_references: LogReferences, present: set[Name], now: datetime) -> Iterable[str]:
+    """Name what the log refers to and is not there, but for what a sweep may have removed after its time."""
+    keep = {bucket.name: bucket.keep for bucket in BUCKETS}
+    for (bucket, key), one in sorted(log_references.references.items()):
+        kept_for = keep.get(bucket)
+        over = kept_for is not None and one.last_at < now - kept_for
+        if (bucket, key) not in present and not over:
+            yield f"{bucket}/{key}: not stored, but {len(one.subjects)} on the log refer to it; restore it from a backup"
 
 
 async def copy_all(source: BlobStore, target: BlobStore, progress: Callable[[str], None]) -> Mapping[str, int]:

@@ -52,7 +52,7 @@ _NO_LOCKS = frozenset(
     {"InvalidBucketObjectLockConfiguration", "ObjectLockConfigurationNotFoundError", "InvalidRequest", "NotImplemented"}
 )
 _LIST_CHUNK = 32
-_PART_BYTES = 16 * 1024 * 1024
+_PART_BYTES = 8 * 1024 * 1024
 _SPOOL_BYTES = 8 * 1024 * 1024
 
 

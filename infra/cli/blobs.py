@@ -139,7 +139,7 @@ def verify(
     from infra.blob_care import verify as verify_all
 
     def show(result: "Verified") -> None:
-        if result.objects % 100 == 0:
+        if result.objects and result.objects % 100 == 0:
             err.print(f"  {result.objects} objects, {result.size_bytes / 1e6:.0f} MB")
 
     async def check(ports: "Ports") -> "Verified":

@@ -198,7 +198,8 @@ async def test_names_what_is_damaged_and_what_the_log_misses(ports: Ports) -> No
             path.write_bytes(data[:-1])
         elif turned.key in _line(path):
             path.write_bytes(data[:-200] + bytes([data[-200] ^ 1]) + data[-199:])
-    references = _referring(NOW, 7)
+    references = _referring(datetime.now(UTC), 7)
+    references.references |= _referring(datetime.now(UTC) - timedelta(days=731), 8).references
     references.take(_record("image.events.v1", "T-1", good.model_dump(), NOW))
     seen: list[int] = []
     result = await verify(ports, references, lambda so_far: seen.append(so_far.objects))
