@@ -249,7 +249,8 @@ def _missing(log_references: LogReferences, present: set[Name], now: datetime) -
         kept_for = keep.get(bucket)
         over = kept_for is not None and one.last_at < now - kept_for
         if (bucket, key) not in present and not over:
-            yield f"{bucket}/{key}: not stored, but {len(one.subjects)} on the log refer to it; restore it from a backup"
+            subjects = len(one.subjects)
+            yield f"{bucket}/{key}: not stored, but {subjects} on the log refer to it; restore it from a backup"
 
 
 async def copy_all(source: BlobStore, target: BlobStore, progress: Callable[[str], None]) -> Mapping[str, int]:
