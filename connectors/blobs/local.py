@@ -34,11 +34,12 @@ from connectors.blobs.port import (
     check_range,
     missing,
     no_data,
+    nothing_at,
     other_bytes,
     retained,
     same_bytes,
 )
-from connectors.blobs.presign import BlobUrls
+from connectors.blobs.presign import BlobUrls, needed
 from connectors.blobs.stream import read_stream
 from connectors.clock.clock import Clock, SystemClock
 from connectors.errors import Misconfigured, Transient
@@ -151,13 +152,13 @@ class LocalBlobs:
 
     async def presign_get(self, ref: BlobRef, expires_in: timedelta) -> str:
         """Return an address at the gateway."""
-        return self._presigner().get_url(ref, expires_in)
+        return needed(self._urls).get_url(ref, expires_in)
 
     async def presign_put(
         self, bucket: str, key: str, media_type: str, *, max_bytes: int, expires_in: timedelta
     ) -> str:
         """Return an address at the gateway."""
-        return self._presigner().put_url(bucket, key, media_type, max_bytes=max_bytes, expires_in=expires_in)
+        return needed(self._urls).put_url(bucket, key, media_type, max_bytes=max_bytes, expires_in=expires_in)
 
     async def tidy(self, bucket: str, older_than: timedelta) -> int:
         """Remove temporary files that no put has written to for so long."""
@@ -170,11 +171,6 @@ class LocalBlobs:
             return await asyncio.get_running_loop().run_in_executor(self._threads, work)
         except OSError as error:
             raise _translated(error, self._root) from error
-
-    def _presigner(self) -> BlobUrls:
-        if self._urls is None:
-            raise Misconfigured("this store was opened without a link secret; open it with one to give out addresses")
-        return self._urls
 
     def _path(self, bucket: str, key: str) -> Path:
         digest = hashlib.sha256(key.encode()).hexdigest()
@@ -245,12 +241,11 @@ class LocalBlobs:
             os.fsync(folder)
 
     def _retain(self, path: Path, bucket: str, key: str, until: datetime) -> None:
-        nothing = BlobRef(bucket=bucket, key=key, sha256=_UNKNOWN_SHA256, size_bytes=1, media_type="")
         if not path.exists():
-            raise missing(nothing)
+            raise nothing_at(bucket, key)
         with _locked(path.parent) as folder:
             if not path.exists():
-                raise missing(nothing)
+                raise nothing_at(bucket, key)
             present = _retained_until(path)
             if present is not None and present >= until:
                 return

@@ -256,7 +256,12 @@ def same_bytes(one: BlobRef, other: BlobRef) -> bool:
 
 def missing(ref: BlobRef) -> BlobMissing:
     """Return the error for a reference to nothing."""
-    return BlobMissing(f"{ref.bucket}/{ref.key}: nothing stored; it was deleted, or never arrived at this store")
+    return nothing_at(ref.bucket, ref.key)
+
+
+def nothing_at(bucket: str, key: str) -> BlobMissing:
+    """Return the error for a name under which nothing is stored."""
+    return BlobMissing(f"{bucket}/{key}: nothing stored; it was deleted, or never arrived at this store")
 
 
 def _utf8_length(text: str) -> int:

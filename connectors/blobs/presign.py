@@ -120,6 +120,17 @@ class BlobUrls:
         return int((self._clock.now() + expires_in).timestamp())
 
 
+def needed(urls: BlobUrls | None) -> BlobUrls:
+    """Return what signs.
+
+    Raises:
+        Misconfigured: the store was opened without it.
+    """
+    if urls is None:
+        raise Misconfigured("this store was opened without a link secret; open it with one to give out addresses")
+    return urls
+
+
 def _right(payload: object) -> tuple[MayGet | MayPut, int]:
     if isinstance(payload, list) and payload[:1] == ["GET"]:
         _, expires_at, ref = _GET.validate_python(payload)

@@ -30,12 +30,13 @@ from connectors.blobs.port import (
     check_range,
     missing,
     no_data,
+    nothing_at,
     other_bytes,
     reference,
     retained,
     same_bytes,
 )
-from connectors.blobs.presign import BlobUrls
+from connectors.blobs.presign import BlobUrls, needed
 from connectors.blobs.s3_client import PARTS_AT_ONCE, S3Settings, connect
 from connectors.blobs.s3_errors import translated
 from connectors.clock.clock import Clock, SystemClock
@@ -169,9 +170,7 @@ class S3Blobs:
         self, bucket: str, key: str, media_type: str, *, max_bytes: int, expires_in: timedelta
     ) -> str:
         """Return an address at the gateway."""
-        if self._urls is None:
-            raise Misconfigured("this store was opened without a link secret; open it with one to give out addresses")
-        return self._urls.put_url(bucket, key, media_type, max_bytes=max_bytes, expires_in=expires_in)
+        return needed(self._urls).put_url(bucket, key, media_type, max_bytes=max_bytes, expires_in=expires_in)
 
     async def tidy(self, bucket: str, older_than: timedelta) -> int:
         """Abort multipart uploads that were begun so long ago."""
@@ -338,7 +337,7 @@ class S3Blobs:
             raise _cannot_lock(bucket)
         found = self._stat(bucket, key)
         if found is None:
-            raise missing(BlobRef(bucket=bucket, key=key, sha256="0" * 64, size_bytes=1, media_type=""))
+            raise nothing_at(bucket, key)
         if found.retain_until is not None and found.retain_until >= until:
             return
         try:

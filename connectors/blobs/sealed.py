@@ -28,7 +28,7 @@ from connectors.blobs.port import (
     reference,
     same_bytes,
 )
-from connectors.blobs.presign import BlobUrls
+from connectors.blobs.presign import BlobUrls, needed
 from connectors.blobs.seal import (
     CHUNK_BYTES,
     FOOTER_BYTES,
@@ -42,7 +42,6 @@ from connectors.blobs.seal import (
     sealed_size,
 )
 from connectors.blobs.stream import read_stream, recut
-from connectors.errors import Misconfigured
 from schemas.core.blob_ref import BlobRef
 
 log = logging.getLogger(__name__)
@@ -149,13 +148,13 @@ class SealedBlobs:
 
     async def presign_get(self, ref: BlobRef, expires_in: timedelta) -> str:
         """Return an address at the gateway."""
-        return self._presigner().get_url(ref, expires_in)
+        return needed(self._urls).get_url(ref, expires_in)
 
     async def presign_put(
         self, bucket: str, key: str, media_type: str, *, max_bytes: int, expires_in: timedelta
     ) -> str:
         """Return an address at the gateway."""
-        return self._presigner().put_url(bucket, key, media_type, max_bytes=max_bytes, expires_in=expires_in)
+        return needed(self._urls).put_url(bucket, key, media_type, max_bytes=max_bytes, expires_in=expires_in)
 
     async def tidy(self, bucket: str, older_than: timedelta) -> int:
         """Tidy the store below."""
@@ -165,11 +164,6 @@ class SealedBlobs:
         """Whether the object is sealed under the newest key."""
         footer = read_footer(await self._tail(ref))
         return footer is not None and footer.key_id == self._keys.newest()[1]
-
-    def _presigner(self) -> BlobUrls:
-        if self._urls is None:
-            raise Misconfigured("this store was opened without a link secret; open it with one to give out addresses")
-        return self._urls
 
     def _new_cipher(self, bucket: str, key: str) -> ObjectCipher:
         shop_key, key_id = self._keys.newest()
