@@ -13,8 +13,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, cast
 from urllib.parse import unquote, urlsplit
 
+from connectors.blobs.keys import BlobKeys
 from connectors.blobs.local import LocalBlobs
 from connectors.blobs.port import BlobStore
+from connectors.blobs.presign import BlobUrls
+from connectors.blobs.sealed import SealedBlobs
 from connectors.bus.app import App
 from connectors.clickhouse.port import Warehouse
 from connectors.clickhouse.server import Connection, ServerWarehouse
@@ -29,6 +32,7 @@ from connectors.pricelist.table import PriceTable
 from connectors.sms.port import Sms
 from connectors.vault.master_key import load_or_create_master_key
 from connectors.vault.port import Vault
+from connectors.vault.sealed import BUCKET as VAULT_BUCKET
 from connectors.vault.sealed import SealedVault
 from infra.clickhouse.layout import load_passwords
 from infra.secret_files import load_or_create_secret
@@ -37,6 +41,7 @@ from infra.settings import Settings, read_settings
 log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
+    from connectors.blobs.s3 import S3Blobs
     from connectors.mail.smtp import SmtpSettings
 
 FLOWS = Path(__file__).resolve().parents[1] / "processors" / "orchestrator" / "flows"
@@ -70,12 +75,36 @@ class Ports:
 
     @cached_property
     def blobs(self) -> BlobStore:
-        """The object store: a directory, or S3 once an endpoint is set."""
+        """The object store that everything but the vault uses: sealed, unless that is switched off."""
+        if not self.settings.seal_blobs:
+            return self.stored_blobs
+        return SealedBlobs(self.stored_blobs, self.blob_keys, urls=self.blob_urls)
+
+    @cached_property
+    def stored_blobs(self) -> BlobStore:
+        """What lies below the seal: a directory, or S3 once an endpoint is set. The vault seals by itself."""
+        return self.s3_blobs() if self.settings.s3_endpoint else self.local_blobs()
+
+    def local_blobs(self) -> LocalBlobs:
+        """Return the object store in the shop's directory, whether it is the one in use or not."""
+        return LocalBlobs(self.settings.home / "blobs", urls=self.blob_urls, clock=self.clock)
+
+    def s3_blobs(self) -> "S3Blobs":
+        """Return the object store on S3.
+
+        Raises:
+            Misconfigured: no endpoint is set.
+        """
+        from connectors.blobs.s3 import S3Blobs
+        from connectors.blobs.s3_client import S3Settings
+
         settings = self.settings
         if settings.s3_endpoint is None:
-            return LocalBlobs(settings.home / "blobs")
-        from connectors.blobs.s3 import S3Blobs, S3Settings
-
+            raise Misconfigured("NOIZYLAB_S3_ENDPOINT is not set; set it to host:port, with _ACCESS_KEY, _SECRET_KEY")
+        if VAULT_BUCKET in settings.s3_object_lock:
+            raise Misconfigured(
+                f"NOIZYLAB_S3_OBJECT_LOCK names {VAULT_BUCKET}; take it out: the vault must be able to forget"
+            )
         return S3Blobs(
             S3Settings(
                 endpoint=settings.s3_endpoint,
@@ -83,13 +112,27 @@ class Ports:
                 secret_key=settings.s3_secret_key or "",
                 secure=settings.s3_secure,
                 region=settings.s3_region,
-            )
+                object_lock=settings.s3_object_lock,
+            ),
+            urls=self.blob_urls,
+            clock=self.clock,
         )
+
+    @cached_property
+    def blob_keys(self) -> BlobKeys:
+        """What objects are sealed with."""
+        return BlobKeys(self.settings.home / "secrets")
+
+    @cached_property
+    def blob_urls(self) -> BlobUrls:
+        """Addresses at the gateway that are rights to one object."""
+        secret = load_or_create_secret(self.settings.home, "blob-urls")
+        return BlobUrls(secret, self.settings.public_url, self.clock)
 
     @cached_property
     def vault(self) -> Vault:
         """Personal data, encrypted, in the object store."""
-        return SealedVault(self.blobs, load_or_create_master_key(self.settings.home / "secrets" / "vault.key"))
+        return SealedVault(self.stored_blobs, load_or_create_master_key(self.settings.home / "secrets" / "vault.key"))
 
     @cached_property
     def signer(self) -> LinkSigner:

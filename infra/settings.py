@@ -42,6 +42,8 @@ class Settings:
     s3_secret_key: str | None
     s3_secure: bool
     s3_region: str | None
+    s3_object_lock: frozenset[str]
+    seal_blobs: bool
     smtp_url: str | None
     mail_from: str
     anthropic_api_key: str | None
@@ -122,6 +124,8 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         "s3_secret_key": source.optional("NOIZYLAB_S3_SECRET_KEY"),
         "s3_secure": source.flag("NOIZYLAB_S3_SECURE", default=True),
         "s3_region": source.optional("NOIZYLAB_S3_REGION"),
+        "s3_object_lock": frozenset(source.text("NOIZYLAB_S3_OBJECT_LOCK", "").replace(",", " ").split()),
+        "seal_blobs": source.flag("NOIZYLAB_SEAL_BLOBS", default=True),
         "smtp_url": source.optional("NOIZYLAB_SMTP"),
         "mail_from": source.text("NOIZYLAB_MAIL_FROM", "NoizyLab <shop@noizylab.invalid>"),
         "anthropic_api_key": source.optional("NOIZYLAB_ANTHROPIC_API_KEY"),

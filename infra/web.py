@@ -37,6 +37,7 @@ async def serve_gateway(settings: Settings) -> None:
                     publisher=publisher,
                     views=views,
                     blobs=ports.blobs,
+                    blob_urls=ports.blob_urls,
                     vault=ports.vault,
                     signer=ports.signer,
                     keyring=open_keyring(settings),

@@ -7,12 +7,15 @@
         ├── InvalidBlobName   a bucket or key that some store could not hold, or empty data
         ├── BlobMissing       a reference to nothing
         ├── BlobCorrupt       what is stored is not what the reference promised
-        └── BlobExists        a conditional put found other bytes under the key
+        ├── BlobExists        a conditional put found other bytes under the key
+        └── BlobRetained      the object is locked: nobody may change or delete it yet
 """
 
 import hashlib
 import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from connectors.errors import Permanent
@@ -45,20 +48,55 @@ class BlobExists(BlobError):
     """Other bytes are already stored under the key of a conditional put."""
 
 
-class BlobStore(Protocol):
-    """Stores whole objects. Every call may raise ``Transient`` or ``Misconfigured`` besides what it names."""
+class BlobRetained(BlobError):
+    """The object is locked until a moment that has not come."""
 
-    async def put(self, bucket: str, key: str, data: bytes, media_type: str, *, if_absent: bool = False) -> BlobRef:
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """What a store holds: the reference, when it was last put (UTC), and until when it is locked, if it is."""
+
+    ref: BlobRef
+    stored_at: datetime
+    retain_until: datetime | None = None
+
+
+class BlobStore(Protocol):
+    """Stores objects. Every call may raise ``Transient`` or ``Misconfigured`` besides what it names."""
+
+    async def put(
+        self,
+        bucket: str,
+        key: str,
+        data: bytes,
+        media_type: str,
+        *,
+        if_absent: bool = False,
+        if_match: BlobRef | None = None,
+    ) -> BlobRef:
         """Store ``data``, replacing what was there; return its reference. The same put twice is one object.
 
+        ``if_absent`` has one winner on every server that was tried. ``if_match`` is as good as the server: the
+        contract suite names one that lets two writers win at times.
+
         Raises:
-            BlobExists: with ``if_absent``, when other bytes are there; the same bytes are no conflict.
+            BlobExists: with ``if_absent``, when other bytes are there (the same bytes are no conflict); with
+                ``if_match``, when the bytes there are not those of that reference.
+            BlobMissing: with ``if_match``, when nothing is there.
+            BlobRetained: what is there is locked.
             InvalidBlobName: see ``check_put``.
         """
         ...
 
+    async def put_stream(self, bucket: str, key: str, pieces: AsyncIterator[bytes], media_type: str) -> BlobRef:
+        """Store what ``pieces`` yields, never holding all of it in memory; as :meth:`put` otherwise.
+
+        An error of ``pieces`` leaves what was there before.
+        """
+        ...
+
     async def get(self, ref: BlobRef) -> bytes:
-        """Return the bytes, checked against the reference.
+        """Return the bytes, checked against the reference. ``stream.read_stream`` does it piece by piece.
 
         Raises:
             BlobMissing: nothing is there.
@@ -66,16 +104,54 @@ class BlobStore(Protocol):
         """
         ...
 
-    async def find(self, bucket: str, key: str) -> BlobRef | None:
-        """Return the reference of what is stored under the key, without reading it, or None."""
+    async def get_range(self, ref: BlobRef, start: int, length: int) -> bytes:
+        """Return up to ``length`` bytes from offset ``start``, fewer at the end of the object, none behind it.
+
+        A part has no hash to be checked against: only a sealed store proves it. Raises as :meth:`get` does.
+        """
         ...
 
-    def list(self, bucket: str, prefix: str = "") -> AsyncIterator[BlobRef]:
-        """Yield the references of all keys that begin with ``prefix``, in the order of their UTF-8 bytes."""
+    async def stat(self, bucket: str, key: str) -> Stored | None:
+        """Return what is stored under the key, without reading it, or None."""
+        ...
+
+    def list(self, bucket: str, prefix: str = "") -> AsyncIterator[Stored]:
+        """Yield what is stored under keys that begin with ``prefix``, in the order of their UTF-8 bytes."""
         ...
 
     async def delete(self, bucket: str, key: str) -> None:
-        """Remove what is stored under the key. Nothing there is no error."""
+        """Remove what is stored under the key. Nothing there is no error.
+
+        Raises:
+            BlobRetained: it is locked.
+        """
+        ...
+
+    async def copy(self, ref: BlobRef, bucket: str, key: str) -> BlobRef:
+        """Store the same bytes under another name; return that reference. Raises as :meth:`get` and :meth:`put`."""
+        ...
+
+    async def retain(self, bucket: str, key: str, until: datetime) -> None:
+        """Lock the object until a moment: until then the store refuses to change or delete it. A lock only grows.
+
+        Raises:
+            BlobMissing: nothing is there.
+            Misconfigured: this bucket cannot lock.
+        """
+        ...
+
+    async def presign_get(self, ref: BlobRef, expires_in: timedelta) -> str:
+        """Return an address that gives the bytes to whoever asks with GET, until it expires."""
+        ...
+
+    async def presign_put(
+        self, bucket: str, key: str, media_type: str, *, max_bytes: int, expires_in: timedelta
+    ) -> str:
+        """Return an address that takes up to ``max_bytes`` of this media type with PUT, until it expires."""
+        ...
+
+    async def tidy(self, bucket: str, older_than: timedelta) -> int:
+        """Remove what puts that were cut off left behind at least so long ago; return how many. Objects stay."""
         ...
 
 
@@ -91,10 +167,15 @@ def check_put(bucket: str, key: str, data: bytes, media_type: str) -> None:
     Raises:
         InvalidBlobName: names the argument, its value and the rule.
     """
+    check_name(bucket, key, media_type)
+    if not data:
+        raise no_data(bucket, key)
+
+
+def check_name(bucket: str, key: str, media_type: str) -> None:
+    """Refuse a name or media type that some store could not hold; raises as :func:`check_put`."""
     check_bucket(bucket)
     check_key(key)
-    if not data:
-        raise InvalidBlobName(f"{bucket}/{key}: no data; an empty object says nothing, do not store it")
     if not _MEDIA_TYPE.fullmatch(media_type) or len(media_type) > _MAX_MEDIA_TYPE_CHARACTERS:
         raise InvalidBlobName(f"{bucket}/{key}: media type {media_type[:120]!r} is not like 'image/jpeg'")
 
@@ -125,22 +206,62 @@ def check_key(key: str) -> None:
         raise InvalidBlobName(f"key {key[:80]!r}: every part between slashes needs a name other than . and ..")
 
 
+def check_range(start: int, length: int) -> None:
+    """Refuse a part that is none.
+
+    Raises:
+        ValueError: a negative offset, or a length under 1.
+    """
+    if start < 0 or length < 1:
+        raise ValueError(f"a part begins at 0 or later and has at least one byte, not start {start}, length {length}")
+
+
 def check_content(ref: BlobRef, data: bytes) -> None:
     """Refuse bytes that are not those of the reference.
 
     Raises:
         BlobCorrupt: says what differs.
     """
+    if len(data) != ref.size_bytes or hashlib.sha256(data).hexdigest() != ref.sha256:
+        raise not_promised(ref, len(data))
+
+
+def not_promised(ref: BlobRef, stored_bytes: int) -> BlobCorrupt:
+    """Return the error for stored bytes, so many, that are not those of the reference."""
     where = f"{ref.bucket}/{ref.key}"
-    if len(data) != ref.size_bytes:
-        raise BlobCorrupt(f"{where}: {len(data)} bytes stored, {ref.size_bytes} expected; store the original again")
-    if hashlib.sha256(data).hexdigest() != ref.sha256:
-        raise BlobCorrupt(f"{where}: SHA-256 differs from the reference; store the original again")
+    if stored_bytes != ref.size_bytes:
+        return BlobCorrupt(f"{where}: {stored_bytes} bytes stored, {ref.size_bytes} expected; store the original again")
+    return BlobCorrupt(f"{where}: SHA-256 differs from the reference; store the original again")
+
+
+def no_data(bucket: str, key: str) -> InvalidBlobName:
+    """Return the error for a put of nothing."""
+    return InvalidBlobName(f"{bucket}/{key}: no data; an empty object says nothing, do not store it")
+
+
+def other_bytes(bucket: str, key: str) -> BlobExists:
+    """Return the error for a conditional put that met other bytes."""
+    return BlobExists(f"{bucket}/{key}: other bytes are stored there; choose another key, or read them first")
+
+
+def retained(bucket: str, key: str, until: datetime) -> BlobRetained:
+    """Return the error for a change of a locked object."""
+    return BlobRetained(f"{bucket}/{key}: locked until {until:%Y-%m-%d %H:%M} UTC; nobody can change it before")
+
+
+def same_bytes(one: BlobRef, other: BlobRef) -> bool:
+    """Whether two references promise the same content."""
+    return (one.sha256, one.size_bytes) == (other.sha256, other.size_bytes)
 
 
 def missing(ref: BlobRef) -> BlobMissing:
     """Return the error for a reference to nothing."""
-    return BlobMissing(f"{ref.bucket}/{ref.key}: nothing stored; it was deleted, or never arrived at this store")
+    return nothing_at(ref.bucket, ref.key)
+
+
+def nothing_at(bucket: str, key: str) -> BlobMissing:
+    """Return the error for a name under which nothing is stored."""
+    return BlobMissing(f"{bucket}/{key}: nothing stored; it was deleted, or never arrived at this store")
 
 
 def _utf8_length(text: str) -> int:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID, uuid5
 
+from connectors.blobs.content import put_content
 from connectors.blobs.port import BlobStore
 from connectors.clock.clock import new_id
 from connectors.errors import Permanent
@@ -29,7 +30,6 @@ from schemas.notifications import NotificationChannel
 from schemas.tickets import SubmitIntake
 
 BUCKET = "images"
-_EXTENSIONS = {"image/jpeg": "jpg", "image/png": "png", "image/webp": "webp"}
 
 
 class IntakeInvalid(Permanent):
@@ -118,13 +118,13 @@ async def submit(
 ) -> tuple[SubmitIntake, UUID]:
     """Store photos and contact, then write the command; return it with its id.
 
-    Everything is named after the ticket, so after a failure half-way the same call with the same ``ticket_id``
-    completes it and leaves nothing behind.
+    Photos are named after their content and the contact after the ticket, so after a failure half-way the same call
+    with the same ``ticket_id`` completes it and leaves nothing behind.
 
     Raises:
         Transient, Misconfigured: a store or the log is away.
     """
-    refs = [await _store(blobs, ticket_id, number, photo) for number, photo in enumerate(photos)]
+    refs = [await put_content(blobs, BUCKET, photo.data, photo.media_type) for photo in photos]
     customer_id = await vault.put(_contact(form.customer, ticket_id))
     command = SubmitIntake(
         ticket_id=ticket_id,
@@ -142,10 +142,11 @@ async def submit(
     return command, command_id
 
 
-async def withdraw(command: SubmitIntake, *, blobs: BlobStore, vault: Vault) -> None:
-    """Forget photos and contact of an intake that was refused and has no ticket: nobody will ever need them."""
-    for ref in command.photos:
-        await blobs.delete(ref.bucket, ref.key)
+async def withdraw(command: SubmitIntake, *, vault: Vault) -> None:
+    """Forget the contact of an intake that was refused and has no ticket: nobody will ever need it.
+
+    Its photos may be another ticket's as well, so they stay until the sweep finds that nothing refers to them.
+    """
     await vault.erase(command.customer_id)
 
 
@@ -164,12 +165,6 @@ def _bare(data: bytes) -> BareImage:
     bare = strip(data)
     decode(bare.data)
     return bare
-
-
-async def _store(blobs: BlobStore, ticket_id: str, number: int, photo: BareImage) -> BlobRef:
-    digest = hashlib.sha256(photo.data).hexdigest()
-    key = f"{ticket_id}/{number}-{digest[:12]}.{_EXTENSIONS[photo.media_type]}"
-    return await blobs.put(BUCKET, key, photo.data, photo.media_type)
 
 
 def _contact(customer: CustomerForm, ticket_id: str) -> Contact:

@@ -88,21 +88,21 @@ class SealedVault:
 
     async def _read(self, name: str) -> bytes | None:
         """Read an object; a second time when it changed between the look-up and the read."""
-        found = await self._blobs.find(BUCKET, name)
+        found = await self._blobs.stat(BUCKET, name)
         if found is None:
             return None
         try:
-            return await self._blobs.get(found)
+            return await self._blobs.get(found.ref)
         except (BlobMissing, BlobCorrupt) as error:
-            return await self._read_again(name, found, error)
+            return await self._read_again(name, found.ref, error)
 
     async def _read_again(self, name: str, before: BlobRef, error: BlobMissing | BlobCorrupt) -> bytes | None:
-        now = await self._blobs.find(BUCKET, name)
+        now = await self._blobs.stat(BUCKET, name)
         if now is None:
             return None
-        if now == before:
+        if now.ref == before:
             raise error
-        return await self._blobs.get(now)
+        return await self._blobs.get(now.ref)
 
 
 def _contact_name(customer_id: CustomerId) -> str:

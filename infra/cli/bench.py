@@ -105,3 +105,24 @@ def _report(result: dict[str, Any], as_json: bool) -> None:
                 out.print(f"  {one}")
         else:
             out.print(f"{name}: {value}")
+
+
+@app.command()
+def blobs(
+    small: Annotated[int, typer.Option(min=1, help="objects of 1 MB for each store")] = 40,
+    large: Annotated[int, typer.Option(min=1, help="objects of 64 MB for each store")] = 4,
+    kill: Annotated[int, typer.Option(min=0, help="SIGKILL a process in the middle of puts this often")] = 10,
+    seed: Annotated[int, typer.Option()] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="print only the result, as JSON")] = False,
+) -> None:
+    """Store and read objects: a plain file as the bound, the directory, sealed or not, and a real S3 server."""
+    from infra.bench.blobs import Plan, run_blob_bench
+
+    result = run(run_blob_bench(Plan(small, large, kill, seed), lambda line: err.print(f"  {line}", soft_wrap=True)))
+    if as_json:
+        out.print_json(json.dumps(result))
+        return
+    for one in result.pop("runs"):
+        out.print(f"{one['store']:13} {one['op']:9} {one['mb_per_s']:8} MB/s   p95 {one['p95_ms']} ms")
+    for name, value in result.items():
+        out.print(f"{name}: {value}")

@@ -5,6 +5,7 @@ import json
 import signal
 import sys
 import tempfile
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
 from pathlib import Path
@@ -36,7 +37,7 @@ def demo(
 
 
 async def _demo(repairs: int, samples: Path | None, as_json: bool, keep: Path | None) -> int:
-    from infra.demo.run import Demo, figures, open_shop, prepared, told
+    from infra.demo.run import Demo, drawn_pictures, figures, open_shop, prepared, told
     from infra.shop import private_settings, running_shop
 
     def say(line: str) -> None:
@@ -62,7 +63,7 @@ async def _demo(repairs: int, samples: Path | None, as_json: bool, keep: Path | 
         _print_figures(await figures(settings))
         counts = "{repairs} repairs: {quoted} quoted, {with_a_person} with a person, {stuck} stuck, in {seconds} s"
         say("\n" + counts.format(**summary))
-        _print_next(settings.public_url, home, key)
+        _print_next(settings.public_url, home, key, await drawn_pictures(settings))
         if sys.stdout.isatty():
             await _until_interrupted()
         return int(summary["stuck"])
@@ -91,13 +92,13 @@ def _cell(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _print_next(url: str, home: Path, key: str) -> None:
+def _print_next(url: str, home: Path, key: str, pictures: Sequence[str]) -> None:
     if not sys.stdout.isatty():
         out.print(
             """
 What to look at next:
   noizylab demo               in a terminal: the shop stays up, with its API, mail and pictures to look at
-  noizylab demo --keep DIR    keeps mail, pictures and the log in DIR
+  noizylab demo --keep DIR    keeps mail, the log and the (sealed) pictures in DIR
   make up                     your own shop""",
             markup=False,
         )
@@ -106,7 +107,7 @@ What to look at next:
         f"""
 What to look at next, while the shop is up:
   the customers' mail      {home / "outbox"}
-  annotated photographs    {home / "blobs" / "images"}
+  annotated photographs    {(chr(10) + " " * 27).join(pictures) or "none were drawn on"}
   every event of a ticket  NOIZYLAB_HOME={home} .venv/bin/noizylab ticket show T-...
   the log as evidence      NOIZYLAB_HOME={home} .venv/bin/noizylab audit replay
   the API                  curl -H 'Authorization: Bearer {key}' {url}/v1/tickets

@@ -5,7 +5,7 @@ import sys
 import typer
 
 from connectors.errors import ConnectorError
-from infra.cli import audit, bench, broker, demo, dlq, doctor, flow, kiosk, serve, ticket, topics, up
+from infra.cli import audit, bench, blobs, broker, demo, dlq, doctor, flow, kiosk, serve, ticket, topics, up
 from infra.cli.common import complain
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app.add_typer(ticket.app, name="ticket")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(flow.app, name="flow")
 app.add_typer(audit.app, name="audit")
+app.add_typer(blobs.app, name="blobs")
 app.add_typer(bench.app, name="bench")
 app.add_typer(broker.app, name="broker")
 app.add_typer(serve.app, name="serve", hidden=True)

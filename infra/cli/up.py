@@ -53,7 +53,11 @@ async def _all(settings: Settings) -> None:
         if key is not None:
             out.print(f"API key, shown once: [bold]{key}[/bold]")
         out.print("Ctrl-C stops it.")
+        from infra.blob_care import sweep_daily
+
+        sweeping = asyncio.create_task(sweep_daily(settings))
         await stop.wait()
+        sweeping.cancel()
     finally:
         out.print("stopping ...")
         await shop.stop()

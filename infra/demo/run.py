@@ -9,12 +9,15 @@ import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from datetime import timedelta
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 
+from connectors.bus.restore import LogReader
 from connectors.intake.form import IntakeForm
 from infra.cli.kiosk import submit_intake
 from infra.compose import Ports
@@ -24,6 +27,8 @@ from infra.settings import Settings
 from infra.shop import Shop
 from infra.timeline import Entry, follow_events, short
 from processors.analytics.figures import FIGURES
+from schemas.core.blob_ref import BlobRef
+from topics.inspections import INSPECTION_EVENTS
 
 SILENCE_S = 90.0
 """After this long without any event the repairs that are not settled count as stuck."""
@@ -200,6 +205,17 @@ async def open_shop(settings: Settings, goldens: Iterator[tuple[str, bytes]]) ->
         for board, data in goldens:
             await ports.blobs.put("goldens", f"{board}.jpg", data, "image/jpeg")
     return key
+
+
+async def drawn_pictures(settings: Settings, most: int = 3) -> list[str]:
+    """Return addresses, good for a day, of photographs that the inspection drew on. The stored ones are sealed."""
+    drawn: dict[str, BlobRef] = {}
+    async with LogReader(settings.cluster(), "noizylab-demo-pictures") as reader:
+        async for record in reader.to_end(await reader.partitions([INSPECTION_EVENTS.name])):
+            for ref in orjson.loads(record.value or b"{}").get("annotated", ()):
+                drawn[ref["sha256"]] = BlobRef.model_validate(ref)
+    async with Ports.open(settings) as ports:
+        return [await ports.blobs.presign_get(ref, timedelta(days=1)) for ref in list(drawn.values())[:most]]
 
 
 def prepared(samples: Path | None, repairs: int) -> tuple[Iterator[tuple[str, bytes]], Iterator[DemoIntake]]:

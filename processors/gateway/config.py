@@ -13,6 +13,8 @@ class Policy:
     intake_json_max_bytes: int = 262_144
     """Room for a text far beyond its own limit, so that the answer can name the field that is too long."""
     upload_max_bytes: int = 80_000_000
+    object_max_bytes: int = 2_000_000_000
+    """A body for a signed address, which has a limit of its own; it is never held in memory."""
     body_max_bytes: int = 262_144
     """Every request that is not an upload."""
     uploads_at_once: int = 4

@@ -2,6 +2,7 @@
 
 import logging
 
+from connectors.blobs.content import put_content
 from connectors.blobs.port import BlobCorrupt, BlobMissing, BlobStore
 from connectors.bus.aggregate import Aggregate
 from connectors.bus.app import App
@@ -39,7 +40,7 @@ def wire(app: App, inspector: Inspector, goldens: Goldens, blobs: BlobStore, pol
             return failed(command, str(error), envelope.time)
         if inspection.golden_problem is not None:
             log.warning("golden picture of %s is unusable: %s", command.board_model, inspection.golden_problem)
-        annotated = await _store(blobs, bucket, f"{command.ticket_id}/annotated-{envelope.id}", inspection)
+        annotated = await _store(blobs, bucket, inspection)
         return decide(command, inspection, annotated, envelope.time)
 
 
@@ -51,10 +52,10 @@ async def _read(blobs: BlobStore, ref: BlobRef) -> bytes | None:
         return None
 
 
-async def _store(blobs: BlobStore, bucket: str, prefix: str, inspection: Inspection) -> dict[int, BlobRef]:
-    """Store the drawn pictures. Their keys carry the command's id: a later inspection must not overwrite them."""
+async def _store(blobs: BlobStore, bucket: str, inspection: Inspection) -> dict[int, BlobRef]:
+    """Store the drawn pictures under their content's names: a later inspection cannot overwrite them."""
     stored: dict[int, BlobRef] = {}
     for position, result in enumerate(inspection.photos):
         if result.annotated is not None:
-            stored[position] = await blobs.put(bucket, f"{prefix}-{position}.jpg", result.annotated, "image/jpeg")
+            stored[position] = await put_content(blobs, bucket, result.annotated, "image/jpeg")
     return stored

@@ -19,11 +19,9 @@ class Goldens:
         """Return the golden picture's file, or None when none is known or the stored one is damaged."""
         if board_model is None:
             return None
-        ref = await self._blobs.find(self._bucket, f"{board_model}.jpg")
-        if ref is None:
-            return None
         try:
-            return await self._blobs.get(ref)
+            found = await self._blobs.stat(self._bucket, f"{board_model}.jpg")
+            return None if found is None else await self._blobs.get(found.ref)
         except BlobError as error:
             log.warning("golden picture of %s is unusable, store it again: %s", board_model, error)
             return None

@@ -1,5 +1,6 @@
 """The command: what goes wrong is one clear line and status 1, never a traceback."""
 
+import asyncio
 import os
 import subprocess
 import sys
@@ -10,6 +11,8 @@ from typer.testing import CliRunner, Result
 
 from infra.cli import common
 from infra.cli.main import app
+from infra.compose import Ports
+from infra.settings import read_settings
 from infra.supervise import free_ports
 from topics.registry import ALL
 
@@ -44,6 +47,9 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
         ("dlq", "replay", "tickets"),
         ("audit", "replay"),
         ("up", "pricing"),
+        ("blobs", "orphans"),
+        ("blobs", "sweep"),
+        ("blobs", "verify"),
     ],
     ids=" ".join,
 )
@@ -160,3 +166,55 @@ def test_a_benchmark_says_what_it_can_run(
 
     assert status == 1
     assert complaint in complained
+
+
+def test_gives_out_a_stored_object_and_counts_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    async def store() -> None:
+        async with Ports.open(read_settings()) as ports:
+            await ports.blobs.put("images", "T-1/a.jpg", b"a picture", "image/jpeg")
+
+    asyncio.run(store())
+    file = tmp_path / "a.jpg"
+    assert said(capsys, "blobs", "get", "images", "T-1/a.jpg", str(file)) == (0, "", "")
+    assert file.read_bytes() == b"a picture"
+    status, _, complaint = said(capsys, "blobs", "get", "images", "T-1/a.jpg", str(file))
+    assert (status, "name a new file" in complaint) == (1, True)
+    status, printed, _ = said(capsys, "blobs", "url", "images", "T-1/a.jpg")
+    assert status == 0
+    assert "/blobs/" in printed
+    for verb in (("url",), ("get",)):
+        arguments = ("images", "T-1/b.jpg", *((str(tmp_path / "b.jpg"),) if verb == ("get",) else ()))
+        status, _, complaint = said(capsys, "blobs", *verb, *arguments)
+        assert (status, "images/T-1/b.jpg: nothing stored" in complaint) == (1, True)
+    assert not (tmp_path / "b.jpg").exists()
+    status, printed, _ = said(capsys, "blobs", "stats")
+    assert status == 0
+    assert [line.split()[1:4:2] for line in printed.splitlines() if "images" in line] == [["images", "1"]]
+    status, printed, _ = said(capsys, "blobs", "verify", "--without-log")
+    assert (status, "1 objects whole" in printed, "0 faults" in printed) == (0, True, True)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (("orphans", "--older-than", "soon"), "give days or hours"),
+        (("orphans", "--older-than", "1d"), "too short"),
+        (("copy", "--to", "s3"), "NOIZYLAB_S3_ENDPOINT is not set"),
+    ],
+)
+def test_says_what_to_give_when_stored_objects_are_asked_for_wrongly(
+    capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], part: str
+) -> None:
+    status, _, complaint = said(capsys, "blobs", *arguments)
+    assert status == 1
+    assert part in complaint
+
+
+def test_makes_a_new_key_and_seals_everything_under_it(capsys: pytest.CaptureFixture[str]) -> None:
+    async def store() -> None:
+        async with Ports.open(read_settings()) as ports:
+            await ports.blobs.put("images", "a", b"a picture", "image/jpeg")
+
+    asyncio.run(store())
+    assert "0 sealed anew, 1 current" in said(capsys, "blobs", "rekey")[1]
+    assert "1 sealed anew, 0 current" in said(capsys, "blobs", "rekey", "--new-key")[1]

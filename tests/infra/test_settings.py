@@ -89,3 +89,8 @@ def test_names_the_file_when_the_noted_ports_cannot_be_read(tmp_path: Path) -> N
     file.write_text("{")
     with pytest.raises(Misconfigured, match=f"{file.name} cannot be read .* remove it"):
         read_settings({"NOIZYLAB_HOME": str(tmp_path)})
+
+
+def test_reads_the_names_of_buckets_that_lock() -> None:
+    assert read_settings({}).s3_object_lock == frozenset()
+    assert read_settings({"NOIZYLAB_S3_OBJECT_LOCK": "images, documents"}).s3_object_lock == {"images", "documents"}

@@ -10,8 +10,10 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import FrameType
 
-from tests.live import fetch
-from tests.live.servers import S3_KEY, S3_SECRET, kafka_cluster, s3_server
+from infra.bench.fetch import Missing, kafka_jars
+from infra.bench.kafka_nodes import kafka_cluster
+from infra.bench.s3_server import ACCESS_KEY, SECRET_KEY, s3_server, versitygw
+from tests.live.fetch import kafka_tools
 
 ROOT = Path(__file__).parents[2]
 PLACES = ["tests/connectors", "tests/contract", "tests/live"]
@@ -51,8 +53,8 @@ def _pytest(environment: dict[str, str]) -> int:
 
 def _kafka(running: ExitStack, home: Path) -> dict[str, str]:
     try:
-        jars = fetch.kafka_jars()
-    except fetch.Missing as missing:
+        jars = kafka_jars()
+    except Missing as missing:
         _say(f"no tests on Apache Kafka: {missing}")
         return {}
     _say("Apache Kafka")
@@ -62,21 +64,21 @@ def _kafka(running: ExitStack, home: Path) -> dict[str, str]:
 
 def _kafka_tools() -> dict[str, str]:
     try:
-        return {"NOIZYLAB_TEST_KAFKA_TOOLS": str(fetch.kafka_tools())}
-    except fetch.Missing as missing:
+        return {"NOIZYLAB_TEST_KAFKA_TOOLS": str(kafka_tools())}
+    except Missing as missing:
         _say(f"no tests of Kafka's own tools: {missing}")
         return {}
 
 
 def _s3(running: ExitStack, home: Path) -> dict[str, str]:
     try:
-        program = fetch.versitygw()
-    except fetch.Missing as missing:
+        program = versitygw()
+    except Missing as missing:
         _say(f"no tests on an S3 server: {missing}")
         return {}
     _say("an S3 server")
     address = running.enter_context(s3_server(program, home))
-    return {"NOIZYLAB_TEST_S3": f"{address},{S3_KEY},{S3_SECRET}"}
+    return {"NOIZYLAB_TEST_S3": f"{address},{ACCESS_KEY},{SECRET_KEY}"}
 
 
 def _say(what: str) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from confluent_kafka import OFFSET_BEGINNING, Consumer, TopicPartition
 
-from tests.live.servers import KafkaCluster, kafka_cluster, known_topics
+from infra.bench.kafka_nodes import KafkaCluster, kafka_cluster, known_topics
 from topics.registry import EVENTS
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(400)]

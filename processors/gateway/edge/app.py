@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from processors.gateway.edge import (
     links,
     problems,
+    routes_blobs,
     routes_events,
     routes_figures,
     routes_flows,
@@ -41,6 +42,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         routes_stock,
         routes_figures,
         routes_flows,
+        routes_blobs,
         links,
     ):
         app.include_router(module.router)

@@ -8,6 +8,7 @@ from typing import Protocol
 from fastapi import Request
 
 from connectors.blobs.port import BlobStore
+from connectors.blobs.presign import BlobUrls
 from connectors.bus.records import Publisher
 from connectors.clickhouse.port import Warehouse
 from connectors.clock.clock import Clock
@@ -70,7 +71,9 @@ class FlowIssue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GatewayDeps:
-    """The ports and services behind the edge. ``warehouse`` None: figures answer 503."""
+    """The ports and services behind the edge. ``warehouse`` None: figures answer 503. ``blob_urls`` reads addresses
+    of stored objects; None: there are none.
+    """
 
     publisher: Publisher
     views: ReadModel
@@ -79,6 +82,7 @@ class GatewayDeps:
     signer: LinkSigner
     keyring: Keyring
     clock: Clock
+    blob_urls: BlobUrls | None = None
     warehouse: Warehouse | None = None
     figures: Mapping[str, Figure] = field(default_factory=dict)
     check_flow: Callable[[bytes], Sequence[FlowIssue]] | None = None

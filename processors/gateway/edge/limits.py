@@ -48,6 +48,10 @@ class RateLimits:
         """Count a request for a customer's page of one ticket; raises as :meth:`key` does."""
         return await self._hit(self._page, "page", ticket_id)
 
+    async def address(self, token: str) -> Allowance:
+        """Count a request for one signed address of a stored object; raises as :meth:`key` does."""
+        return await self._hit(self._key, "address", token)
+
     async def stranger(self, address: str) -> Allowance:
         """Count a request without a good key or link; raises as :meth:`key` does."""
         return await self._hit(self._page, "stranger", address)

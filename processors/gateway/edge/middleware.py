@@ -10,7 +10,8 @@ from processors.gateway.config import Policy
 from processors.gateway.edge.limits import Allowance
 from processors.gateway.edge.problems import Problem, problem_response
 
-UPLOAD_PATHS = frozenset({"/v1/intakes"})
+UPLOAD_PATH = "/v1/intakes"
+OBJECT_PATHS = "/blobs/"
 _REQUEST_ID = re.compile(r"[0-9A-Za-z_.-]{1,80}")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -37,7 +38,7 @@ class BodyLimit:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        limit = self._policy.upload_max_bytes if scope["path"] in UPLOAD_PATHS else self._policy.body_max_bytes
+        limit = self._limit(scope["path"])
         announced = Headers(scope=scope).get("content-length", "")
         if announced.isdecimal() and int(announced) > limit:
             await problem_response(_too_large(limit), scope["path"])(scope, receive, send)
@@ -54,6 +55,11 @@ class BodyLimit:
             return message
 
         await self._app(scope, bounded, send)
+
+    def _limit(self, path: str) -> int:
+        if path == UPLOAD_PATH:
+            return self._policy.upload_max_bytes
+        return self._policy.object_max_bytes if path.startswith(OBJECT_PATHS) else self._policy.body_max_bytes
 
 
 class AnswerHeaders:

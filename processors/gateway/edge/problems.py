@@ -95,9 +95,12 @@ def away(detail: str) -> Problem:
 
 
 def _place(request: Request) -> str:
-    """Return the path for the log. That of a customer's link is a key, so it is cut."""
+    """Return the path for the log. That of a customer's link, or of a stored object, is a key, so it is cut."""
     path = request.url.path
-    return "/a/..." if path.startswith("/a/") else path
+    for keys in ("/a/", "/blobs/"):
+        if path.startswith(keys):
+            return f"{keys}..."
+    return path
 
 
 _CODES = {

@@ -145,7 +145,7 @@ async def _answer(edge: Edge, ticket_id: str, command: SubmitIntake | None) -> R
         if outcome is not None and isinstance(outcome.event, IntakeRefused):
             refused = outcome.event
             if command is not None:
-                await withdraw(command, blobs=edge.deps.blobs, vault=edge.deps.vault)
+                await withdraw(command, vault=edge.deps.vault)
             raise Problem(422, "intake_refused", refused.detail, reason=refused.reason, ticket_id=ticket_id)
         if outcome is None or not await views.settled(TICKET_VIEWS, ticket_id, command_id, wait_s):
             waiting = {**body, "status": "accepted", "detail": "the ticket is being opened; follow the link"}

@@ -23,12 +23,12 @@ from connectors.bus.records import record_of
 from connectors.bus.restore import LogReader
 from connectors.clock.clock import SystemClock
 from connectors.errors import Misconfigured
+from infra.bench.kafka_nodes import forget
 from infra.broker import Broker, BrokerConfig
 from schemas.core.envelope import Envelope
 from schemas.core.message import Event
 from schemas.core.outcome import Emit, Outcome
 from schemas.notifications import NotificationSent, NotifyCustomer, OutboxEntry, OutboxView
-from tests.live.servers import forget
 from topics.notifications import NOTIFICATION_COMMANDS, NOTIFICATION_EVENTS, NOTIFICATION_VIEWS
 from topics.registry import dead_letters
 from topics.topic import Topic

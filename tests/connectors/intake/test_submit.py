@@ -21,6 +21,7 @@ from connectors.intake.submit import (
     repeated_ticket_id,
     same_intake,
     submit,
+    withdraw,
 )
 from connectors.vault.master_key import load_or_create_master_key
 from connectors.vault.sealed import SealedVault
@@ -79,10 +80,8 @@ async def test_stores_what_the_command_refers_to(shop: Shop) -> None:
     command, command_id = await shop.submit(_form(language="en", pre_approved_cents=5000), photos, ticket_id)
     assert shop.sent == [(command, ticket_id, command_id)]
     assert command_id == intake_command_id(ticket_id)
-    assert [ref.key for ref in command.photos] == [
-        f"{ticket_id}/0-{command.photos[0].sha256[:12]}.jpg",
-        f"{ticket_id}/1-{command.photos[1].sha256[:12]}.png",
-    ]
+    assert [ref.key for ref in command.photos] == [f"sha256/{ref.sha256[:2]}/{ref.sha256}" for ref in command.photos]
+    assert [ref.media_type for ref in command.photos] == ["image/jpeg", "image/png"]
     assert [await shop.blobs.get(ref) for ref in command.photos] == [photo.data for photo in photos]
     contact = await shop.vault.get(command.customer_id)
     assert contact is not None
@@ -96,13 +95,23 @@ async def test_makes_the_same_command_and_leaves_nothing_behind_when_tried_again
     shop.down = True
     with pytest.raises(Transient):
         await shop.submit(_form(), photos, ticket_id)
-    stored = [ref.key async for ref in shop.blobs.list("images")]
+    stored = [one.ref.key async for one in shop.blobs.list("images")]
     shop.down = False
     first = await shop.submit(_form(), photos, ticket_id)
     second = await shop.submit(_form(), photos, ticket_id)
     assert first == second
-    assert [ref.key async for ref in shop.blobs.list("images")] == stored
+    assert [one.ref.key async for one in shop.blobs.list("images")] == stored
     assert len([ref async for ref in shop.blobs.list("vault", "contacts/")]) == 1
+
+
+async def test_keeps_one_object_when_two_tickets_bring_the_same_photo(shop: Shop) -> None:
+    photos = await clean_photos((_photo(1), _photo(2)), IntakeLimits())
+    first, _ = await shop.submit(_form(), photos, new_ticket_id())
+    second, _ = await shop.submit(_form(), photos, new_ticket_id())
+    assert first.photos == second.photos
+    assert len([one async for one in shop.blobs.list("images")]) == 2
+    await withdraw(second, vault=shop.vault)
+    assert [await shop.blobs.get(ref) for ref in first.photos] == [photo.data for photo in photos]
 
 
 def test_ticket_ids_are_fresh_or_belong_to_a_producers_own_key() -> None:

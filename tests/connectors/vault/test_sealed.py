@@ -200,6 +200,6 @@ def test_refuses_a_contact_when_a_field_could_not_be_used(wrong: dict[str, objec
 
 
 async def _stored(blobs: LocalBlobs, key: str) -> bytes:
-    found = await blobs.find(BUCKET, key)
+    found = await blobs.stat(BUCKET, key)
     assert found is not None
-    return await blobs.get(found)
+    return await blobs.get(found.ref)

@@ -12,8 +12,8 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, ConsumerRecord, TopicPa
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, Producer
 from confluent_kafka.admin import AdminClient, NewTopic
 
+from infra.bench.kafka_nodes import forget
 from tests.infra.broker.support import WireClient
-from tests.live.servers import forget
 
 WITHIN_S = 20.0
 

@@ -13,7 +13,7 @@ from processors.gateway.edge.auth import Needs
 from processors.gateway.edge.keyring import SCOPES, Keyring, Scope
 from tests.processors.gateway.world import NOW, World, problem, ticket_view
 
-PUBLIC = {"/healthz", "/readyz", "/a/{token}", "/a/{token}/accept", "/a/{token}/decline"}
+PUBLIC = {"/healthz", "/readyz", "/a/{token}", "/a/{token}/accept", "/a/{token}/decline", "/blobs/{token}"}
 EXPECTED = {
     ("POST", "/v1/intakes"): "tickets:write",
     ("GET", "/v1/tickets"): "tickets:read",

@@ -12,7 +12,10 @@ import httpx
 import numpy as np
 from fastapi import FastAPI
 
+from connectors.blobs.keys import BlobKeys
 from connectors.blobs.local import LocalBlobs
+from connectors.blobs.presign import BlobUrls
+from connectors.blobs.sealed import SealedBlobs
 from connectors.bus.aggregate import Held
 from connectors.bus.records import Fetched, Outgoing
 from connectors.clock.clock import SettableClock
@@ -166,8 +169,10 @@ class World:
     def __post_init__(self) -> None:
         self.clock = SettableClock(NOW)
         self.views = ReadModel(self.policy)
-        self.blobs = LocalBlobs(self.path / "blobs")
-        self.vault = SealedVault(self.blobs, load_or_create_master_key(self.path / "master.key"))
+        self.blob_urls = BlobUrls(SECRET, "http://edge", self.clock)
+        self.stored = LocalBlobs(self.path / "blobs")
+        self.blobs = SealedBlobs(self.stored, BlobKeys(self.path / "blob-keys"), urls=self.blob_urls)
+        self.vault = SealedVault(self.stored, load_or_create_master_key(self.path / "master.key"))
         self.signer = LinkSigner(SECRET, "http://shop.example")
         self.keyring = Keyring(self.path / "keys.json", b"p" * 32, environment="test")
         self._offsets: dict[str, int] = {}
@@ -178,6 +183,7 @@ class World:
                 publisher=self,
                 views=self.views,
                 blobs=self.blobs,
+                blob_urls=self.blob_urls,
                 vault=self.vault,
                 signer=self.signer,
                 keyring=self.keyring,
