@@ -89,9 +89,10 @@ class Transactions:
             found = Transaction(
                 name, producer_id, epoch, previous, timeout_ms, TransactionState(state), started_ms, updated_ms
             )
-            found.partitions = {int(key): first for key, first in json.loads(partitions).items()}
+            # A repaired file may have lost a partition.
+            found.partitions = {int(key): each for key, each in json.loads(partitions).items() if _known(log, key)}
             found.offsets = {
-                group_id: {int(key): CommittedOffset(*entry) for key, entry in entries.items()}
+                group_id: {int(key): CommittedOffset(*each) for key, each in entries.items() if _known(log, key)}
                 for group_id, entries in json.loads(offsets).items()
             }
             self._know(found)
@@ -225,6 +226,10 @@ class Transactions:
     def _know(self, found: Transaction) -> None:
         self.by_id[found.transactional_id] = found
         self._by_producer[found.producer_id] = found
+
+
+def _known(log: Log, key: str) -> bool:
+    return int(key) in log.partitions
 
 
 def _fenced(found: Transaction, epoch: int) -> RequestRefusedError:

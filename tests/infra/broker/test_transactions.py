@@ -1,6 +1,8 @@
 """Transactions on the wire, where no client library would go: markers, epochs, timeouts, restarts."""
 
 import asyncio
+import contextlib
+import sqlite3
 import struct
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -296,6 +298,25 @@ async def test_open_transaction_stays_open_when_the_broker_restarts(tmp_path: Pa
         assert bases(part.records) == [(0, False), (2, False), (3, True)]
         assert [entry.first_offset for entry in part.aborted_transactions] == ([] if commit else [0])
         assert await committed_offset(client, stable=True) == (7 if commit else -1, ErrorCode.none)
+
+
+async def test_open_transaction_goes_on_without_a_partition_that_a_repaired_file_has_lost(tmp_path: Path) -> None:
+    path = tmp_path / "bus.db"
+    async with running(path) as client:
+        await create_topic(client, "t", partitions=2)
+        producer = Producer(client)
+        await producer.init()
+        await producer.add(0, 1)
+        await producer.send(b"a")
+        await producer.send(b"b", partition=1)
+    with contextlib.closing(sqlite3.connect(path)) as file:
+        file.execute("DELETE FROM partitions WHERE partition_index = 1")
+        file.execute("DELETE FROM producers")
+        file.commit()
+    async with running(path) as client:
+        producer.client = client
+        assert await producer.end(commit=True) is ErrorCode.none
+        assert bases((await fetch(client, 0, committed=True)).records) == [(0, False), (1, True)]
 
 
 async def test_open_transaction_is_aborted_when_its_time_ran_out_while_the_broker_was_down(tmp_path: Path) -> None:
