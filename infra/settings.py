@@ -50,6 +50,7 @@ class Settings:
     currency: str
     vision_processes: int
     samples: Path | None
+    audit: bool
 
     @property
     def embedded_broker(self) -> bool:
@@ -104,6 +105,7 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         "twilio_from": source.optional("NOIZYLAB_TWILIO_FROM"),
         "currency": source.text("NOIZYLAB_CURRENCY", "EUR"),
         "vision_processes": source.number("NOIZYLAB_VISION_PROCESSES", min(4, os.cpu_count() or 1)),
+        "audit": source.flag("NOIZYLAB_AUDIT", default=True),
         "samples": Path(samples) if (samples := source.optional("NOIZYLAB_SAMPLES")) else None,
     }
     values |= overrides

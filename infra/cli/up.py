@@ -17,7 +17,7 @@ PID_FILE = "noizylab.pid"
 
 def up(
     processors: Annotated[
-        list[str] | None, typer.Argument(help="only these processors; default: the whole shop")
+        list[str] | None, typer.Argument(help="only these processors, or the auditor; default: the whole shop")
     ] = None,
 ) -> None:
     """Start the shop, or some of its processors, and stay until Ctrl-C.
@@ -25,9 +25,10 @@ def up(
     With names, only these processors start: the log and the figures must be reachable already, for example from a
     shop that runs in another terminal.
     """
+    from infra.compose import SERVICES
     from infra.shop import ALL_WORKERS
 
-    unknown = sorted(set(processors or ()) - set(ALL_WORKERS))
+    unknown = sorted(set(processors or ()) - set(ALL_WORKERS) - set(SERVICES))
     if unknown:
         fail(f"no processor {', '.join(unknown)}; there are {', '.join(ALL_WORKERS)}")
     if processors:

@@ -54,7 +54,7 @@ def _wired(processor: str) -> Wiring:
             types = {message.TYPE for message in topic.carries}
             hears.setdefault(topic.name, set()).update(types if step.expects is None else types & step.expects)
     reads = _unique(topic for step in steps for topic in step.reads)
-    emitted = [topic for step in app.steps for topic in step.emits]
+    emitted = [*(topic for step in app.steps for topic in step.emits), *app.tells]
     kept = [step.state.view for step in app.steps if step.state is not None]
     heard = {
         topic.name: tuple(message for message in topic.carries if message.TYPE in hears[topic.name]) for topic in reads
