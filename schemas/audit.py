@@ -34,6 +34,7 @@ class CheckpointHead(Value):
     from_offset: int = Field(ge=0)
     next_offset: int = Field(ge=1)
     count: int = Field(ge=1)
+    oldest_at: UtcTime = Field(description="Time stamp of the oldest record.")
     newest_at: UtcTime = Field(description="Time stamp of the newest record.")
     previous_hash: Sha256
     chain_hash: Sha256

@@ -1,6 +1,7 @@
 """Reading a topic from its start: restoring views at assignment, folding read models, replaying the log."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -50,13 +51,19 @@ class LogReader:
             for partition in sorted(metadata.partitions_for_topic(topic) or ())
         ]
 
-    async def to_end(self, tps: list[TopicPartition]) -> AsyncIterator[Fetched]:
-        """Yield every record that is in ``tps`` at the time of the call, in order within a partition."""
+    async def to_end(
+        self, tps: list[TopicPartition], within: Mapping[TopicPartition, tuple[int, int]] | None = None
+    ) -> AsyncIterator[Fetched]:
+        """Yield every record that is in ``tps`` at the time of the call, in order within a partition.
+
+        ``within``: first and next offset of what to read of each partition, as :meth:`bounds` gives them.
+        """
         if not tps:
             return
         self._consumer.assign(tps)
-        ends = await self._consumer.end_offsets(tps)
-        beginnings = await self._consumer.beginning_offsets(tps)
+        bounds = within or await self.bounds(tps)
+        beginnings = {tp: bounds[tp][0] for tp in tps}
+        ends = {tp: bounds[tp][1] for tp in tps}
         for tp in tps:
             self._consumer.seek(tp, beginnings[tp])
         open_tps = {tp for tp in tps if beginnings[tp] < ends[tp]}
@@ -83,6 +90,21 @@ class LogReader:
             batch = [fetched(record) for records in got.values() for record in records]
             if batch:
                 yield batch
+
+    async def bounds(self, tps: list[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        """Return the first and the next offset of each partition's log."""
+        if not tps:
+            return {}
+        beginnings = await self._consumer.beginning_offsets(tps)
+        ends = await self._consumer.end_offsets(tps)
+        return {tp: (beginnings[tp], ends[tp]) for tp in tps}
+
+    async def offsets_at(self, tps: list[TopicPartition], at: datetime) -> dict[TopicPartition, int | None]:
+        """Return the offset of the first record of each partition that is not older than ``at``, None for none."""
+        if not tps:
+            return {}
+        found = await self._consumer.offsets_for_times({tp: int(at.timestamp() * 1000) for tp in tps})
+        return {tp: found[tp].offset if found.get(tp) is not None else None for tp in tps}
 
     async def end_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the next offset of each partition."""

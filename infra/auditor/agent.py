@@ -53,9 +53,9 @@ class Auditor:
         if len(fresh) < FULL:
             await self._app.sleep(self._gather_s)
         place = place_of(*tp)
-        newest_ms = max(one.timestamp_ms for one in fresh)
+        stamps = [one.timestamp_ms for one in fresh]
         digests = {one.offset: digest(one) for one in fresh}
-        checkpoint = seal(place, before, digests, newest_ms, self._app.wall_clock.now(), self._key)
+        checkpoint = seal(place, before, digests, (min(stamps), max(stamps)), self._app.wall_clock.now(), self._key)
         await self._write(checkpoint)
         chain.head = checkpoint.head
 

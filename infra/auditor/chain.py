@@ -12,6 +12,7 @@ import struct
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Any, Literal
 
 import orjson
@@ -25,6 +26,7 @@ _LATEST_MS = 253_402_300_799_000  # The end of year 9999: a producer may stamp a
 Digests = Mapping[int, bytes]
 """Offset to digest, in the order of the log."""
 Kind = Literal["changed", "removed", "inserted", "checkpoint_missing", "checkpoint_forged", "checkpoint_contradicts"]
+_CONTENT = "key, value, headers or time differ from what was sealed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,14 @@ def seal(
     place: str,
     before: CheckpointHead | None,
     digests: Digests,
-    newest_ms: int,
+    times_ms: tuple[int, int],
     sealed_at: datetime,
     key: SigningKey,
 ) -> CheckpointSealed:
-    """Return the signed checkpoint of a stretch of one partition. ``digests`` may not be empty."""
+    """Return the signed checkpoint of a stretch of one partition.
+
+    ``digests`` may not be empty; ``times_ms``: the time stamps of its oldest and its newest record.
+    """
     offsets = list(digests)
     runs = tuple(_runs(offsets))
     listed = base64.b64encode(b"".join(one[:LISTED_BYTES] for one in digests.values())).decode()
@@ -99,7 +104,8 @@ def seal(
         from_offset=offsets[0],
         next_offset=offsets[-1] + 1,
         count=len(offsets),
-        newest_at=datetime.fromtimestamp(min(max(newest_ms, 0), _LATEST_MS) / 1000, UTC),
+        oldest_at=_time(times_ms[0]),
+        newest_at=_time(times_ms[1]),
         previous_hash=previous_hash,
         chain_hash=chained(previous_hash, digests.values()),
         records_hash=_records_hash(runs, listed),
@@ -111,9 +117,13 @@ def seal(
     return CheckpointSealed(place=place, head=head, runs=runs, digests=listed)
 
 
+def _time(stamp_ms: int) -> datetime:
+    return datetime.fromtimestamp(min(max(stamp_ms, 0), _LATEST_MS) / 1000, UTC)
+
+
 def _runs(offsets: Sequence[int]) -> Iterator[Run]:
     first = offsets[0]
-    for before, offset in zip(offsets, offsets[1:], strict=False):
+    for before, offset in pairwise(offsets):
         if offset != before + 1:
             yield Run(first=first, count=before + 1 - first)
             first = offset
@@ -158,9 +168,7 @@ def compare(place: str, sealed: Digests, found: Digests) -> list[Finding]:
         elif offset not in sealed:
             findings.append(Finding("inserted", topic, partition, offset, "in the log, and was not there when sealed"))
         elif sealed[offset][:LISTED_BYTES] != found[offset][:LISTED_BYTES]:
-            findings.append(
-                Finding("changed", topic, partition, offset, "key, value, headers or time differ from what was sealed")
-            )
+            findings.append(Finding("changed", topic, partition, offset, _CONTENT))
     return findings
 
 

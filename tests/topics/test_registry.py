@@ -26,7 +26,7 @@ from topics.topic import PARTITIONS, Compact, Delete, Topic
 
 KINDS = (("commands", COMMANDS, Command), ("events", EVENTS, Event), ("views", VIEWS, View))
 RETENTIONS = {timedelta(days=days) for days in (30, 90, 365, 3650)}
-"""A month for wishes, a quarter for dead letters, a year for facts, ten for the stock ledger (book-keeping) and its seals."""
+"""A month for wishes, a quarter for dead letters, a year for facts, ten for book-keeping and for seals."""
 DECLARED = COMMANDS + EVENTS + VIEWS + AUDIT
 
 every_topic = pytest.mark.parametrize("topic", ALL, ids=lambda topic: topic.name)
