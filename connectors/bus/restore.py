@@ -7,10 +7,9 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from connectors.bus.aggregate import Held
-from connectors.bus.cluster import Cluster
+from connectors.bus.cluster import Cluster, unreachable
 from connectors.bus.records import Fetched
 from connectors.bus.transport import fetched
-from connectors.errors import Transient
 from schemas.core.message import Message
 from topics.topic import Topic
 
@@ -19,7 +18,7 @@ class LogReader:
     """Reads partitions without a group: from the start, from an offset, or for ever."""
 
     def __init__(self, cluster: Cluster, client_id: str) -> None:
-        self._bootstrap = cluster.bootstrap
+        self._cluster = cluster
         self._consumer = AIOKafkaConsumer(
             **cluster.client_options(client_id),
             enable_auto_commit=False,
@@ -33,9 +32,7 @@ class LogReader:
             await self._consumer.start()
         except KafkaError as error:
             await self._consumer.stop()
-            raise Transient(
-                f"no Kafka broker answers at {self._bootstrap} ({error}); start the shop, or set NOIZYLAB_KAFKA"
-            ) from error
+            raise await unreachable(self._cluster, error) from error
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -63,11 +63,13 @@ async def _all(settings: Settings) -> None:
 
 async def _some(settings: Settings, processors: list[str]) -> None:
     from connectors.bus.admin import apply_topics
+    from infra.gen.wiring import topics_of
     from infra.worker import run_workers
-    from topics.registry import ALL
 
     replicas = 1 if settings.embedded_broker else settings.kafka_replicas
-    await apply_topics(settings.cluster(), ALL, replicas=replicas)
+    # Only what they use: on a cluster with access rules they see nothing else, and may create nothing.
+    used = {topic.name: topic for name in processors for topic in topics_of(name)}
+    await apply_topics(settings.cluster(), list(used.values()), replicas=replicas)
     out.print(f"workers: {', '.join(processors)} on {settings.cluster().bootstrap}. Ctrl-C stops them.")
     if await run_workers(settings, processors):
         fail("a processor stopped; its log line above says why. Its work is repeated when it starts again")

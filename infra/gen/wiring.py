@@ -12,7 +12,7 @@ from connectors.bus.records import Outgoing
 from infra.compose import WIRED, wire_without_ports
 from processors import gateway
 from schemas.core.message import Command, Message
-from topics.registry import EVENTS, VIEWS, topic_of
+from topics.registry import AUDIT, AUDITED, EVENTS, VIEWS, dead_letters, topic_of
 from topics.topic import Topic
 
 
@@ -42,6 +42,14 @@ class Wiring:
 def wirings() -> list[Wiring]:
     """Return the wiring of all processors, by name."""
     return sorted((*map(_wired, WIRED), _gateway()), key=lambda wiring: wiring.processor)
+
+
+def topics_of(name: str) -> tuple[Topic, ...]:
+    """Return every topic that a processor, or the auditor, reads or writes, its dead letters among them."""
+    if name == "auditor":
+        return _unique((*AUDITED, *AUDIT))
+    wiring = next(one for one in wirings() if one.processor == name)
+    return _unique((*wiring.reads, *wiring.writes, dead_letters(name)))
 
 
 def _wired(processor: str) -> Wiring:
