@@ -1,6 +1,6 @@
 """The newest checkpoint of every partition, as the log has it."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import orjson
@@ -21,6 +21,15 @@ async def read_heads(cluster: Cluster) -> dict[str, CheckpointHead]:
         if known is None or view.head.next_offset >= known.next_offset:
             heads[view.place] = view.head
     return heads
+
+
+def newest(records: Iterable[tuple[Mapping[str, Any], CheckpointView]]) -> list[Mapping[str, Any]]:
+    """Return the newest head of each place as raw JSON, by place."""
+    found: dict[str, Mapping[str, Any]] = {}
+    for raw, view in records:
+        if view.head.next_offset >= found.get(view.place, {"next_offset": 0})["next_offset"]:
+            found[view.place] = raw
+    return [found[place] for place in sorted(found)]
 
 
 async def read_head_records(cluster: Cluster) -> list[tuple[Mapping[str, Any], CheckpointView]]:

@@ -2,6 +2,8 @@
 
 import json
 from dataclasses import asdict
+from datetime import datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,7 +17,7 @@ app = typer.Typer(no_args_is_help=True, help="The log as evidence.")
 
 AsJson = Annotated[bool, typer.Option("--json", help="print JSON")]
 Since = Annotated[str | None, typer.Option("--from", help="only records of this time and later")]
-Until = Annotated[str | None, typer.Option("--to", help="only records before this time")]
+Until = Annotated[str | None, typer.Option("--until", help="only records before this time")]
 Topics = Annotated[list[str] | None, typer.Option("--topic", help="only this topic; may be given again")]
 Keys = Annotated[
     list[Path] | None,
@@ -23,21 +25,78 @@ Keys = Annotated[
 ]
 
 
+class Format(StrEnum):
+    """What an export is written as."""
+
+    jsonl = "jsonl"
+    parquet = "parquet"
+
+
+@app.command()
+def export(
+    to: Annotated[Path, typer.Option(help="the file to write")],
+    form: Annotated[Format, typer.Option("--format")] = Format.jsonl,
+    aggregate: Annotated[str | None, typer.Option(help="only what is about this, or runs under it")] = None,
+    since: Since = None,
+    until: Until = None,
+    topic: Annotated[list[str] | None, typer.Option("--topic", help="only this topic; may be given again")] = None,
+    sign: Annotated[bool, typer.Option(help="write a signed manifest beside it")] = False,
+) -> None:
+    """Export records as CloudEvents in JSON lines, or as a Parquet table. Default: all but views."""
+    from infra.auditor.export import Selection
+
+    selection = Selection(
+        _topics(topic, views=True), parse_time(since, "--from"), parse_time(until, "--until"), aggregate
+    )
+    done = run(_export(read_settings(), selection, to, form, sign=sign))
+    raw = f", {done.raw} of them as raw bytes" if done.raw else ""
+    out.print(f"{done.records.total()} records in {to}{raw}", soft_wrap=True)
+
+
+async def _export(settings: Settings, selection: Any, to: Path, form: Format, *, sign: bool) -> Any:
+    from infra.auditor.export import appearing, export_lines, write_manifest
+    from infra.auditor.heads import newest, read_head_records
+    from infra.auditor.keys import SigningKey
+    from infra.auditor.parquet import to_parquet
+
+    key = SigningKey.load(_key_file(settings)) if sign else None
+    with appearing(to) as partial:
+        lines = partial if form is Format.jsonl else partial.with_suffix(".lines")
+        try:
+            with lines.open("wb") as file:
+                say = lambda line: err.print(f"  {line}")  # noqa: E731 - one line, used once
+                done = await export_lines(settings.cluster(), selection, file, say)
+            if form is Format.parquet:
+                to_parquet(lines, partial)
+        finally:
+            if lines != partial:
+                lines.unlink(missing_ok=True)
+    if key is not None:
+        heads = newest(await read_head_records(settings.cluster()))
+        manifest = write_manifest(to, selection, done, heads, key, _now())
+        out.print(f"signed by key {key.id}: {manifest}", soft_wrap=True)
+    return done
+
+
 @app.command()
 def verify(
     topic: Topics = None,
     since: Since = None,
-    until: Until = None,
+    until: Annotated[str | None, typer.Option("--to", "--until", help="only records before this time")] = None,
     public_key: Keys = None,
     head: Annotated[Path | None, typer.Option(help="heads that were kept outside, from `audit head --json`")] = None,
+    export_file: Annotated[Path | None, typer.Option("--export", help="check this signed export instead")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Hold the log against its signed checkpoints; status 1 when anything was changed, removed or put in."""
     from infra.auditor import verify as verification
 
     settings = read_settings()
+    if export_file is not None:
+        _verify_export(export_file, _keys(settings, public_key))
+        return
     scope = verification.Scope(
-        _topics(topic), parse_time(since, "--from"), parse_time(until, "--to"), _anchors(head) if head else ()
+        _topics(topic), parse_time(since, "--from"), parse_time(until, "--until"), _anchors(head) if head else ()
     )
     keys, now = _keys(settings, public_key), _now()
     report = run(verification.verify(settings.cluster(), keys, scope, now, lambda line: err.print(f"  {line}")))
@@ -53,18 +112,17 @@ def verify(
 def print_head(public_key: Keys = None, as_json: AsJson = False) -> None:
     """Print the newest signed checkpoint of every partition. Keep it where the shop's log cannot be reached."""
     from infra.auditor.chain import signature_problem
-    from infra.auditor.heads import read_head_records
+    from infra.auditor.heads import newest, read_head_records
 
     settings = read_settings()
     keys = _keys(settings, public_key)
-    newest: dict[str, dict[str, Any]] = {}
-    for raw, view in run(read_head_records(settings.cluster())):
+    heads = []
+    for raw in newest(run(read_head_records(settings.cluster()))):
         problem = signature_problem(raw, keys)
         if problem:
-            err.print(f"[red]left out[/red] {view.place}: {problem}", soft_wrap=True)
-        elif view.head.next_offset >= newest.get(view.place, {}).get("next_offset", 0):
-            newest[view.place] = dict(raw)
-    heads = [newest[place] for place in sorted(newest)]
+            err.print(f"[red]left out[/red] {raw['place']}: {problem}", soft_wrap=True)
+        else:
+            heads.append(dict(raw))
     if as_json:
         out.print_json(json.dumps(heads))
         return
@@ -84,8 +142,54 @@ def key() -> None:
 
 
 @app.command()
-def replay(as_json: AsJson = False) -> None:
-    """Rebuild every view from the events alone and compare it, state by state, with the live one."""
+def replay(
+    at: Annotated[str | None, typer.Option(help="show the states as of this time instead")] = None,
+    aggregate: Annotated[str | None, typer.Option(help="with --at: only of this ticket, shelf or part")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Rebuild every view from the events alone and compare it, state by state, with the live one.
+
+    With --at: the state of any aggregate at any moment, by what was recorded until then.
+    """
+    moment = parse_time(at, "--at")
+    if moment is not None:
+        _replay_at(moment, aggregate, as_json=as_json)
+    elif aggregate is not None:
+        fail("--aggregate says of what --at shows the state; give a time with --at")
+    else:
+        _replay_all(as_json=as_json)
+
+
+def _replay_at(moment: datetime, aggregate: str | None, *, as_json: bool) -> None:
+    from infra.audit import states_at
+
+    states = run(states_at(read_settings().cluster(), moment, aggregate))
+    if as_json:
+        shown = [
+            {
+                "processor": one.processor,
+                "key": one.key,
+                "version": one.version,
+                "since": one.since.isoformat(),
+                "type": one.state.TYPE,
+                "state": one.state.model_dump(mode="json"),
+            }
+            for one in states
+        ]
+        out.print_json(json.dumps(shown))
+    elif aggregate is None:
+        table = Table("processor", "key", "version", "since")
+        for one in states:
+            table.add_row(one.processor, plain(one.key), str(one.version), f"{one.since:%Y-%m-%d %H:%M:%S}")
+        out.print(table)
+    for one in states if aggregate is not None and not as_json else ():
+        out.print(f"[bold]{one.processor}[/bold] {plain(one.key)}, version {one.version} since {one.since.isoformat()}")
+        out.print(plain(one.state.model_dump_json(indent=2)), soft_wrap=True)
+    if not states and not as_json:
+        out.print(f"{plain(aggregate or 'anything')} did not exist yet at {moment.isoformat()}")
+
+
+def _replay_all(*, as_json: bool) -> None:
     from infra.audit import replay_all
 
     results = run(replay_all(read_settings().cluster()))
@@ -118,6 +222,20 @@ def replay(as_json: AsJson = False) -> None:
         raise typer.Exit(1)
 
 
+def _verify_export(path: Path, keys: Any) -> None:
+    from infra.auditor.export import check_export
+
+    async def check() -> list[str]:
+        return check_export(path, keys)
+
+    wrong = run(check())
+    for line in wrong:
+        out.print(f"[red]{plain(line)}[/red]", soft_wrap=True)
+    if wrong:
+        raise typer.Exit(1)
+    out.print(f"[green]as it was exported[/green]: {path}", soft_wrap=True)
+
+
 def _print_report(report: Any) -> None:
     table = Table("partition", "records", "checkpoints", "sealed up to", "expired up to", "waiting")
     for one in report.places:
@@ -146,13 +264,13 @@ def _jsonable(report: Any) -> dict[str, Any]:
     }
 
 
-def _topics(names: list[str] | None) -> Any:
-    from topics.registry import AUDITED
+def _topics(names: list[str] | None, *, views: bool = False) -> Any:
+    from topics.registry import AUDITED, VIEWS
 
-    by_name = {topic.name: topic for topic in AUDITED}
+    by_name = {topic.name: topic for topic in (*AUDITED, *(VIEWS if views else ()))}
     for name in names or ():
         if name not in by_name:
-            fail(f"{name} is not sealed; there are {', '.join(by_name)}")
+            fail(f"no topic {name} here; there are {', '.join(by_name)}")
     return [by_name[name] for name in names] if names else AUDITED
 
 
@@ -168,12 +286,18 @@ def _keys(settings: Settings, files: list[Path] | None) -> Any:
 
 
 def _own_key(settings: Settings) -> str:
-    from infra.auditor.keys import SigningKey, key_file
+    from infra.auditor.keys import SigningKey
+
+    return SigningKey.load(_key_file(settings)).public_pem
+
+
+def _key_file(settings: Settings) -> Path:
+    from infra.auditor.keys import key_file
 
     path = key_file(settings.home)
     if not path.exists():
-        fail(f"this home has no key ({path}): the auditor makes it; elsewhere, give --public-key")
-    return SigningKey.load(path).public_pem
+        fail(f"this home has no key ({path}): the auditor makes it; to verify elsewhere, give --public-key")
+    return path
 
 
 def _anchors(path: Path) -> list[dict[str, Any]]:
