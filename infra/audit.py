@@ -3,7 +3,7 @@
 An event that was written twice, because its writer was killed in between, counts once, as every reader counts it.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
@@ -48,6 +48,10 @@ class _Fact:
     envelope: Envelope
     event: Event
 
+    def order(self) -> tuple[datetime, int, int, int]:
+        """Return what facts are sorted by."""
+        return self.at, self.rank, self.partition, self.offset
+
 
 async def replay_all(cluster: Cluster, processors: Iterable[str] = WIRED) -> list[Replayed]:
     """Replay every processor that keeps state."""
@@ -60,6 +64,62 @@ async def replay_all(cluster: Cluster, processors: Iterable[str] = WIRED) -> lis
                 events = [topic for topic in step.emits if ".events." in topic.name and topic.owner == processor]
                 results.append(await _replay(cluster, processor, step.state, events))
     return results
+
+
+@dataclass(frozen=True, slots=True)
+class StateAt:
+    """The state of one aggregate as of a moment: ``version`` events had made it, the newest recorded ``since``."""
+
+    processor: str
+    key: str
+    version: int
+    since: datetime
+    state: View
+
+
+async def states_at(cluster: Cluster, at: datetime, aggregate: str | None = None) -> list[StateAt]:
+    """Return the states as the events recorded until ``at`` made them; none: it did not exist yet.
+
+    With ``aggregate`` only what is about it is kept in memory: a ticket's states with every processor, the stock of
+    a shelf or of one part on it (``front/battery.laptop``).
+    """
+    found = []
+    for processor in WIRED:
+        app = App(processor, cluster, NOWHERE)
+        wire_without_ports(processor, app)
+        for step in app.steps:
+            if step.state is not None:
+                events = [topic for topic in step.emits if ".events." in topic.name and topic.owner == processor]
+                found += await _states_at(cluster, processor, step.state, events, at, aggregate)
+    return found
+
+
+async def _states_at(
+    cluster: Cluster, processor: str, declared: StateOf, topics: list[Topic], at: datetime, aggregate: str | None
+) -> list[StateAt]:
+    facts = []
+    rank = {topic.name: number for number, topic in enumerate(topics)}
+    async with LogReader(cluster, f"noizylab-audit-{processor}") as reader:
+        async for record in reader.to_end(await reader.partitions([topic.name for topic in topics])):
+            fact = _fact(record, rank)
+            if fact is None or fact.at > at:
+                continue
+            keys = aggregate_keys(declared, fact.event, fact.envelope.subject)
+            if aggregate is None or any(_is_about(key, aggregate) for key in keys):
+                facts.append(fact)
+    facts.sort(key=_Fact.order)
+    held = _fold_all(declared, facts, Replayed(processor))
+    newest = {key: fact.at for fact in facts for key in aggregate_keys(declared, fact.event, fact.envelope.subject)}
+    return [
+        StateAt(processor, key, one.version, newest[key], one.state)
+        for key, one in sorted(held.items())
+        if aggregate is None or _is_about(key, aggregate)
+    ]
+
+
+def _is_about(key: str, aggregate: str) -> bool:
+    """Whether a view key is the aggregate, or has it as its first or last part, as keys on a shelf have."""
+    return key == aggregate or key.startswith(f"{aggregate}/") or key.endswith(f"/{aggregate}")
 
 
 async def _replay(cluster: Cluster, processor: str, declared: StateOf, topics: list[Topic]) -> Replayed:
@@ -81,19 +141,20 @@ async def _replay(cluster: Cluster, processor: str, declared: StateOf, topics: l
 
 def _facts(records: Iterable[Fetched], topics: list[Topic]) -> list[_Fact]:
     rank = {topic.name: number for number, topic in enumerate(topics)}
-    facts = []
-    for record in records:
-        try:
-            envelope = Envelope.from_headers(record.headers)
-            event = class_of(envelope.type).model_validate_json(record.value or b"")
-        except (EnvelopeError, KeyError, ValidationError):
-            continue  # a stranger's record on an events topic: no processor wrote it, no view holds it
-        if not isinstance(event, Event):
-            continue
-        facts.append(
-            _Fact(envelope.recorded_time, rank[record.topic], record.partition, record.offset, envelope, event)
-        )
-    return sorted(facts, key=lambda fact: (fact.at, fact.rank, fact.partition, fact.offset))
+    facts = [fact for record in records if (fact := _fact(record, rank)) is not None]
+    return sorted(facts, key=_Fact.order)
+
+
+def _fact(record: Fetched, rank: Mapping[str, int]) -> _Fact | None:
+    """Return the event of a record; None of a stranger's: no processor wrote it, no view holds it."""
+    try:
+        envelope = Envelope.from_headers(record.headers)
+        event = class_of(envelope.type).model_validate_json(record.value or b"")
+    except (EnvelopeError, KeyError, ValidationError):
+        return None
+    if not isinstance(event, Event):
+        return None
+    return _Fact(envelope.recorded_time, rank[record.topic], record.partition, record.offset, envelope, event)
 
 
 def _fold_all(declared: StateOf, facts: list[_Fact], result: Replayed) -> dict[str, Held]:

@@ -335,9 +335,20 @@ WIRED: dict[str, Callable[[App, Ports], None]] = {
 """The processors that run as Faust apps. The gateway is a web server and has a process of its own."""
 
 
-def wire(processor: str, app: App, ports: Ports) -> None:
-    """Give a processor its ports."""
-    WIRED[processor](app, ports)
+def _auditor(app: App, ports: Ports) -> None:
+    from infra.auditor.agent import wire
+    from infra.auditor.keys import SigningKey
+
+    wire(app, ports.settings.cluster(), SigningKey.load_or_create(ports.settings.home))
+
+
+SERVICES: dict[str, Callable[[App, Ports], None]] = {"auditor": _auditor}
+"""Run as Faust apps as well, and decide nothing: they are no processors."""
+
+
+def wire(name: str, app: App, ports: Ports) -> None:
+    """Give a processor or a service its ports."""
+    (WIRED | SERVICES)[name](app, ports)
 
 
 class _NoPorts:

@@ -56,6 +56,7 @@ class Settings:
     currency: str
     vision_processes: int
     samples: Path | None
+    audit: bool
 
     @property
     def embedded_broker(self) -> bool:
@@ -137,6 +138,7 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         "currency": source.text("NOIZYLAB_CURRENCY", "EUR"),
         "vision_processes": source.number("NOIZYLAB_VISION_PROCESSES", min(4, os.cpu_count() or 1)),
         "samples": source.path("NOIZYLAB_SAMPLES"),
+        "audit": source.flag("NOIZYLAB_AUDIT", default=True),
     }
     values |= overrides
     values.setdefault("public_url", source.text("NOIZYLAB_PUBLIC_URL", f"http://127.0.0.1:{values['gateway_port']}"))

@@ -18,13 +18,15 @@ ALL_WORKERS: tuple[str, ...] = tuple(WIRED)
 
 
 class Shop:
-    """The processes of a shop. ``workers`` None means all of them in one process, and the gateway."""
+    """The processes of a shop. ``workers`` None means all of them in one process, the auditor and the gateway."""
 
     def __init__(self, settings: Settings, workers: Sequence[str] | None = None, *, gateway: bool = True) -> None:
         self.settings = settings
         self.supervisor = Supervisor(settings.home / "logs", to_environment(settings))
         self._workers = tuple(workers) if workers is not None else ALL_WORKERS
         self._gateway = gateway
+        # A process of its own: the key that signs is in the memory of nothing that reads what customers send.
+        self._auditor = workers is None and settings.audit
 
     async def start(self, progress: Progress = lambda _: None) -> None:
         """Start what is needed, in order.
@@ -48,6 +50,9 @@ class Shop:
             await migrate_warehouse(settings)
         progress(f"workers: {', '.join(self._workers)}")
         await self.supervisor.start(worker_spec(self._workers))
+        if self._auditor:
+            progress("auditor: seals what is on the log")
+            await self.supervisor.start(worker_spec(["auditor"], "auditor"))
         if self._gateway:
             progress(f"gateway at {settings.public_url}")
             await self.supervisor.start(_gateway(settings))

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from schemas.core.message import Message
+from topics.audit import AUDIT_CHECKPOINTS, AUDIT_HEADS, LETTERS_SETTLED
 from topics.diagnoses import DIAGNOSIS_COMMANDS, DIAGNOSIS_EVENTS, DIAGNOSIS_VIEWS
 from topics.inspections import IMAGE_EVENTS, INSPECTION_COMMANDS, INSPECTION_EVENTS, INSPECTION_VIEWS
 from topics.inventory import INVENTORY_COMMANDS, INVENTORY_EVENTS, INVENTORY_VIEWS
@@ -58,7 +59,11 @@ def dead_letters(processor: str) -> Topic:
 
 
 DEAD_LETTERS = tuple(dead_letters(processor) for processor in PROCESSORS)
-ALL = COMMANDS + EVENTS + VIEWS + DEAD_LETTERS
+AUDIT = (AUDIT_CHECKPOINTS, AUDIT_HEADS, LETTERS_SETTLED)
+"""Of the auditor and the operator, who are no processors."""
+AUDITED = (*COMMANDS, *EVENTS, *DEAD_LETTERS, LETTERS_SETTLED)
+"""What the auditor seals. Views are left out: a replay checks them against the events."""
+ALL = COMMANDS + EVENTS + VIEWS + DEAD_LETTERS + AUDIT
 
 _BY_NAME = {topic.name: topic for topic in ALL}
 _BY_TYPE = {message.TYPE: topic for topic in ALL for message in topic.carries}

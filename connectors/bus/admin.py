@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, TopicAuthorizationFailedError, for_code
 
-from connectors.bus.cluster import Cluster
+from connectors.bus.cluster import Cluster, refused, unreachable
 from connectors.errors import Misconfigured, Transient
 from topics.topic import Topic
 
@@ -31,7 +31,7 @@ async def plan_topics(cluster: Cluster, topics: Sequence[Topic]) -> TopicPlan:
         await admin.start()
         described = await admin.describe_topics()
     except KafkaError as error:
-        raise Transient(f"no Kafka broker answers at {cluster.bootstrap}: {error}") from error
+        raise await unreachable(cluster, error) from error
     finally:
         await admin.close()
     found = {one["topic"]: len(one["partitions"]) for one in described}
@@ -66,7 +66,7 @@ async def apply_topics(cluster: Cluster, topics: Sequence[Topic], *, replicas: i
             await _create(admin, before.missing, replicas)
         await _wait_for_leaders(admin, {topic.name: topic.partitions for topic in topics}, within_s)
     except KafkaError as error:
-        raise Transient(f"creating topics at {cluster.bootstrap} failed: {error}") from error
+        raise refused(cluster, error) or Transient(f"creating topics at {cluster.bootstrap} failed: {error}") from error
     finally:
         await admin.close()
     return before
@@ -81,6 +81,8 @@ async def _create(admin: AIOKafkaAdminClient, topics: Sequence[Topic], replicas:
     answer = await admin.create_topics(wanted, timeout_ms=30_000)
     for name, code, *_ in answer.topic_errors:
         error = for_code(code)
+        if error is TopicAuthorizationFailedError:
+            raise error(name)
         if code != 0 and error is not TopicAlreadyExistsError:
             raise Misconfigured(f"the cluster refuses topic {name}: {error.__name__} {error.description}")
 

@@ -72,6 +72,7 @@ class App(faust.App):
         self.processor = processor
         self.steps: list[Step] = []
         self.sinks: list[BatchStage] = []
+        self.tells: list[Topic] = []
         self.engine: Engine | None = None
         self.counts = Counts()
         self.wall_clock: Clock = clock or SystemClock()
@@ -133,8 +134,21 @@ class App(faust.App):
 
         return register
 
-    def every(self, interval_s: float) -> Callable[[Tick], Tick]:
-        """Call a coroutine function again and again while the worker runs (Faust's timer, typed)."""
+    async def publish(self, records: Sequence[Outgoing]) -> None:
+        """Write what a sink made, while the group still knows this worker.
+
+        Raises:
+            WorkerStop: the partitions belong to somebody else, or a record can never be written.
+        """
+        await _Guarded(self._publisher, self).publish(records)
+
+    def every(self, interval_s: float, *, tells: Topic | None = None) -> Callable[[Tick], Tick]:
+        """Call a coroutine function again and again while the worker runs (Faust's timer, typed).
+
+        ``tells``: the topic that it writes commands to, when no step of this processor emits to it.
+        """
+        if tells is not None:
+            self.tells.append(tells)
         return cast(Callable[[Tick], Tick], self.timer(interval_s))
 
     def states(self, declared: StateOf) -> Iterable[View]:

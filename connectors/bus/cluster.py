@@ -1,8 +1,20 @@
 """Where the log is and how its clients connect."""
 
+import asyncio
 import ssl
 from dataclasses import dataclass
 from typing import Any
+
+from aiokafka.conn import create_conn
+from aiokafka.errors import (
+    ClusterAuthorizationFailedError,
+    GroupAuthorizationFailedError,
+    KafkaError,
+    SaslAuthenticationFailed,
+    TopicAuthorizationFailedError,
+)
+
+from connectors.errors import ConnectorError, Misconfigured, Transient
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,3 +58,43 @@ _PROTOCOLS = {
     (True, False): "SASL_PLAINTEXT",
     (True, True): "SASL_SSL",
 }
+
+
+async def unreachable(cluster: Cluster, error: BaseException) -> ConnectorError:
+    """Return why no client could connect. The client says "unable to bootstrap" of everything, so it is asked again."""
+    options = cluster.client_options("noizylab-probe")
+    address = options.pop("bootstrap_servers").split(",")[0]
+    for of_clients in ("metadata_max_age_ms", "retry_backoff_ms"):
+        options.pop(of_clients)
+    host, _, port = address.rpartition(":")
+    try:
+        connection = await asyncio.wait_for(create_conn(host, int(port), **options), 5)
+        connection.close()
+    except SaslAuthenticationFailed:
+        return Misconfigured(
+            f"Kafka at {address} refuses user {cluster.username}; is NOIZYLAB_KAFKA_USERNAME or _PASSWORD wrong?"
+        )
+    except ssl.SSLError as wrong:
+        return Misconfigured(
+            f"no TLS with Kafka at {address} ({wrong.reason}); is NOIZYLAB_KAFKA_CA_FILE its authority?"
+        )
+    except (OSError, KafkaError, TimeoutError, ValueError):
+        pass
+    return Transient(f"no Kafka broker answers at {cluster.bootstrap} ({error}); start the shop, or set NOIZYLAB_KAFKA")
+
+
+def refused(cluster: Cluster, error: BaseException, what: str = "") -> Misconfigured | None:
+    """Return what a user is not allowed to do, None when ``error`` is something else. It does not pass by itself."""
+    kinds = {
+        TopicAuthorizationFailedError: "topic",
+        GroupAuthorizationFailedError: "group",
+        ClusterAuthorizationFailedError: "cluster",
+    }
+    kind = next((kind for refusal, kind in kinds.items() if isinstance(error, refusal)), None)
+    if kind is None:
+        return None
+    which = what or ", ".join(str(one) for one in error.args) or "(not named)"
+    return Misconfigured(
+        f"user {cluster.username or 'ANONYMOUS'} may not use {kind} {which}: `noizylab topics acls` lists what each "
+        "principal needs, with --apply the operator grants it"
+    )

@@ -14,7 +14,7 @@ from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from connectors.bus.batch import BatchStage
-from connectors.bus.cluster import Cluster
+from connectors.bus.cluster import Cluster, refused
 from connectors.bus.ledger import Handover, Hole, Ledger, Run
 from connectors.bus.records import Fetched
 from connectors.bus.restore import restore_views
@@ -85,7 +85,10 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             await self._transport.start()
         except KafkaError as error:
             await self._transport.stop()
-            raise Transient(f"{self._group}: cannot join its group at {self._cluster.bootstrap}: {error}") from error
+            wrong = refused(self._cluster, error)
+            raise wrong or Transient(
+                f"{self._group}: cannot join its group at {self._cluster.bootstrap}: {error}"
+            ) from error
 
     async def stop(self) -> None:
         """Finish what is in hand, commit it, leave the group. Takes at most about ten seconds."""
@@ -137,7 +140,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         except asyncio.CancelledError:
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the worker stops with its offsets uncommitted
-            await self._crash(error)
+            await self._crash(refused(self._cluster, error) or error)
 
     async def _open(self, epoch: Epoch) -> bool:
         """Find where to start and restore the views, within a time; False when the assignment is over already."""
@@ -150,6 +153,8 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 await asyncio.wait_for(self._restore(epoch), self._limits.open_within_s)
                 break
             except (KafkaError, Transient, TimeoutError) as error:
+                if wrong := refused(self._cluster, error):
+                    raise wrong from error
                 if loop.time() > deadline:
                     raise WorkerStop(f"{self._group}: cannot open its partitions: {error!r}") from error
                 log.warning("%s: opening partitions failed, trying again: %r", self._group, error)

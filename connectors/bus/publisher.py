@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
-from connectors.bus.cluster import Cluster
+from connectors.bus.cluster import Cluster, refused, unreachable
 from connectors.bus.records import Outgoing
 from connectors.bus.stage import WorkerStop
-from connectors.errors import Transient
 
 log = logging.getLogger(__name__)
 
@@ -43,7 +42,7 @@ class KafkaPublisher:
             await producer.start()
         except KafkaError as error:
             await producer.stop()
-            raise Transient(f"no Kafka broker answers at {self._cluster.bootstrap}: {error}") from error
+            raise await unreachable(self._cluster, error) from error
         self._producer = producer
 
     async def stop(self) -> None:
@@ -108,8 +107,9 @@ class KafkaPublisher:
                 raise result
         return failed
 
-    @staticmethod
-    def _raise_if_final(record: Outgoing, error: BaseException) -> None:
+    def _raise_if_final(self, record: Outgoing, error: BaseException) -> None:
+        if forbidden := refused(self._cluster, error, record.topic):
+            raise WorkerStop(str(forbidden)) from error
         if isinstance(error, MessageSizeTooLargeError):
             raise WorkerStop(f"{record.topic} refuses a record of {len(record.value or b'')} bytes: {error}")
         if isinstance(error, KafkaError) and not error.retriable and not isinstance(error, asyncio.CancelledError):

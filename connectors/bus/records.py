@@ -30,7 +30,7 @@ class Outgoing:
     """One record to write. ``partition`` None lets the key decide (murmur2, as every Kafka client does)."""
 
     topic: str
-    key: bytes
+    key: bytes | None
     value: bytes | None
     headers: Headers
     partition: int | None = None

@@ -1,15 +1,15 @@
 """Reading a topic from its start: restoring views at assignment, folding read models, replaying the log."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping
+from datetime import datetime
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
 
 from connectors.bus.aggregate import Held
-from connectors.bus.cluster import Cluster
+from connectors.bus.cluster import Cluster, unreachable
 from connectors.bus.records import Fetched
 from connectors.bus.transport import fetched
-from connectors.errors import Transient
 from schemas.core.message import Message
 from topics.topic import Topic
 
@@ -18,7 +18,7 @@ class LogReader:
     """Reads partitions without a group: from the start, from an offset, or for ever."""
 
     def __init__(self, cluster: Cluster, client_id: str) -> None:
-        self._bootstrap = cluster.bootstrap
+        self._cluster = cluster
         self._consumer = AIOKafkaConsumer(
             **cluster.client_options(client_id),
             enable_auto_commit=False,
@@ -32,9 +32,7 @@ class LogReader:
             await self._consumer.start()
         except KafkaError as error:
             await self._consumer.stop()
-            raise Transient(
-                f"no Kafka broker answers at {self._bootstrap} ({error}); start the shop, or set NOIZYLAB_KAFKA"
-            ) from error
+            raise await unreachable(self._cluster, error) from error
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -50,13 +48,19 @@ class LogReader:
             for partition in sorted(metadata.partitions_for_topic(topic) or ())
         ]
 
-    async def to_end(self, tps: list[TopicPartition]) -> AsyncIterator[Fetched]:
-        """Yield every record that is in ``tps`` at the time of the call, in order within a partition."""
+    async def to_end(
+        self, tps: list[TopicPartition], within: Mapping[TopicPartition, tuple[int, int]] | None = None
+    ) -> AsyncIterator[Fetched]:
+        """Yield every record that is in ``tps`` at the time of the call, in order within a partition.
+
+        ``within``: first and next offset of what to read of each partition, as :meth:`bounds` gives them.
+        """
         if not tps:
             return
         self._consumer.assign(tps)
-        ends = await self._consumer.end_offsets(tps)
-        beginnings = await self._consumer.beginning_offsets(tps)
+        bounds = within or await self.bounds(tps)
+        beginnings = {tp: bounds[tp][0] for tp in tps}
+        ends = {tp: bounds[tp][1] for tp in tps}
         for tp in tps:
             self._consumer.seek(tp, beginnings[tp])
         open_tps = {tp for tp in tps if beginnings[tp] < ends[tp]}
@@ -83,6 +87,21 @@ class LogReader:
             batch = [fetched(record) for records in got.values() for record in records]
             if batch:
                 yield batch
+
+    async def bounds(self, tps: list[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        """Return the first and the next offset of each partition's log."""
+        if not tps:
+            return {}
+        beginnings = await self._consumer.beginning_offsets(tps)
+        ends = await self._consumer.end_offsets(tps)
+        return {tp: (beginnings[tp], ends[tp]) for tp in tps}
+
+    async def offsets_at(self, tps: list[TopicPartition], at: datetime) -> dict[TopicPartition, int | None]:
+        """Return the offset of the first record of each partition that is not older than ``at``, None for none."""
+        if not tps:
+            return {}
+        found = await self._consumer.offsets_for_times({tp: int(at.timestamp() * 1000) for tp in tps})
+        return {tp: found[tp].offset if found.get(tp) is not None else None for tp in tps}
 
     async def end_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the next offset of each partition."""

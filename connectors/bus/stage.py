@@ -332,7 +332,11 @@ class Stage:
 
     def _bury(self, batch: _Batch, record: Fetched, reason: str, detail: str) -> None:
         self.counts.dead_letters[reason] += 1
+        tried = next((value for name, value in reversed(record.headers) if name == "dlq_attempt"), b"0")
         extra: list[tuple[str, bytes]] = [
+            ("dlq_attempt", str(1 + int(tried if tried.isdigit() else 0)).encode()),
+            # A missing key and an empty one are written alike below, and go back differently.
+            ("dlq_key", b"missing" if record.key is None else b"kept"),
             ("dlq_reason", reason.encode()),
             ("dlq_error", detail[:4000].encode()),
             ("dlq_processor", self._processor.encode()),

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import sys
 from collections.abc import Coroutine
+from datetime import datetime
 from typing import Any, NoReturn, TypeVar
 
 import typer
@@ -49,3 +50,16 @@ def complain(message: str) -> None:
     """Say what is wrong, as it stands: brackets in it are no markup."""
     err.print("[red]noizylab:[/red]", end=" ")
     err.print(message, soft_wrap=True, markup=False)
+
+
+def parse_time(text: str | None, option: str) -> datetime | None:
+    """Return an aware point in time; None for None. What cannot be read ends the command with an example."""
+    if text is None:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        fail(f"{option} is {text!r}; give a time such as 2026-03-02T09:00:00+01:00")
+    if at.tzinfo is None:
+        fail(f"{option} is {text!r}, without a time zone; write 2026-03-02T09:00:00Z for UTC, or +01:00 for Z")
+    return at

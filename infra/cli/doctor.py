@@ -102,7 +102,7 @@ async def _letters(settings: Settings) -> str:
 
     if settings.embedded_broker and not _listening(settings.broker_port):
         return "not running"
-    count = len(await read_letters(settings.cluster()))
+    count = sum(letter.settled is None for letter in await read_letters(settings.cluster()))
     return f"{count} (`noizylab dlq list` shows them)" if count else "none"
 
 

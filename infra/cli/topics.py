@@ -1,5 +1,11 @@
 """``noizylab topics``: the registry and the cluster."""
 
+import csv
+import io
+import json
+from enum import StrEnum
+from typing import Annotated
+
 import typer
 from rich.table import Table
 
@@ -9,6 +15,14 @@ from topics.registry import ALL
 from topics.topic import Compact
 
 app = typer.Typer(no_args_is_help=True, help="Topics: what the registry declares, what the cluster has.")
+
+
+class AclFormat(StrEnum):
+    """How rules are printed."""
+
+    kafka_acls = "kafka-acls"
+    json = "json"
+    csv = "csv"
 
 
 @app.command("list")
@@ -44,3 +58,28 @@ def apply() -> None:
     replicas = 1 if settings.embedded_broker else settings.kafka_replicas
     before = run(apply_topics(settings.cluster(), ALL, replicas=replicas))
     out.print(f"created {len(before.missing)} topics; {len(ALL)} are there, each partition with a leader")
+
+
+@app.command("acls")
+def print_acls(
+    form: Annotated[AclFormat, typer.Option("--format")] = AclFormat.kafka_acls,
+    principal_prefix: Annotated[str, typer.Option(help="what stands before the processor's name")] = "User:noizylab-",
+    create: Annotated[bool, typer.Option("--apply", help="create them; the user must be allowed to")] = False,
+) -> None:
+    """Print who must be allowed what: a principal for each processor, the auditor and the operator, and no more."""
+    from connectors.bus.acls import create_acls
+    from infra.gen.acls import acls, as_commands
+
+    rules = acls(principal_prefix)
+    if create:
+        run(create_acls(read_settings().cluster(), rules))
+        out.print(f"{len(rules)} rules for {len({one.principal for one in rules})} principals are in force")
+    elif form is AclFormat.kafka_acls:
+        for line in as_commands(rules):
+            out.print(line, soft_wrap=True, markup=False)
+    elif form is AclFormat.json:
+        out.print_json(json.dumps([one._asdict() for one in rules]))
+    else:
+        text = io.StringIO()
+        csv.writer(text).writerows([("principal", "resource", "name", "operation"), *rules])
+        out.print(text.getvalue(), end="", soft_wrap=True, markup=False)

@@ -17,7 +17,7 @@ PID_FILE = "noizylab.pid"
 
 def up(
     processors: Annotated[
-        list[str] | None, typer.Argument(help="only these processors; default: the whole shop")
+        list[str] | None, typer.Argument(help="only these processors, or the auditor; default: the whole shop")
     ] = None,
 ) -> None:
     """Start the shop, or some of its processors, and stay until Ctrl-C.
@@ -25,9 +25,10 @@ def up(
     With names, only these processors start: the log and the figures must be reachable already, for example from a
     shop that runs in another terminal.
     """
+    from infra.compose import SERVICES
     from infra.shop import ALL_WORKERS
 
-    unknown = sorted(set(processors or ()) - set(ALL_WORKERS))
+    unknown = sorted(set(processors or ()) - set(ALL_WORKERS) - set(SERVICES))
     if unknown:
         fail(f"no processor {', '.join(unknown)}; there are {', '.join(ALL_WORKERS)}")
     if processors:
@@ -66,11 +67,13 @@ async def _all(settings: Settings) -> None:
 
 async def _some(settings: Settings, processors: list[str]) -> None:
     from connectors.bus.admin import apply_topics
+    from infra.gen.wiring import topics_of
     from infra.worker import run_workers
-    from topics.registry import ALL
 
     replicas = 1 if settings.embedded_broker else settings.kafka_replicas
-    await apply_topics(settings.cluster(), ALL, replicas=replicas)
+    # Only what they use: on a cluster with access rules they see nothing else, and may create nothing.
+    used = {topic.name: topic for name in processors for topic in topics_of(name)}
+    await apply_topics(settings.cluster(), list(used.values()), replicas=replicas)
     out.print(f"workers: {', '.join(processors)} on {settings.cluster().bootstrap}. Ctrl-C stops them.")
     if await run_workers(settings, processors):
         fail("a processor stopped; its log line above says why. Its work is repeated when it starts again")

@@ -12,7 +12,7 @@ from connectors.bus.records import Outgoing
 from infra.compose import WIRED, wire_without_ports
 from processors import gateway
 from schemas.core.message import Command, Message
-from topics.registry import EVENTS, VIEWS, topic_of
+from topics.registry import AUDIT, AUDITED, EVENTS, VIEWS, dead_letters, topic_of
 from topics.topic import Topic
 
 
@@ -44,6 +44,14 @@ def wirings() -> list[Wiring]:
     return sorted((*map(_wired, WIRED), _gateway()), key=lambda wiring: wiring.processor)
 
 
+def topics_of(name: str) -> tuple[Topic, ...]:
+    """Return every topic that a processor, or the auditor, reads or writes, its dead letters among them."""
+    if name == "auditor":
+        return _unique((*AUDITED, *AUDIT))
+    wiring = next(one for one in wirings() if one.processor == name)
+    return _unique((*wiring.reads, *wiring.writes, dead_letters(name)))
+
+
 def _wired(processor: str) -> Wiring:
     app = App(processor, Cluster("127.0.0.1:1"), NOWHERE)
     wire_without_ports(processor, app)
@@ -54,7 +62,7 @@ def _wired(processor: str) -> Wiring:
             types = {message.TYPE for message in topic.carries}
             hears.setdefault(topic.name, set()).update(types if step.expects is None else types & step.expects)
     reads = _unique(topic for step in steps for topic in step.reads)
-    emitted = [topic for step in app.steps for topic in step.emits]
+    emitted = [*(topic for step in app.steps for topic in step.emits), *app.tells]
     kept = [step.state.view for step in app.steps if step.state is not None]
     heard = {
         topic.name: tuple(message for message in topic.carries if message.TYPE in hears[topic.name]) for topic in reads

@@ -46,7 +46,7 @@ def wire(app: App, vault: Vault, mail: Mail, signer: LinkSigner, policy: Policy,
         except Refused as error:
             return refused(send, error.code, now)
 
-    @app.every(policy.look_every_s)
+    @app.every(policy.look_every_s, tells=NOTIFICATION_COMMANDS)
     async def look_through_the_outbox() -> None:
         waiting = due(app.states(OUTBOXES), app.wall_clock.now())
         asked.intersection_update(one.id for one in waiting)

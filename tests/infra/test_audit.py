@@ -1,13 +1,19 @@
 from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
 
 import orjson
 import pytest
 
 from connectors.bus.cluster import Cluster
 from connectors.bus.publisher import KafkaPublisher
-from connectors.bus.records import Outgoing
-from infra.audit import Replayed, replay_all
+from connectors.bus.records import Outgoing, record_of
+from infra.audit import Replayed, replay_all, states_at
+from schemas.inventory import StockReceived
+from schemas.tickets import TicketOpened, TicketView
 from tests.infra.tickets import OTHER, TICKET, two_tickets
+from tests.support.driver import START
+from topics.registry import topic_of
 from topics.tickets import TICKET_EVENTS, TICKET_VIEWS
 
 
@@ -84,3 +90,38 @@ async def test_replays_every_processor_that_keeps_state(shop_log: Cluster) -> No
         "tickets", "vision", "brain", "inventory", "pricing", "notify", "orchestrator",
     ]  # fmt: skip
     assert all(one.equal and one.events == 0 for one in results)
+
+
+# --- as of a moment
+
+
+async def test_shows_a_state_as_it_was_at_a_moment(shop_log: Cluster, publisher: KafkaPublisher) -> None:
+    await publisher.publish(await _records())
+    [opened] = await states_at(shop_log, START, TICKET)
+    assert isinstance(opened.state, TicketView)
+    assert (opened.processor, opened.key, opened.version, opened.since) == ("tickets", TICKET, 1, START)
+    assert opened.state.state == "received"
+    [moved] = await states_at(shop_log, START + timedelta(seconds=1), TICKET)
+    assert isinstance(moved.state, TicketView)
+    assert (moved.version, moved.state.state) == (2, "triage")
+
+
+async def test_shows_nothing_of_what_did_not_exist_yet(shop_log: Cluster, publisher: KafkaPublisher) -> None:
+    await publisher.publish(await _records())
+    assert await states_at(shop_log, START - timedelta(seconds=1)) == []
+    assert [one.key for one in await states_at(shop_log, START)] == [TICKET]
+    assert [one.key for one in await states_at(shop_log, START + timedelta(days=1))] == [TICKET, OTHER]
+    assert await states_at(shop_log, START, "T-nobody") == []
+
+
+async def test_finds_the_part_on_a_shelf_and_the_shelf(shop_log: Cluster, publisher: KafkaPublisher) -> None:
+    received = StockReceived(
+        location_id="front", receipt_id="r-1", sku="battery.laptop", quantity=3, unit_cost_cents=2500, received_at=START
+    )
+    driver = await two_tickets()
+    cause = next(iter(driver.envelopes(TicketOpened)))[0]
+    envelope = replace(cause, type=received.TYPE, subject="front", id=UUID(int=9))
+    await publisher.publish([record_of(received, topic_of(received.TYPE).name, envelope)])
+    for asked in ("front", "front/battery.laptop", "battery.laptop"):
+        assert [one.key for one in await states_at(shop_log, START, asked)] == ["front/battery.laptop"]
+    assert await states_at(shop_log, START, "laptop") == []

@@ -45,7 +45,12 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
         ("dlq", "list"),
         ("dlq", "show", "tickets/0/0"),
         ("dlq", "replay", "tickets"),
+        ("dlq", "replay", "tickets", "--policy", "drop"),
         ("audit", "replay"),
+        ("audit", "replay", "--at", "2026-03-02T09:00:00Z"),
+        ("audit", "export", "--to", "unwritten.jsonl"),
+        ("topics", "acls", "--apply"),
+        ("up", "auditor"),
         ("up", "pricing"),
         ("blobs", "orphans"),
         ("blobs", "sweep"),
@@ -218,3 +223,29 @@ def test_makes_a_new_key_and_seals_everything_under_it(capsys: pytest.CaptureFix
     asyncio.run(store())
     assert "0 sealed anew, 1 current" in said(capsys, "blobs", "rekey")[1]
     assert "1 sealed anew, 0 current" in said(capsys, "blobs", "rekey", "--new-key")[1]
+
+
+@pytest.mark.parametrize(
+    ("at", "why"),
+    [("yesterday", "give a time such as 2026-03-02T09:00"), ("2026-03-02T09:00:00", "without a time zone")],
+)
+def test_says_how_a_time_is_written(capsys: pytest.CaptureFixture[str], at: str, why: str) -> None:
+    for arguments in (("audit", "replay", "--at", at), ("dlq", "list", "--since", at)):
+        status, _, complaint = said(capsys, *arguments)
+        assert (status, complaint.count("\n")) == (1, 1)
+        assert why in complaint
+
+
+def test_says_that_this_home_has_no_key_to_verify_with(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (("audit", "verify"), ("audit", "head"), ("audit", "key")):
+        status, _, complaint = said(capsys, *arguments)
+        assert (status, complaint.count("\n")) == (1, 1)
+        assert "give --public-key" in complaint
+
+
+@pytest.mark.parametrize("form", ["kafka-acls", "json", "csv"])
+def test_prints_the_access_rules(capsys: pytest.CaptureFixture[str], form: str) -> None:
+    status, told, _ = said(capsys, "topics", "acls", "--format", form, "--principal-prefix", "User:x-")
+    assert status == 0
+    assert "User:x-pricing" in told
+    assert "noizylab.pricing" in told

@@ -10,6 +10,8 @@ from schemas.core.message import Command, Event, View
 from tests.schemas.examples import examples_of
 from topics.registry import (
     ALL,
+    AUDIT,
+    AUDITED,
     COMMANDS,
     DEAD_LETTERS,
     EVENTS,
@@ -24,8 +26,8 @@ from topics.topic import PARTITIONS, Compact, Delete, Topic
 
 KINDS = (("commands", COMMANDS, Command), ("events", EVENTS, Event), ("views", VIEWS, View))
 RETENTIONS = {timedelta(days=days) for days in (30, 90, 365, 3650)}
-"""A month for wishes, a quarter for dead letters, a year for facts, ten for the stock ledger (book-keeping)."""
-DECLARED = COMMANDS + EVENTS + VIEWS
+"""A month for wishes, a quarter for dead letters, a year for facts, ten for book-keeping and for seals."""
+DECLARED = COMMANDS + EVENTS + VIEWS + AUDIT
 
 every_topic = pytest.mark.parametrize("topic", ALL, ids=lambda topic: topic.name)
 every_declared = pytest.mark.parametrize("topic", DECLARED, ids=lambda topic: topic.name)
@@ -66,7 +68,7 @@ def test_the_key_is_a_required_field_of_every_carried_type(topic: Topic) -> None
 
 @every_topic
 def test_is_kept_by_one_of_the_few_rules_of_the_house(topic: Topic) -> None:
-    if topic in VIEWS:
+    if topic in VIEWS or topic.name == "audit.heads.v1":
         assert topic.cleanup == Compact()
         assert topic.config()["cleanup.policy"] == "compact"
     else:
@@ -82,7 +84,7 @@ def test_has_the_partitions_of_the_house(topic: Topic) -> None:
 
 @every_topic
 def test_is_owned_by_a_processor_and_says_what_it_is(topic: Topic) -> None:
-    assert topic.owner in PROCESSORS
+    assert topic.owner in (("auditor", "operator") if topic in AUDIT else PROCESSORS)
     assert topic.summary.endswith(".")
     assert topic.replicas == 3
 
@@ -97,7 +99,12 @@ def test_every_processor_has_dead_letters_that_hold_the_largest_message_and_its_
 
 
 def test_all_holds_every_topic_once() -> None:
-    assert (*COMMANDS, *EVENTS, *VIEWS, *DEAD_LETTERS) == ALL
+    assert (*COMMANDS, *EVENTS, *VIEWS, *DEAD_LETTERS, *AUDIT) == ALL
+
+
+def test_all_that_is_no_view_and_no_seal_is_audited() -> None:
+    left = {topic.name for topic in ALL if topic not in AUDITED and topic not in VIEWS}
+    assert left == {"audit.checkpoints.v1", "audit.heads.v1"}
 
 
 def test_finds_topics_and_classes_by_name_and_type() -> None:
