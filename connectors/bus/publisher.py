@@ -70,7 +70,8 @@ class _Session:
             KafkaError: what the producer met, ``ProducerClosed`` when it will not answer.
         """
         answer = asyncio.ensure_future(asked)
-        await asyncio.wait([answer, self.gone], return_when=asyncio.FIRST_COMPLETED)
+        waiting: list[asyncio.Future[Any]] = [answer, self.gone]
+        await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         # Cancelled means that the producer was closed under way: a failure, not the end of this task.
         if not answer.done() or answer.cancelled():
             answer.cancel()
@@ -221,7 +222,8 @@ class KafkaPublisher:
             # An idempotent producer repeats a batch until it is stored: who published gives up, the lane does not.
             sent = session.producer.send_batch(batch, lane.topic, partition=lane.partition)
             await session.answer(await session.answer(sent))
-        except KafkaError as failure:
+        except KafkaError as error:
+            failure: BaseException = error
             if isinstance(failure, SESSION_ERRORS):
                 await self._renew(session)
             return failure
