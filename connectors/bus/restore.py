@@ -1,6 +1,6 @@
 """Reading a topic from its start: restoring views at assignment, folding read models, replaying the log."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -96,7 +96,12 @@ def view_class(topic: Topic, record: Fetched) -> type[Message] | None:
     return topic.type_named(wanted.decode("utf-8", "replace"))
 
 
-def fold_view(topic: Topic, record: Fetched, held: dict[str, Held]) -> None:
+def fold_view(
+    topic: Topic,
+    record: Fetched,
+    held: dict[str, Held],
+    read: Callable[[bytes, type[Message]], Held] = Held.from_value,
+) -> None:
     """Take one view record into ``held``. The highest version wins, because a frozen former owner writes late."""
     if record.key is None:
         return
@@ -105,7 +110,7 @@ def fold_view(topic: Topic, record: Fetched, held: dict[str, Held]) -> None:
     if record.value is None:
         held.pop(key, None)
     elif state_class is not None:
-        found = Held.from_value(record.value, state_class)
+        found = read(record.value, state_class)
         known = held.get(key)
         if known is None or found.version >= known.version:
             held[key] = found
@@ -117,5 +122,5 @@ async def restore_views(cluster: Cluster, topic: Topic, partitions: Iterable[int
     restored: dict[int, dict[str, Held]] = {partition: {} for partition in wanted}
     async with LogReader(cluster, f"restore-{topic.name}") as reader:
         async for record in reader.to_end([TopicPartition(topic.name, partition) for partition in wanted]):
-            fold_view(topic, record, restored[record.partition])
+            fold_view(topic, record, restored[record.partition], Held.unread)
     return restored

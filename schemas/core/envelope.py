@@ -84,7 +84,15 @@ class Envelope:
         Raises:
             EnvelopeError: an attribute is missing or malformed.
         """
-        found = dict(headers)
+        return cls.from_attributes(dict(headers))
+
+    @classmethod
+    def from_attributes(cls, found: dict[str, bytes]) -> "Envelope":
+        """Read the attributes out of a record's headers by name.
+
+        Raises:
+            EnvelopeError: an attribute is missing or malformed.
+        """
         try:
             return cls._read(found)
         except (KeyError, ValueError):
