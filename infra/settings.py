@@ -16,6 +16,7 @@ DEFAULT_PORTS = {
     "clickhouse_tcp_port": 19000,
     "gateway_port": 8080,
 }
+METRICS_PORT = 19464
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,8 @@ class Settings:
     public_url: str
     currency: str
     vision_processes: int
+    metrics_port: int
+    traces: str | None
     samples: Path | None
 
     @property
@@ -104,6 +107,8 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         "twilio_from": source.optional("NOIZYLAB_TWILIO_FROM"),
         "currency": source.text("NOIZYLAB_CURRENCY", "EUR"),
         "vision_processes": source.number("NOIZYLAB_VISION_PROCESSES", min(4, os.cpu_count() or 1)),
+        "metrics_port": source.number("NOIZYLAB_METRICS_PORT", METRICS_PORT),
+        "traces": source.optional("NOIZYLAB_TRACES"),
         "samples": Path(samples) if (samples := source.optional("NOIZYLAB_SAMPLES")) else None,
     }
     values |= overrides
@@ -136,6 +141,8 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "gateway_port": "NOIZYLAB_GATEWAY_PORT",
         "public_url": "NOIZYLAB_PUBLIC_URL",
         "vision_processes": "NOIZYLAB_VISION_PROCESSES",
+        "metrics_port": "NOIZYLAB_METRICS_PORT",
+        "traces": "NOIZYLAB_TRACES",
         "kafka": "NOIZYLAB_KAFKA",
         "clickhouse_url": "NOIZYLAB_CLICKHOUSE",
         "s3_endpoint": "NOIZYLAB_S3_ENDPOINT",

@@ -80,7 +80,8 @@ class Held:
     @property
     def kind(self) -> str:
         """Return the type of the state, without reading it."""
-        return self._unread[1].TYPE if self._unread is not None else self.state.TYPE
+        unread = self._unread
+        return unread[1].TYPE if unread is not None else self.state.TYPE
 
     def has_seen(self, cause: UUID) -> bool:
         """Whether a cause led here already."""
@@ -102,8 +103,9 @@ class Held:
 
     def to_value(self) -> bytes:
         """Return the view record's value."""
-        if self._unread is not None:
-            return self._unread[0]
+        unread = self._unread  # a snapshot is written in a thread, while the stage may read this state
+        if unread is not None:
+            return unread[0]
         return b'{"version":%d,"causes":%b,"state":%b}' % (
             self.version,
             orjson.dumps(list(self._seen)),

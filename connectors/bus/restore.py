@@ -1,6 +1,10 @@
 """Reading a topic from its start: restoring views at assignment, folding read models, replaying the log."""
 
-from collections.abc import AsyncIterator, Callable, Iterable
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from time import monotonic
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -8,10 +12,13 @@ from aiokafka.errors import KafkaError
 from connectors.bus.aggregate import Held
 from connectors.bus.cluster import Cluster
 from connectors.bus.records import Fetched
+from connectors.bus.snapshot import Mark, Snapshot, Snapshots
 from connectors.bus.transport import fetched
 from connectors.errors import Transient
 from schemas.core.message import Message
 from topics.topic import Topic
+
+log = logging.getLogger(__name__)
 
 
 class LogReader:
@@ -50,16 +57,23 @@ class LogReader:
             for partition in sorted(metadata.partitions_for_topic(topic) or ())
         ]
 
-    async def to_end(self, tps: list[TopicPartition]) -> AsyncIterator[Fetched]:
-        """Yield every record that is in ``tps`` at the time of the call, in order within a partition."""
+    async def to_end(
+        self, tps: list[TopicPartition], starts: Mapping[TopicPartition, int] | None = None
+    ) -> AsyncIterator[Fetched]:
+        """Yield every record that is in ``tps`` at the time of the call, in order within a partition.
+
+        ``starts`` gives offsets to start at instead of the first.
+        """
         if not tps:
             return
         self._consumer.assign(tps)
         ends = await self._consumer.end_offsets(tps)
         beginnings = await self._consumer.beginning_offsets(tps)
+        begin = {tp: max(beginnings[tp], (starts or {}).get(tp, 0)) for tp in tps}
         for tp in tps:
-            self._consumer.seek(tp, beginnings[tp])
-        open_tps = {tp for tp in tps if beginnings[tp] < ends[tp]}
+            self._consumer.seek(tp, begin[tp])
+        open_tps = {tp for tp in tps if begin[tp] < ends[tp]}
+        self._consumer.pause(*(set(tps) - open_tps))
         while open_tps:
             got = await self._consumer.getmany(*open_tps, timeout_ms=500)
             for tp, records in got.items():
@@ -83,6 +97,11 @@ class LogReader:
             batch = [fetched(record) for records in got.values() for record in records]
             if batch:
                 yield batch
+
+    async def beginning_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the first offset of each partition."""
+        beginnings: dict[TopicPartition, int] = await self._consumer.beginning_offsets(tps)
+        return beginnings
 
     async def end_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the next offset of each partition."""
@@ -116,11 +135,83 @@ def fold_view(
             held[key] = found
 
 
-async def restore_views(cluster: Cluster, topic: Topic, partitions: Iterable[int]) -> dict[int, dict[str, Held]]:
-    """Return the aggregates of some partitions of a view topic, read from its start to its present end."""
-    wanted = sorted(partitions)
-    restored: dict[int, dict[str, Held]] = {partition: {} for partition in wanted}
-    async with LogReader(cluster, f"restore-{topic.name}") as reader:
-        async for record in reader.to_end([TopicPartition(topic.name, partition) for partition in wanted]):
-            fold_view(topic, record, restored[record.partition], Held.unread)
+@dataclass(slots=True)
+class Restored:
+    """The aggregates of one view partition. ``read``: records from the log; ``kept``: aggregates from a snapshot."""
+
+    held: dict[str, Held] = field(default_factory=dict)
+    read: int = 0
+    kept: int = 0
+    last: Mark | None = None
+    proven: bool = True
+
+
+async def restore_views(
+    cluster: Cluster, topic: Topic, partitions: Iterable[int], snapshots: Snapshots | None = None
+) -> dict[int, Restored]:
+    """Return the aggregates of some partitions of a view topic, as they are at its present end.
+
+    With ``snapshots``, what one holds is not read again, and a new one is written after much reading.
+    """
+    restored = {partition: Restored() for partition in sorted(partitions)}
+    if snapshots is not None:
+        for partition, one in restored.items():
+            found = await asyncio.to_thread(snapshots.load, topic, partition)
+            if found is not None:
+                one.held, one.kept, one.last, one.proven = found.held, len(found.held), found.last, False
+    await _read_on(cluster, topic, restored)
+    foreign = {partition: Restored() for partition, one in restored.items() if not one.proven}
+    if foreign:
+        log.warning("snapshots of %s %s are of another log, reading from its start", topic.name, sorted(foreign))
+        await _read_on(cluster, topic, foreign)
+        restored |= foreign
+    if snapshots is not None:
+        for partition, one in restored.items():
+            if one.read >= snapshots.at_least and one.last is not None:
+                # A copy, because the stage goes on to change its own.
+                snapshot = Snapshot(one.last, dict(one.held))
+                await asyncio.to_thread(snapshots.save, topic, partition, snapshot)
     return restored
+
+
+async def _read_on(cluster: Cluster, topic: Topic, restored: dict[int, Restored]) -> None:
+    """Read partitions from what they hold already to their ends."""
+    began = monotonic()
+    marks = {partition: one.last for partition, one in restored.items() if one.last is not None}
+    tps = [TopicPartition(topic.name, partition) for partition in restored]
+    newest: dict[int, Fetched] = {}
+    async with LogReader(cluster, f"restore-{topic.name}") as reader:
+        firsts = await reader.beginning_offsets(tps) if marks else {}
+        # Where records were removed from the front, a snapshot may hold what the log does not any more.
+        marks = {n: mark for n, mark in marks.items() if firsts[TopicPartition(topic.name, n)] <= mark.offset}
+        starts = {TopicPartition(topic.name, n): mark.offset for n, mark in marks.items()}
+        async for record in reader.to_end(tps, starts):
+            one = restored[record.partition]
+            mark = marks.get(record.partition)
+            if mark is not None and record.offset == mark.offset:
+                one.proven = Mark.of(record) == mark
+                continue
+            if not one.proven and mark is not None:
+                one.proven = _succeeds(topic, record, mark, one)
+            one.read += 1
+            fold_view(topic, record, one.held, Held.unread)
+            newest[record.partition] = record
+    for partition, last in newest.items():
+        restored[partition].last = Mark.of(last)
+    read, kept = sum(one.read for one in restored.values()), sum(one.kept for one in restored.values())
+    seconds = monotonic() - began
+    log.info(
+        "%s %s: %d records read in %.2f s (%.0f/s), %d aggregates from snapshots",
+        topic.name, sorted(restored), read, seconds, read / max(seconds, 1e-6), kept,
+    )  # fmt: skip
+
+
+def _succeeds(topic: Topic, record: Fetched, mark: Mark, one: Restored) -> bool:
+    """Whether ``record`` explains why the marked one is gone: compaction left it as the newer state of the same key."""
+    if record.key is None or record.key.decode("utf-8", "replace") != mark.key:
+        return False
+    state_class = view_class(topic, record)
+    known = one.held.get(mark.key)
+    if record.value is None or state_class is None or known is None:
+        return record.value is None
+    return Held.unread(record.value, state_class).version > known.version

@@ -11,7 +11,6 @@ from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from time import time_ns
 from typing import Any
 
 import pydantic
@@ -226,7 +225,7 @@ class Stage:
 
     async def _chain(self, chain: list[tuple[Fetched, Envelope, Message]], batch: _Batch) -> None:
         for record, envelope, message in chain:
-            started_ns = time_ns() if self._spans is not None else 0
+            started = self._clock.now() if self._spans is not None else None
             outcome = await self._handle(record, envelope, message, batch)
             if isinstance(outcome, Emit):
                 self._take(outcome, envelope, batch)
@@ -235,8 +234,8 @@ class Stage:
             elif isinstance(outcome, Reject):
                 self._bury(batch, record, outcome.reason, outcome.detail)
             batch.states.finished += 1
-            if self._spans is not None:
-                self._trace(self._spans, record, envelope, outcome, started_ns)
+            if self._spans is not None and started is not None:
+                self._trace(self._spans, record, envelope, outcome, started)
 
     async def _handle(self, record: Fetched, envelope: Envelope, message: Message, batch: _Batch) -> Outcome | None:
         """Call the handler once per try. None: a bug, already in the dead letters."""
@@ -340,7 +339,9 @@ class Stage:
             batch.working[key] = fold(declared, key, batch.held(key), event, cause.id)
             batch.touched[key] = cause, traceparent
 
-    def _trace(self, spans: Spans, record: Fetched, envelope: Envelope, outcome: Outcome | None, since_ns: int) -> None:
+    def _trace(
+        self, spans: Spans, record: Fetched, envelope: Envelope, outcome: Outcome | None, started: datetime
+    ) -> None:
         if envelope.traceparent is None or not is_traceparent(envelope.traceparent):
             return
         trace_id, parent_id, flags = parts_of(envelope.traceparent)
@@ -354,7 +355,9 @@ class Stage:
             "noizylab.outcome": type(outcome).__name__.lower(),
         }
         span_id = span_of(envelope.id, self._salt)
-        spans.took(Span(self.step.name, trace_id, span_id, parent_id, flags, since_ns, time_ns(), attributes, failure))
+        spans.took(
+            Span(self.step.name, trace_id, span_id, parent_id, flags, started, self._clock.now(), attributes, failure)
+        )
 
     async def _publish(self, batch: _Batch) -> None:
         if batch.dead:

@@ -1,20 +1,21 @@
 """The port for traces: it is told of every handled record and may forget it."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """One record handled by one step. Ids as in ``traceparent``; times in nanoseconds since 1970."""
+    """One record handled by one step. Ids as in ``traceparent``; times aware and in UTC."""
 
     name: str
     trace_id: int
     span_id: int
     parent_id: int
     flags: int
-    started_ns: int
-    ended_ns: int
+    started: datetime
+    ended: datetime
     attributes: dict[str, str]
     failure: str | None = None
 
