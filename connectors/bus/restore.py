@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
@@ -12,7 +13,7 @@ from aiokafka.errors import KafkaError
 from connectors.bus.aggregate import Held
 from connectors.bus.cluster import Cluster
 from connectors.bus.records import Fetched
-from connectors.bus.snapshot import Mark, Snapshot, Snapshots
+from connectors.bus.snapshot import MARKS, Snapshot, Snapshots, digest_of
 from connectors.bus.transport import fetched
 from connectors.errors import Transient
 from schemas.core.message import Message
@@ -137,17 +138,25 @@ def fold_view(
 
 @dataclass(slots=True)
 class Restored:
-    """The aggregates of one view partition. ``read``: records from the log; ``kept``: aggregates from a snapshot."""
+    """The aggregates of one view partition. ``read``: records from the log; ``kept``: aggregates from a snapshot.
+
+    ``proven``: no snapshot was used, or the log is the one that it was made from.
+    """
 
     held: dict[str, Held] = field(default_factory=dict)
     read: int = 0
     kept: int = 0
-    last: Mark | None = None
+    marks: dict[int, str] = field(default_factory=dict)
     proven: bool = True
 
 
 async def restore_views(
-    cluster: Cluster, topic: Topic, partitions: Iterable[int], snapshots: Snapshots | None = None
+    cluster: Cluster,
+    topic: Topic,
+    partitions: Iterable[int],
+    snapshots: Snapshots | None = None,
+    *,
+    reader: Callable[[Cluster, str], LogReader] = LogReader,
 ) -> dict[int, Restored]:
     """Return the aggregates of some partitions of a view topic, as they are at its present end.
 
@@ -158,60 +167,52 @@ async def restore_views(
         for partition, one in restored.items():
             found = await asyncio.to_thread(snapshots.load, topic, partition)
             if found is not None:
-                one.held, one.kept, one.last, one.proven = found.held, len(found.held), found.last, False
-    await _read_on(cluster, topic, restored)
+                one.held, one.kept, one.marks, one.proven = found.held, len(found.held), found.marks, False
+    await _read_on(reader(cluster, f"restore-{topic.name}"), topic, restored)
     foreign = {partition: Restored() for partition, one in restored.items() if not one.proven}
     if foreign:
         log.warning("snapshots of %s %s are of another log, reading from its start", topic.name, sorted(foreign))
-        await _read_on(cluster, topic, foreign)
+        await _read_on(reader(cluster, f"restore-{topic.name}"), topic, foreign)
         restored |= foreign
     if snapshots is not None:
         for partition, one in restored.items():
-            if one.read >= snapshots.at_least and one.last is not None:
+            if one.read >= snapshots.at_least:
                 # A copy, because the stage goes on to change its own.
-                snapshot = Snapshot(one.last, dict(one.held))
+                snapshot = Snapshot(one.marks, dict(one.held))
                 await asyncio.to_thread(snapshots.save, topic, partition, snapshot)
     return restored
 
 
-async def _read_on(cluster: Cluster, topic: Topic, restored: dict[int, Restored]) -> None:
+async def _read_on(log_reader: LogReader, topic: Topic, restored: dict[int, Restored]) -> None:
     """Read partitions from what they hold already to their ends."""
     began = monotonic()
-    marks = {partition: one.last for partition, one in restored.items() if one.last is not None}
-    tps = [TopicPartition(topic.name, partition) for partition in restored]
-    newest: dict[int, Fetched] = {}
-    async with LogReader(cluster, f"restore-{topic.name}") as reader:
-        firsts = await reader.beginning_offsets(tps) if marks else {}
-        # Where records were removed from the front, a snapshot may hold what the log does not any more.
-        marks = {n: mark for n, mark in marks.items() if firsts[TopicPartition(topic.name, n)] <= mark.offset}
-        starts = {TopicPartition(topic.name, n): mark.offset for n, mark in marks.items()}
-        async for record in reader.to_end(tps, starts):
+    tps = {TopicPartition(topic.name, partition): one for partition, one in restored.items()}
+    last: dict[int, deque[Fetched]] = {partition: deque(maxlen=MARKS) for partition in restored}
+    async with log_reader as reader:
+        firsts, ends = await reader.beginning_offsets(list(tps)), await reader.end_offsets(list(tps))
+        for tp, one in tps.items():
+            # Where records were removed from the front or cut off at the end, a snapshot holds what the log does not.
+            if one.marks and not firsts[tp] <= min(one.marks) <= max(one.marks) < ends[tp]:
+                one.marks = {}
+        known = {tp.partition: max(one.marks, default=-1) for tp, one in tps.items()}
+        refuted: set[int] = set()
+        async for record in reader.to_end(list(tps), {tp: min(one.marks, default=0) for tp, one in tps.items()}):
             one = restored[record.partition]
-            mark = marks.get(record.partition)
-            if mark is not None and record.offset == mark.offset:
-                one.proven = Mark.of(record) == mark
-                continue
-            if not one.proven and mark is not None:
-                one.proven = _succeeds(topic, record, mark, one)
-            one.read += 1
-            fold_view(topic, record, one.held, Held.unread)
-            newest[record.partition] = record
-    for partition, last in newest.items():
-        restored[partition].last = Mark.of(last)
+            if record.offset > known[record.partition]:
+                one.read += 1
+                fold_view(topic, record, one.held, Held.unread)
+                last[record.partition].append(record)
+            elif record.offset in one.marks:
+                one.proven = True
+                if one.marks[record.offset] != digest_of(record):
+                    refuted.add(record.partition)
+    for partition, one in restored.items():
+        one.proven = one.proven and partition not in refuted
+        one.marks |= {record.offset: digest_of(record) for record in last[partition]}
+        one.marks = dict(list(one.marks.items())[-MARKS:])
     read, kept = sum(one.read for one in restored.values()), sum(one.kept for one in restored.values())
     seconds = monotonic() - began
     log.info(
         "%s %s: %d records read in %.2f s (%.0f/s), %d aggregates from snapshots",
         topic.name, sorted(restored), read, seconds, read / max(seconds, 1e-6), kept,
     )  # fmt: skip
-
-
-def _succeeds(topic: Topic, record: Fetched, mark: Mark, one: Restored) -> bool:
-    """Whether ``record`` explains why the marked one is gone: compaction left it as the newer state of the same key."""
-    if record.key is None or record.key.decode("utf-8", "replace") != mark.key:
-        return False
-    state_class = view_class(topic, record)
-    known = one.held.get(mark.key)
-    if record.value is None or state_class is None or known is None:
-        return record.value is None
-    return Held.unread(record.value, state_class).version > known.version

@@ -2,7 +2,7 @@
 
 A snapshot is the fold of a view partition up to an offset, made from the log and not from a worker's memory, so that
 it holds exactly what reading from the start would. It is never trusted: a file that is damaged is ignored, and
-so is one whose last record is not in the log any more as it was, because the topic was made anew.
+so is one of whose last records none is in the log as it was, because the topic was made anew.
 """
 
 import hashlib
@@ -10,6 +10,7 @@ import logging
 import os
 import struct
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,31 +24,25 @@ from topics.topic import Topic
 log = logging.getLogger(__name__)
 
 MAGIC = b"noizylab snapshot 1\n"
+MARKS = 32
 _LENGTHS = struct.Struct(">III")
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
-    """The last record that a snapshot holds: where it lies, whose it is, and what it was."""
-
-    offset: int
-    key: str
-    digest: str
-
-    @classmethod
-    def of(cls, record: Fetched) -> "Mark":
-        """Return the mark of a record."""
-        content = repr((record.timestamp_ms, record.key, record.value, list(record.headers)))
-        return cls(
-            record.offset, (record.key or b"").decode("utf-8", "replace"), hashlib.sha256(content.encode()).hexdigest()
-        )
+def digest_of(record: Fetched) -> str:
+    """Return what tells a record from any other that could lie in its place."""
+    content = repr((record.timestamp_ms, record.key, record.value, list(record.headers)))
+    return hashlib.sha256(content.encode()).hexdigest()
 
 
 @dataclass(slots=True)
 class Snapshot:
-    """The aggregates of one view partition, folded over every record up to and including ``last``."""
+    """The aggregates of one view partition, folded over every record up to the newest of ``marks``.
 
-    last: Mark
+    ``marks``: the last records by offset, with their digests. Compaction may take some of them away, but one that is
+    found unchanged proves that the log is the one the snapshot was made from.
+    """
+
+    marks: dict[int, str]
     held: dict[str, Held] = field(default_factory=dict)
 
 
@@ -80,8 +75,7 @@ class Snapshots:
         """Write a snapshot in the place of the one before. A full disk is logged, not raised: the log holds it all."""
         body = b"".join(_entries(snapshot.held))
         head = orjson.dumps(self._identity(topic, partition) | {
-            "offset": snapshot.last.offset, "key": snapshot.last.key, "record": snapshot.last.digest,
-            "sha256": hashlib.sha256(body).hexdigest(),
+            "marks": list(snapshot.marks.items()), "sha256": hashlib.sha256(body).hexdigest(),
         })  # fmt: skip
         path = self.path(topic, partition)
         temporary = path.with_suffix(f".{os.getpid()}")
@@ -94,11 +88,8 @@ class Snapshots:
             temporary.replace(path)
         except OSError as error:
             log.warning("snapshot %s could not be written: %s", path.name, error)
-            temporary.unlink(missing_ok=True)
-
-    def forget(self, topic: Topic, partition: int) -> None:
-        """Remove the snapshot of a partition."""
-        self.path(topic, partition).unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
 
     def _identity(self, topic: Topic, partition: int) -> dict[str, Any]:
         return {"group": self._group, "topic": topic.name, "partition": partition}
@@ -113,7 +104,9 @@ class Snapshots:
             raise ValueError("its checksum does not fit")
         if any(head[name] != value for name, value in self._identity(topic, partition).items()):
             raise ValueError("it belongs to something else")
-        snapshot = Snapshot(Mark(head["offset"], head["key"], head["record"]))
+        snapshot = Snapshot({int(offset): str(digest) for offset, digest in head["marks"]})
+        if not snapshot.marks:
+            raise ValueError("nothing in it proves which log it is of")
         position = 0
         while position < len(body):
             key, kind, value, position = _entry(body, position)

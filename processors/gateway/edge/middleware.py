@@ -6,12 +6,14 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from processors.gateway.commands import TRACE
 from processors.gateway.config import Policy
 from processors.gateway.edge.limits import Allowance
 from processors.gateway.edge.problems import Problem, problem_response
 
 UPLOAD_PATHS = frozenset({"/v1/intakes"})
 _REQUEST_ID = re.compile(r"[0-9A-Za-z_.-]{1,80}")
+_TRACESTATE = re.compile(r"[\x20-\x7e]{1,512}")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -54,6 +56,21 @@ class BodyLimit:
             return message
 
         await self._app(scope, bounded, send)
+
+
+class TraceContext:
+    """Takes the caller's W3C trace context. What is no such thing, or too long to be carried on, is left out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            parent, state = headers.get("traceparent"), headers.get("tracestate")
+            TRACE.set((parent, state if state is not None and _TRACESTATE.fullmatch(state) else None))
+        await self._app(scope, receive, send)
 
 
 class AnswerHeaders:
