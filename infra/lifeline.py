@@ -2,7 +2,6 @@
 
 import os
 import signal
-import sys
 import threading
 
 
@@ -10,7 +9,8 @@ def stop_with_parent() -> None:
     """Send SIGTERM to this process when its standard input closes, as it does when the supervisor dies."""
 
     def watch() -> None:
-        while sys.stdin.buffer.read(1024):
+        # Not through sys.stdin: its lock, held in a read, makes an interpreter that ends abort.
+        while os.read(0, 1024):
             pass
         os.kill(os.getpid(), signal.SIGTERM)
 

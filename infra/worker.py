@@ -86,6 +86,7 @@ async def _assigned(apps: Sequence[App], stop: asyncio.Event) -> bool:
     done = assigned.done()
     for one in waiting:
         one.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
     return done
 
 
