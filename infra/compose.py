@@ -30,6 +30,7 @@ from connectors.mail.port import Mail
 from connectors.pricelist.port import PriceList
 from connectors.pricelist.table import PriceTable
 from connectors.sms.port import Sms
+from connectors.traces.port import Spans
 from connectors.vault.master_key import load_or_create_master_key
 from connectors.vault.port import Vault
 from connectors.vault.sealed import BUCKET as VAULT_BUCKET
@@ -172,6 +173,17 @@ class Ports:
         claude = Claude(ClaudeSettings(settings.anthropic_api_key, settings.claude_model, settings.anthropic_base_url))
         self.on_close(claude.close)
         return claude
+
+    @cached_property
+    def spans(self) -> Spans | None:
+        """Where handled records are traced to, once ``NOIZYLAB_TRACES`` names it; nowhere otherwise."""
+        if self.settings.traces is None:
+            return None
+        from connectors.traces.opentelemetry import OpenTelemetrySpans
+
+        spans = OpenTelemetrySpans.named(self.settings.traces)
+        self.on_close(lambda: asyncio.to_thread(spans.close))
+        return spans
 
     @cached_property
     def prices(self) -> PriceList:

@@ -16,6 +16,7 @@ DEFAULT_PORTS = {
     "clickhouse_tcp_port": 19000,
     "gateway_port": 8080,
 }
+METRICS_PORT = 19464
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ class Settings:
     public_url: str
     currency: str
     vision_processes: int
+    metrics_port: int
+    traces: str | None
     samples: Path | None
     audit: bool
 
@@ -139,6 +142,8 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         "vision_processes": source.number("NOIZYLAB_VISION_PROCESSES", min(4, os.cpu_count() or 1)),
         "samples": source.path("NOIZYLAB_SAMPLES"),
         "audit": source.flag("NOIZYLAB_AUDIT", default=True),
+        "metrics_port": source.number("NOIZYLAB_METRICS_PORT", METRICS_PORT),
+        "traces": source.optional("NOIZYLAB_TRACES"),
     }
     values |= overrides
     values.setdefault("public_url", source.text("NOIZYLAB_PUBLIC_URL", f"http://127.0.0.1:{values['gateway_port']}"))
@@ -174,6 +179,8 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "broker_tls_key": "NOIZYLAB_BROKER_TLS_KEY",
         "public_url": "NOIZYLAB_PUBLIC_URL",
         "vision_processes": "NOIZYLAB_VISION_PROCESSES",
+        "metrics_port": "NOIZYLAB_METRICS_PORT",
+        "traces": "NOIZYLAB_TRACES",
         "kafka": "NOIZYLAB_KAFKA",
         "clickhouse_url": "NOIZYLAB_CLICKHOUSE",
         "s3_endpoint": "NOIZYLAB_S3_ENDPOINT",

@@ -86,8 +86,8 @@ def _clickhouse(settings: Settings) -> ChildSpec:
 
 
 def worker_spec(processors: Sequence[str], name: str = "workers") -> ChildSpec:
-    """Return the program that runs some processors."""
-    return ChildSpec(name, ("-m", "infra.cli", "serve", "workers", *processors))
+    """Return the program that runs some processors; ``name`` is its own among all that run with the same home."""
+    return ChildSpec(name, ("-m", "infra.cli", "serve", "workers", "--instance", name, *processors))
 
 
 def _gateway(settings: Settings) -> ChildSpec:
@@ -114,6 +114,7 @@ def private_settings(settings: Settings, home: Path, *, own_cluster: bool = Fals
         clickhouse_http_port=http,
         clickhouse_tcp_port=tcp,
         gateway_port=gateway,
+        metrics_port=0,
         public_url=f"http://127.0.0.1:{gateway}",
         smtp_url=None,
         twilio_account_sid=None,

@@ -1,7 +1,8 @@
 """State of aggregates: a view record in a compacted topic, and the declarations that tie it to a processor."""
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
@@ -12,6 +13,8 @@ from topics.topic import Topic
 
 RECENT_CAUSES = 128
 """How many cause ids an aggregate remembers. A repair has about 40 inputs in all; a redelivery window is shorter."""
+
+_VERSION = re.compile(rb'\{"version":(\d+),')
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +41,83 @@ class Aggregates:
 StateOf = Aggregate | Aggregates
 
 
-@dataclass(frozen=True, slots=True)
 class Held:
-    """A state with its version (events folded so far) and the causes it has seen, newest last."""
+    """A state with its version (events folded so far) and the causes it has seen. Never changed, only replaced.
 
-    state: View
+    The causes are kept as the text that lies in the log, so that a look-up is one hash and writing them is one call.
+    """
+
+    __slots__ = ("_seen", "_state", "_unread", "version")
+
     version: int
-    causes: tuple[UUID, ...]
+    _state: View | None
+    _seen: dict[str, None]
+    _unread: tuple[bytes, type[Message]] | None
+
+    def __init__(self, state: View, version: int, causes: Iterable[UUID] = ()) -> None:
+        self._state, self.version, self._unread = state, version, None
+        self._seen = {str(cause): None for cause in causes}
+
+    @property
+    def state(self) -> View:
+        """Return the state; a restored one is read when it is first asked for.
+
+        Raises:
+            ValueError: the view record that it was restored from cannot be read.
+        """
+        if self._state is None:
+            self._read()
+        assert self._state is not None
+        return self._state
+
+    @property
+    def causes(self) -> tuple[UUID, ...]:
+        """Return the ids of the causes that led here, newest last."""
+        if self._unread is not None:
+            self._read()
+        return tuple(map(UUID, self._seen))
+
+    @property
+    def kind(self) -> str:
+        """Return the type of the state, without reading it."""
+        unread = self._unread
+        return unread[1].TYPE if unread is not None else self.state.TYPE
+
+    def has_seen(self, cause: UUID) -> bool:
+        """Whether a cause led here already."""
+        if self._unread is not None:
+            self._read()
+        return str(cause) in self._seen
+
+    def after(self, state: View, cause: UUID | None) -> "Held":
+        """Return what is held after one more event."""
+        if self._unread is not None:
+            self._read()
+        seen = self._seen
+        if cause is not None and (text := str(cause)) not in seen:
+            seen = seen.copy()
+            seen[text] = None
+            while len(seen) > RECENT_CAUSES:
+                del seen[next(iter(seen))]
+        return _held(state, self.version + 1, seen, None)
 
     def to_value(self) -> bytes:
         """Return the view record's value."""
-        causes = orjson.dumps([str(cause) for cause in self.causes])
-        return b'{"version":%d,"causes":%b,"state":%b}' % (self.version, causes, self.state.to_json())
+        unread = self._unread  # a snapshot is written in a thread, while the stage may read this state
+        if unread is not None:
+            return unread[0]
+        return b'{"version":%d,"causes":%b,"state":%b}' % (
+            self.version,
+            orjson.dumps(list(self._seen)),
+            self.state.to_json(),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Held):
+            return NotImplemented
+        return (self.version, self.state, self.causes) == (other.version, other.state, other.causes)
+
+    __hash__ = None  # type: ignore[assignment]  # equal by value, and the values are large
 
     @classmethod
     def from_value(cls, value: bytes, state_class: type[Message]) -> "Held":
@@ -58,11 +126,35 @@ class Held:
         Raises:
             ValueError: not a view record of this class.
         """
+        held = cls.unread(value, state_class)
+        held._read()
+        return held
+
+    @classmethod
+    def unread(cls, value: bytes, state_class: type[Message]) -> "Held":
+        """Take a view record's value and read of it no more than the version: most aggregates are never asked for.
+
+        Raises:
+            ValueError: not a view record.
+        """
+        found = _VERSION.match(value)
+        version = int(found[1]) if found else orjson.loads(value)["version"]
+        return _held(None, version, {}, (value, state_class))
+
+    def _read(self) -> None:
+        assert self._unread is not None
+        value, state_class = self._unread
         data = orjson.loads(value)
         state = state_class.model_validate(data["state"])
         if not isinstance(state, View):
             raise ValueError(f"{state_class.__name__} is not a view")
-        return cls(state, data["version"], tuple(UUID(cause) for cause in data["causes"]))
+        self._state, self._seen, self._unread = state, dict.fromkeys(data["causes"]), None
+
+
+def _held(state: View | None, version: int, seen: dict[str, None], unread: tuple[bytes, type[Message]] | None) -> Held:
+    held = Held.__new__(Held)
+    held._state, held.version, held._seen, held._unread = state, version, seen, unread
+    return held
 
 
 def aggregate_keys(declared: StateOf, message: Message, record_key: str) -> tuple[str, ...]:
@@ -76,7 +168,4 @@ def fold(declared: StateOf, key: str, held: Held | None, event: Event, cause: UU
     after = declared.evolve(key, before, event) if isinstance(declared, Aggregates) else declared.evolve(before, event)
     if held is None:
         return Held(after, 1, (cause,) if cause else ())
-    causes = held.causes
-    if cause is not None and cause not in causes:
-        causes = (*causes, cause)[-RECENT_CAUSES:]
-    return replace(held, state=after, version=held.version + 1, causes=causes)
+    return held.after(after, cause)

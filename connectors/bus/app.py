@@ -8,6 +8,7 @@ import asyncio
 import logging
 import tempfile
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from pathlib import Path
 from typing import Any, TypeVar, cast
 from uuid import UUID
 
@@ -19,8 +20,10 @@ from connectors.bus.batch import BatchHandler, BatchStage
 from connectors.bus.cluster import Cluster
 from connectors.bus.engine import Engine, EngineLimits
 from connectors.bus.records import Outgoing, Publisher, command_record
+from connectors.bus.snapshot import Snapshots
 from connectors.bus.stage import Counts, Handler, Stage, StageLimits, Step
 from connectors.clock.clock import Clock, SystemClock, new_id
+from connectors.traces.port import Spans
 from schemas.core.message import Message, View
 from topics.topic import Topic
 
@@ -68,6 +71,8 @@ class App(faust.App):
         clock: Clock | None = None,
         stage_limits: StageLimits | None = None,
         engine_limits: EngineLimits | None = None,
+        snapshots: Path | None = None,
+        spans: Spans | None = None,
     ) -> None:
         self.processor = processor
         self.steps: list[Step] = []
@@ -81,6 +86,8 @@ class App(faust.App):
         self._publisher = publisher
         self._stage_limits = stage_limits
         self._engine_limits = engine_limits
+        self._snapshots = snapshots
+        self._spans = spans
         super().__init__(
             f"noizylab.{processor}",
             broker=f"kafka://{cluster.bootstrap}",
@@ -190,6 +197,7 @@ class App(faust.App):
             self.wall_clock,
             counts=self.counts,
             limits=self._stage_limits,
+            spans=self._spans,
         )
 
     def _create_directories(self) -> None:
@@ -209,6 +217,8 @@ class App(faust.App):
                 stages,
                 self._on_crash,
                 self._engine_limits,
+                clock=self.wall_clock,
+                snapshots=Snapshots(self._snapshots, self.conf.id) if self._snapshots is not None else None,
             )
             await self.engine.start()
         await super().on_started()

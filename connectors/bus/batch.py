@@ -19,3 +19,4 @@ class BatchStage:
     async def run(self, records: Sequence[Fetched], states: PartitionState) -> None:
         """Hand the batch over."""
         await self._handler(records)
+        states.finished += len(records)

@@ -21,7 +21,10 @@ from connectors.errors import ConnectorError, Misconfigured, Transient
 class Cluster:
     """A Kafka cluster: the embedded broker, or any other. Times in milliseconds.
 
-    With ``username`` the clients use SASL SCRAM-SHA-512; with ``ca_file`` TLS that trusts that authority.
+    With ``username`` the clients use SASL SCRAM-SHA-512; with ``ca_file`` TLS that trusts that authority. With
+    ``instance``, a name that no other worker has, workers are static members of their groups: one that is started
+    again in its place takes its partitions back at once, and one that ends for good gives them up only after the
+    session time-out.
     """
 
     bootstrap: str
@@ -31,6 +34,7 @@ class Cluster:
     session_timeout_ms: int = 10_000
     heartbeat_interval_ms: int = 3_000
     rebalance_timeout_ms: int = 20_000
+    instance: str | None = None
 
     def client_options(self, client_id: str) -> dict[str, Any]:
         """Return the connection options every aiokafka client takes."""

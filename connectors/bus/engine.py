@@ -6,21 +6,28 @@ after a revocation nothing of it can move a watermark, so a late commit can at w
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from time import monotonic
 
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from connectors.bus.batch import BatchStage
 from connectors.bus.cluster import Cluster, refused
+from connectors.bus.counts import EngineCounts
 from connectors.bus.ledger import Handover, Hole, Ledger, Run
 from connectors.bus.records import Fetched
 from connectors.bus.restore import restore_views
+from connectors.bus.snapshot import Snapshots
 from connectors.bus.stage import PartitionState, Stage, WorkerStop
 from connectors.bus.transport import Taken, Transport
+from connectors.bus.watchdog import Patience, Sight, Watchdog
+from connectors.clock.clock import Clock, SystemClock
 from connectors.errors import Transient
+from topics.topic import Topic
 
 log = logging.getLogger(__name__)
 
@@ -37,11 +44,15 @@ class EngineLimits:
     revoke_commit_s: float = 3.0
     first_retry_s: float = 0.05
     longest_retry_s: float = 5.0
+    watch_interval_s: float = 5.0
+    patience: Patience = field(default_factory=Patience)
 
 
 @dataclass(slots=True)
 class Epoch:
-    """One assignment of this worker."""
+    """One assignment of this worker. ``since``: when a batch was handed over; ``ages``: (end, oldest record's time in
+    milliseconds) of finished batches that are not committed; ``ends``: the next offset of a log when last asked.
+    """
 
     generation: int
     tps: tuple[TopicPartition, ...]
@@ -51,6 +62,18 @@ class Epoch:
     states: dict[tuple[str, int], PartitionState] = field(default_factory=dict)
     busy: dict[TopicPartition, asyncio.Task[None]] = field(default_factory=dict)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
+    since: dict[TopicPartition, float] = field(default_factory=dict)
+    ages: dict[TopicPartition, deque[tuple[int, int]]] = field(default_factory=dict)
+    ends: dict[TopicPartition, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a partition stands: the age of its batch in hand, 0 without one, and how many records are not finished."""
+
+    tp: TopicPartition
+    batch_age_s: float
+    lag: int | None
 
 
 _EPOCH: ContextVar[Epoch] = ContextVar("epoch")
@@ -67,16 +90,28 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         stages: Sequence[Stage | BatchStage],
         crash: Callable[[BaseException], Awaitable[None]],
         limits: EngineLimits | None = None,
+        *,
+        clock: Clock | None = None,
+        snapshots: Snapshots | None = None,
+        transport: Callable[..., Transport] = Transport,
     ) -> None:
+        self.counts = EngineCounts()
+        self.crashed: BaseException | None = None
+        self.beat_s = 0.0
         self._group = group
         self._cluster = cluster
-        self._crash = crash
+        self._on_crash = crash
         self._limits = limits or EngineLimits()
+        self._clock = clock or SystemClock()
+        self._snapshots = snapshots
+        self._watchdog = Watchdog(self._limits.patience)
+        self._watching: asyncio.Task[None] | None = None
+        self._refreshing: asyncio.Task[None] | None = None
         self._stage_of = {topic.name: stage for stage in stages for topic in stage.step.reads}
-        self._transport = Transport(cluster, group, self._stage_of, self)
+        self._transport = transport(cluster, group, self._stage_of, self)
         self._epoch: Epoch | None = None
         self._commit_lock = asyncio.Lock()
-        self._last_proof_s = 0.0
+        self._last_proof_s = self._last_commit_s = 0.0
         self.assigned = asyncio.Event()
 
     async def start(self) -> None:
@@ -89,9 +124,14 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             raise wrong or Transient(
                 f"{self._group}: cannot join its group at {self._cluster.bootstrap}: {error}"
             ) from error
+        self.beat_s = self._last_commit_s = self._now()
+        self._watching = asyncio.create_task(self._watch(), name=f"{self._group}-watchdog")
 
     async def stop(self) -> None:
         """Finish what is in hand, commit it, leave the group. Takes at most about ten seconds."""
+        for task in (self._watching, self._refreshing):
+            if task is not None:
+                task.cancel()
         await self._end_epoch()
         await self._transport.stop()
 
@@ -106,6 +146,23 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         """Return the ledgers of the present assignment."""
         return dict(self._epoch.ledgers) if self._epoch else {}
 
+    def standing(self) -> list[Standing]:
+        """Return how each assigned partition stands."""
+        epoch, now = self._epoch, self._now()
+        if epoch is None:
+            return []
+        return [
+            Standing(
+                tp, now - epoch.since.get(tp, now), None if (end := epoch.ends.get(tp)) is None else end - one.watermark
+            )
+            for tp, one in list(epoch.ledgers.items())
+        ]
+
+    @property
+    def last_commit_age_s(self) -> float:
+        """Return the seconds since the last commit, or since the start."""
+        return self._now() - self._last_commit_s
+
     async def guard(self) -> None:
         """Let a worker publish only while its group still knows it: a frozen former owner must not write.
 
@@ -115,7 +172,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         epoch = _EPOCH.get()
         if not epoch.alive:
             raise WorkerStop(f"{self._group}: partitions were taken away")
-        silent_s = asyncio.get_running_loop().time() - self._last_proof_s
+        silent_s = self._now() - self._last_proof_s
         if silent_s * 1000 > self._cluster.session_timeout_ms / 2 and not await self._prove(epoch):
             raise WorkerStop(
                 f"{self._group}: not heard from the group for {silent_s:.1f} s; its partitions may be gone"
@@ -129,6 +186,8 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         """Begin an epoch, outside of the callback, which must not block the rebalance."""
         epoch = Epoch(self._transport.generation, tuple(sorted(assigned)))
         self._epoch = epoch
+        self._watchdog.forget()
+        self.counts.assignments += 1
         epoch.tasks.append(asyncio.create_task(self._live(epoch), name=f"{self._group}-epoch-{epoch.generation}"))
 
     async def _live(self, epoch: Epoch) -> None:
@@ -141,6 +200,11 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the worker stops with its offsets uncommitted
             await self._crash(refused(self._cluster, error) or error)
+
+    async def _crash(self, error: BaseException) -> None:
+        if self.crashed is None:
+            self.crashed = error
+            await self._on_crash(error)
 
     async def _open(self, epoch: Epoch) -> bool:
         """Find where to start and restore the views, within a time; False when the assignment is over already."""
@@ -165,7 +229,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         for tp, start in starts.items():
             self._transport.seek(tp, start)
             epoch.ledgers[tp] = Ledger(start)
-        self._last_proof_s = loop.time()
+        self._last_proof_s = self._now()
         return True
 
     async def _starts(self, epoch: Epoch) -> dict[TopicPartition, int]:
@@ -181,16 +245,31 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                     "the topic was truncated or recreated; check it, then reset the group's offsets"
                 )
             if start < beginning:
-                log.error("%s: retention removed %s/%s [%d, %d) unread", self._group, *tp, start, beginning)
+                self._lose(tp, start, beginning)
             starts[tp] = max(start, beginning)
         return starts
 
+    def _lose(self, tp: TopicPartition, first: int, beginning: int) -> None:
+        log.error("%s: retention removed %s/%s [%d, %d) unread", self._group, *tp, first, beginning)
+        self.counts.retention_holes[tp.topic] += 1
+        self.counts.retention_records[tp.topic] += beginning - first
+
     async def _restore(self, epoch: Epoch) -> None:
+        loop = asyncio.get_running_loop()
         for stage in set(self._stage_of.values()):
+            name, declared = stage.step.name, stage.step.state
             partitions = {tp.partition for tp in epoch.tps if self._stage_of[tp.topic] is stage}
-            restored = await restore_views(self._cluster, stage.step.state.view, partitions) if stage.step.state else {}
-            for partition in partitions:
-                epoch.states[stage.step.name, partition] = PartitionState(partition, restored.get(partition, {}))
+            epoch.states |= {(name, partition): PartitionState(partition) for partition in partitions}
+            if declared is None or not partitions:
+                continue
+            began = loop.time()
+            for partition, restored in (
+                await restore_views(self._cluster, declared.view, partitions, self._snapshots)
+            ).items():
+                epoch.states[name, partition].held = restored.held
+                self.counts.restored_records += restored.read
+                self.counts.restored_from_snapshot += restored.kept
+            self.counts.restore_s += loop.time() - began
 
     async def _pump(self, epoch: Epoch) -> None:
         """Hand over whatever is fetched, one batch a partition at a time, until the epoch ends."""
@@ -207,14 +286,16 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         if isinstance(admission, Hole):
             await self._seek_back(taken.tp, ledger)
         elif isinstance(admission, Handover):
-            batch = taken.records[admission.first :]
+            batch = taken.records[admission.first :] if admission.first else taken.records
+            epoch.since[taken.tp] = self._now()
             epoch.busy[taken.tp] = asyncio.create_task(self._handle(epoch, taken.tp, admission.run, batch))
 
     async def _seek_back(self, tp: TopicPartition, ledger: Ledger) -> None:
         beginning = (await self._transport.bounds([tp]))[tp][0]
         log.warning("%s: hole before %s/%s at %d, seeking back", self._group, *tp, ledger.expected)
+        self.counts.log_holes[tp.topic] += 1
         if beginning > ledger.expected:
-            log.error("%s: retention removed %s/%s [%d, %d) unread", self._group, *tp, ledger.expected, beginning)
+            self._lose(tp, ledger.expected, beginning)
             ledger.log_start_moved(beginning)
         self._transport.seek(tp, ledger.expected)
 
@@ -232,10 +313,13 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                     if not epoch.accepting:
                         return
                     log.warning("%s: batch of %s/%s failed, repeating: %r", self._group, *tp, error)
+                    self.counts.batch_repeats[tp.topic] += 1
                     await asyncio.sleep(pause)
                     pause = min(pause * 2, self._limits.longest_retry_s)
             if epoch.alive:
                 epoch.ledgers[tp].done(run)
+                epoch.ages.setdefault(tp, deque()).append((run.end, batch[0].timestamp_ms))
+                self.counts.batch_s.observe(self._now() - epoch.since[tp])
         except asyncio.CancelledError:
             if epoch.alive:
                 await self._crash(WorkerStop(f"{self._group}: a batch of {tp.topic}/{tp.partition} was cancelled"))
@@ -245,6 +329,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 await self._crash(error)
         finally:
             epoch.busy.pop(tp, None)
+            epoch.since.pop(tp, None)
             self._transport.wake()
 
     async def _commit_regularly(self, epoch: Epoch) -> None:
@@ -252,10 +337,12 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             await asyncio.sleep(self._limits.commit_interval_s)
             try:
                 await self._commit(epoch)
-                idle_s = asyncio.get_running_loop().time() - self._last_proof_s
+                idle_s = self._now() - self._last_proof_s
                 if epoch.alive and idle_s > self._limits.proof_interval_s:
                     await self._prove(epoch)
+                self._refresh_snapshots(epoch)
             except KafkaError as error:
+                self.counts.commits_failed += 1
                 log.warning("%s: commit failed, trying again: %r", self._group, error)
 
     async def _commit(self, epoch: Epoch) -> None:
@@ -264,9 +351,13 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             if not offsets or not epoch.alive or self._transport.generation != epoch.generation:
                 return
             if await self._transport.commit(offsets):
-                self._last_proof_s = asyncio.get_running_loop().time()
+                self._last_proof_s = self._last_commit_s = self._now()
+                self.counts.commits += 1
                 for tp, offset in offsets.items():
                     epoch.ledgers[tp].commit_done(offset)
+                    ages = epoch.ages.get(tp, ())
+                    while ages and ages[0][0] <= offset:
+                        self.counts.commit_s.observe(self._clock.now().timestamp() - ages.popleft()[1] / 1000)
 
     async def _prove(self, epoch: Epoch) -> bool:
         """Commit what is committed already: only a member of the present generation may."""
@@ -276,8 +367,62 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
                 return False
         except (TimeoutError, KafkaError):
             return False
-        self._last_proof_s = asyncio.get_running_loop().time()
+        self._last_proof_s = self._now()
         return True
+
+    def _refresh_snapshots(self, epoch: Epoch) -> None:
+        """Renew, one at a time and beside the work, the snapshot of a partition that has written many views."""
+        snapshots = self._snapshots
+        if snapshots is None or (self._refreshing is not None and not self._refreshing.done()):
+            return
+        for stage in set(self._stage_of.values()):
+            for partition in {tp.partition for tp in epoch.tps if self._stage_of[tp.topic] is stage}:
+                states = epoch.states[stage.step.name, partition]
+                if stage.step.state is not None and states.views_written >= snapshots.at_least:
+                    states.views_written = 0
+                    self._refreshing = asyncio.create_task(self._refresh(stage.step.state.view, partition, snapshots))
+                    return
+
+    async def _refresh(self, view: Topic, partition: int, snapshots: Snapshots) -> None:
+        try:
+            await restore_views(self._cluster, view, [partition], snapshots)
+        except (KafkaError, Transient) as error:
+            log.warning("%s: snapshot of %s/%d not renewed: %r", self._group, view.name, partition, error)
+
+    async def _watch(self) -> None:
+        """Look again and again whether work that is there moves; end the worker when it does not."""
+        while True:
+            await asyncio.sleep(self._limits.watch_interval_s)
+            now = self._now()
+            if now - self.beat_s > 3 * self._limits.watch_interval_s:
+                self._watchdog.forget()  # this process was frozen: nothing could move
+            self.beat_s = now
+            epoch = self._epoch
+            reason = self._watchdog.unassigned(epoch is None, now)
+            if epoch is not None and epoch.ledgers and epoch.accepting:
+                await self._ask_ends(epoch)
+                reason = next(filter(None, (self._look(epoch, tp) for tp in epoch.tps)), None)
+            if reason is not None:
+                await self._crash(WorkerStop(f"{self._group}: {reason}"))
+
+    async def _ask_ends(self, epoch: Epoch) -> None:
+        try:
+            ends = await asyncio.wait_for(self._transport.ends(epoch.tps), self._limits.watch_interval_s)
+        except (KafkaError, TimeoutError):
+            ends = {}  # no broker answers: what cannot be fetched is no fault of this worker
+        epoch.ends = ends
+
+    def _look(self, epoch: Epoch, tp: TopicPartition) -> str | None:
+        ledger = epoch.ledgers[tp]
+        finished = epoch.states[self._stage_of[tp.topic].step.name, tp.partition].finished
+        sight = Sight(
+            ledger.expected, ledger.watermark, ledger.committed, tp in epoch.busy, finished, epoch.ends.get(tp)
+        )
+        return self._watchdog.look(f"{tp.topic}/{tp.partition}", sight, self._now())
+
+    @staticmethod
+    def _now() -> float:
+        return monotonic()
 
     async def _end_epoch(self) -> None:
         epoch = self._epoch

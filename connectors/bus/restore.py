@@ -1,7 +1,12 @@
 """Reading a topic from its start: restoring views at assignment, folding read models, replaying the log."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+import asyncio
+import logging
+from collections import deque
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from time import monotonic
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.errors import KafkaError
@@ -9,9 +14,12 @@ from aiokafka.errors import KafkaError
 from connectors.bus.aggregate import Held
 from connectors.bus.cluster import Cluster, unreachable
 from connectors.bus.records import Fetched
+from connectors.bus.snapshot import MARKS, Snapshot, Snapshots, digest_of
 from connectors.bus.transport import fetched
 from schemas.core.message import Message
 from topics.topic import Topic
+
+log = logging.getLogger(__name__)
 
 
 class LogReader:
@@ -64,6 +72,7 @@ class LogReader:
         for tp in tps:
             self._consumer.seek(tp, beginnings[tp])
         open_tps = {tp for tp in tps if beginnings[tp] < ends[tp]}
+        self._consumer.pause(*(set(tps) - open_tps))
         while open_tps:
             got = await self._consumer.getmany(*open_tps, timeout_ms=500)
             for tp, records in got.items():
@@ -115,7 +124,12 @@ def view_class(topic: Topic, record: Fetched) -> type[Message] | None:
     return topic.type_named(wanted.decode("utf-8", "replace"))
 
 
-def fold_view(topic: Topic, record: Fetched, held: dict[str, Held]) -> None:
+def fold_view(
+    topic: Topic,
+    record: Fetched,
+    held: dict[str, Held],
+    read: Callable[[bytes, type[Message]], Held] = Held.from_value,
+) -> None:
     """Take one view record into ``held``. The highest version wins, because a frozen former owner writes late."""
     if record.key is None:
         return
@@ -124,17 +138,91 @@ def fold_view(topic: Topic, record: Fetched, held: dict[str, Held]) -> None:
     if record.value is None:
         held.pop(key, None)
     elif state_class is not None:
-        found = Held.from_value(record.value, state_class)
+        found = read(record.value, state_class)
         known = held.get(key)
         if known is None or found.version >= known.version:
             held[key] = found
 
 
-async def restore_views(cluster: Cluster, topic: Topic, partitions: Iterable[int]) -> dict[int, dict[str, Held]]:
-    """Return the aggregates of some partitions of a view topic, read from its start to its present end."""
-    wanted = sorted(partitions)
-    restored: dict[int, dict[str, Held]] = {partition: {} for partition in wanted}
-    async with LogReader(cluster, f"restore-{topic.name}") as reader:
-        async for record in reader.to_end([TopicPartition(topic.name, partition) for partition in wanted]):
-            fold_view(topic, record, restored[record.partition])
+@dataclass(slots=True)
+class Restored:
+    """The aggregates of one view partition. ``read``: records from the log; ``kept``: aggregates from a snapshot.
+
+    ``proven``: no snapshot was used, or the log is the one that it was made from.
+    """
+
+    held: dict[str, Held] = field(default_factory=dict)
+    read: int = 0
+    kept: int = 0
+    marks: dict[int, str] = field(default_factory=dict)
+    proven: bool = True
+
+
+async def restore_views(
+    cluster: Cluster,
+    topic: Topic,
+    partitions: Iterable[int],
+    snapshots: Snapshots | None = None,
+    *,
+    reader: Callable[[Cluster, str], LogReader] = LogReader,
+) -> dict[int, Restored]:
+    """Return the aggregates of some partitions of a view topic, as they are at its present end.
+
+    With ``snapshots``, what one holds is not read again, and a new one is written after much reading.
+    """
+    restored = {partition: Restored() for partition in sorted(partitions)}
+    if snapshots is not None:
+        for partition, one in restored.items():
+            found = await asyncio.to_thread(snapshots.load, topic, partition)
+            if found is not None:
+                one.held, one.kept, one.marks, one.proven = found.held, len(found.held), found.marks, False
+    await _read_on(reader(cluster, f"restore-{topic.name}"), topic, restored)
+    foreign = {partition: Restored() for partition, one in restored.items() if not one.proven}
+    if foreign:
+        log.warning("snapshots of %s %s are of another log, reading from its start", topic.name, sorted(foreign))
+        await _read_on(reader(cluster, f"restore-{topic.name}"), topic, foreign)
+        restored |= foreign
+    if snapshots is not None:
+        for partition, one in restored.items():
+            if one.read >= snapshots.at_least:
+                # A copy, because the stage goes on to change its own.
+                snapshot = Snapshot(one.marks, dict(one.held))
+                await asyncio.to_thread(snapshots.save, topic, partition, snapshot)
     return restored
+
+
+async def _read_on(log_reader: LogReader, topic: Topic, restored: dict[int, Restored]) -> None:
+    """Read partitions from what they hold already to their ends."""
+    began = monotonic()
+    tps = {TopicPartition(topic.name, partition): one for partition, one in restored.items()}
+    last: dict[int, deque[Fetched]] = {partition: deque(maxlen=MARKS) for partition in restored}
+    async with log_reader as reader:
+        bounds = await reader.bounds(list(tps))
+        for tp, one in tps.items():
+            # Where records were removed from the front or cut off at the end, a snapshot holds what the log does not.
+            first, end = bounds[tp]
+            if one.marks and not first <= min(one.marks) <= max(one.marks) < end:
+                one.marks = {}
+        known = {tp.partition: max(one.marks, default=-1) for tp, one in tps.items()}
+        refuted: set[int] = set()
+        within = {tp: (max(bounds[tp][0], min(one.marks, default=0)), bounds[tp][1]) for tp, one in tps.items()}
+        async for record in reader.to_end(list(tps), within):
+            one = restored[record.partition]
+            if record.offset > known[record.partition]:
+                one.read += 1
+                fold_view(topic, record, one.held, Held.unread)
+                last[record.partition].append(record)
+            elif record.offset in one.marks:
+                one.proven = True
+                if one.marks[record.offset] != digest_of(record):
+                    refuted.add(record.partition)
+    for partition, one in restored.items():
+        one.proven = one.proven and partition not in refuted
+        one.marks |= {record.offset: digest_of(record) for record in last[partition]}
+        one.marks = dict(list(one.marks.items())[-MARKS:])
+    read, kept = sum(one.read for one in restored.values()), sum(one.kept for one in restored.values())
+    seconds = monotonic() - began
+    log.info(
+        "%s %s: %d records read in %.2f s (%.0f/s), %d aggregates from snapshots",
+        topic.name, sorted(restored), read, seconds, read / max(seconds, 1e-6), kept,
+    )  # fmt: skip

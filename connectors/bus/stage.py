@@ -7,9 +7,10 @@ views, and only then is the batch finished: a view in the log implies its events
 
 import asyncio
 import random
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 import pydantic
@@ -18,9 +19,11 @@ from connectors.bus.aggregate import Aggregate, Held, StateOf, aggregate_keys, f
 from connectors.bus.records import Fetched, Outgoing, Publisher, caused_envelope, record_of
 from connectors.clock.clock import Clock
 from connectors.errors import Misconfigured, Transient
+from connectors.traces.port import Span, Spans
 from schemas.core.envelope import Envelope, EnvelopeError, derived_id
 from schemas.core.message import Event, Message, View
 from schemas.core.outcome import Drop, Emit, Outcome, Reject
+from schemas.core.trace import child_of, is_traceparent, parts_of, salt_of, span_of
 from topics.registry import dead_letters, topic_of
 from topics.topic import Topic
 
@@ -68,13 +71,18 @@ class Counts:
 
 @dataclass(slots=True)
 class PartitionState:
-    """The aggregates of one partition. Views are written to the partition number their commands came from."""
+    """The aggregates of one partition. Views are written to the partition number their commands came from.
+
+    ``finished`` counts records whatever became of them: while it moves, the partition is not stuck.
+    """
 
     partition: int | None = None
     held: dict[str, Held] = field(default_factory=dict)
     bugs_in_a_row: int = 0
     bugs: int = 0
     handled: int = 0
+    finished: int = 0
+    views_written: int = 0
 
 
 class _StateMap(Mapping[str, View]):
@@ -100,7 +108,7 @@ class _Batch:
     states: PartitionState
     working: dict[str, Held] = field(default_factory=dict)
     events: list[Outgoing] = field(default_factory=list)
-    touched: dict[str, Envelope] = field(default_factory=dict)
+    touched: dict[str, tuple[Envelope, str | None]] = field(default_factory=dict)
     dead: list[Outgoing] = field(default_factory=list)
 
     def held(self, key: str) -> Held | None:
@@ -119,20 +127,25 @@ class Stage:
         *,
         counts: Counts | None = None,
         limits: StageLimits | None = None,
+        spans: Spans | None = None,
     ) -> None:
         self.step = step
         self.counts = counts or Counts()
         self._processor = processor
+        self._source = f"/noizylab/{processor}"
+        self._spans = spans
+        self._salt = salt_of(step.name)
         self._publisher = publisher
         self._clock = clock
         self._limits = limits or StageLimits()
         self._dead_letters = dead_letters(processor).name
         self._classes = {
-            message.TYPE: message
+            message.TYPE.encode(): message
             for topic in step.reads
             for message in topic.carries
             if step.expects is None or message.TYPE in step.expects
         }
+        self._known = {topic.name: {message.TYPE.encode() for message in topic.carries} for topic in step.reads}
         self._emits = {topic.name for topic in step.emits}
         self._own_events = self._emits if step.state else set()
 
@@ -147,26 +160,26 @@ class Stage:
         chains: dict[bytes | None, list[tuple[Fetched, Envelope, Message]]] = {}
         for record in records:
             parsed = self._parse(record, batch)
-            if parsed is not None:
+            if parsed is None:
+                states.finished += 1
+            else:
                 chains.setdefault(record.key, []).append((record, *parsed))
-        if len(chains) == 1:
-            await self._chain(next(iter(chains.values())), batch)
-        elif chains:
-            await self._side_by_side(list(chains.values()), batch)
+        if chains:
+            await self._side_by_side(deque(chains.values()), batch)
         await self._publish(batch)
 
     def _parse(self, record: Fetched, batch: _Batch) -> tuple[Envelope, Message] | None:
-        wanted = next((value for name, value in record.headers if name == "ce_type"), None)
-        message_class = self._classes.get(wanted.decode("utf-8", "replace")) if wanted else None
+        attributes = dict(record.headers)
+        wanted = attributes.get("ce_type")
+        message_class = self._classes.get(wanted) if wanted else None
         if wanted is not None and message_class is None:
-            if self._is_known(record, wanted):
-                return None
-            self._bury(batch, record, "schema_invalid", f"type {wanted[:80]!r} is not carried by {record.topic}")
+            if wanted not in self._known.get(record.topic, ()):
+                self._bury(batch, record, "schema_invalid", f"type {wanted[:80]!r} is not carried by {record.topic}")
             return None
         try:
-            envelope = Envelope.from_headers(record.headers)
+            envelope = Envelope.from_attributes(attributes)
             assert message_class is not None
-            message = message_class.model_validate_json(record.value or b"")
+            message: Message = message_class.__pydantic_validator__.validate_json(record.value or b"")
         except EnvelopeError as error:
             self._bury(batch, record, "schema_invalid", str(error))
         except pydantic.ValidationError as error:
@@ -179,34 +192,50 @@ class Stage:
             return envelope, message
         return None
 
-    def _is_known(self, record: Fetched, message_type: bytes) -> bool:
-        topic = next((topic for topic in self.step.reads if topic.name == record.topic), None)
-        return topic is not None and topic.type_named(message_type.decode("utf-8", "replace")) is not None
+    async def _side_by_side(self, waiting: deque[list[tuple[Fetched, Envelope, Message]]], batch: _Batch) -> None:
+        """Work through the chains of a batch, many at a time, with no more tasks than handlers that wait.
 
-    async def _side_by_side(self, chains: list[list[tuple[Fetched, Envelope, Message]]], batch: _Batch) -> None:
-        gate = asyncio.Semaphore(self._limits.keys_side_by_side)
+        A handler that does not wait costs no task of its own: a helper is begun only when all others wait.
+        """
+        loop = asyncio.get_running_loop()
+        helpers = self._limits.keys_side_by_side - 1
 
-        async def one(chain: list[tuple[Fetched, Envelope, Message]]) -> None:
-            async with gate:
-                await self._chain(chain, batch)
+        async def work() -> None:
+            try:
+                while waiting:
+                    await self._chain(waiting.popleft(), batch)
+            except BaseException:
+                # A failing key must not leave its neighbours running into a batch that is given up.
+                waiting.clear()
+                raise
+
+        def help_out() -> None:
+            nonlocal helpers
+            if waiting and helpers > 0:
+                helpers -= 1
+                group.create_task(work())
+                loop.call_soon(help_out)
 
         try:
-            # A failing key must not leave its neighbours running into a batch that is given up.
             async with asyncio.TaskGroup() as group:
-                for chain in chains:
-                    group.create_task(one(chain))
+                loop.call_soon(help_out)
+                await work()
         except BaseExceptionGroup as failed:
             raise failed.exceptions[0] from failed
 
     async def _chain(self, chain: list[tuple[Fetched, Envelope, Message]], batch: _Batch) -> None:
         for record, envelope, message in chain:
+            started = self._clock.now() if self._spans is not None else None
             outcome = await self._handle(record, envelope, message, batch)
-            if isinstance(outcome, Drop):
+            if isinstance(outcome, Emit):
+                self._take(outcome, envelope, batch)
+            elif isinstance(outcome, Drop):
                 self.counts.dropped[outcome.reason] += 1
             elif isinstance(outcome, Reject):
                 self._bury(batch, record, outcome.reason, outcome.detail)
-            elif outcome is not None:
-                self._take(outcome, envelope, record, batch)
+            batch.states.finished += 1
+            if self._spans is not None and started is not None:
+                self._trace(self._spans, record, envelope, outcome, started)
 
     async def _handle(self, record: Fetched, envelope: Envelope, message: Message, batch: _Batch) -> Outcome | None:
         """Call the handler once per try. None: a bug, already in the dead letters."""
@@ -214,7 +243,7 @@ class Stage:
         declared = self.step.state
         if declared is not None:
             keys = aggregate_keys(declared, message, envelope.subject)
-            if any((held := batch.held(key)) is not None and envelope.id in held.causes for key in keys):
+            if any((held := batch.held(key)) is not None and held.has_seen(envelope.id) for key in keys):
                 return Drop("duplicate")
             if isinstance(declared, Aggregate):
                 held = batch.held(envelope.subject)
@@ -248,16 +277,16 @@ class Stage:
     async def _with_patience(self, arguments: tuple[Any, ...], message_type: str) -> Outcome:
         """Call the handler; while a connector is down, again with growing, jittered pauses inside a budget."""
         limits = self._limits
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + limits.transient_budget_s
-        pause = limits.first_retry_s
+        pause, deadline = limits.first_retry_s, 0.0
         while True:
             try:
                 outcome: Outcome = await self.step.handler(*arguments)
                 return outcome
             except Transient as error:
                 self.counts.retries[message_type] += 1
-                if loop.time() + pause > deadline:
+                now = asyncio.get_running_loop().time()
+                deadline = deadline or now + limits.transient_budget_s
+                if now + pause > deadline:
                     raise WorkerStop(
                         f"{self.step.name}: still failing after {limits.transient_budget_s:.0f} s: {error}"
                     ) from error
@@ -277,32 +306,58 @@ class Stage:
             ) from error
         self._bury(batch, record, f"bug:{type(error).__name__}", str(error))
 
-    def _take(self, outcome: Emit, envelope: Envelope, record: Fetched, batch: _Batch) -> None:
+    def _take(self, outcome: Emit, envelope: Envelope, batch: _Batch) -> None:
         now = self._clock.now()
+        traceparent = self._carried(envelope)
         for ordinal, message in enumerate(outcome.messages):
             topic = topic_of(message.TYPE)
             fixed = outcome.ids[ordinal] if ordinal < len(outcome.ids) else None
-            message_id = fixed or derived_id(envelope.id, self._processor, message.TYPE, ordinal)
-            subject = str(getattr(message, topic.key))
             caused = caused_envelope(
                 message_type=message.TYPE,
-                message_id=message_id,
-                subject=subject,
-                processor=self._processor,
+                message_id=fixed or derived_id(envelope.id, self._processor, message.TYPE, ordinal),
+                subject=str(getattr(message, topic.key)),
+                source=self._source,
                 cause=envelope,
                 now=now,
+                traceparent=traceparent,
             )
             batch.events.append(record_of(message, topic.name, caused))
             self.counts.records_out[message.TYPE] += 1
-            if isinstance(message, Event) and topic.name in self._own_events:
-                self._fold(message, subject, envelope, batch)
+            if topic.name in self._own_events and isinstance(message, Event):
+                self._fold(message, caused.subject, envelope, traceparent, batch)
 
-    def _fold(self, event: Event, subject: str, cause: Envelope, batch: _Batch) -> None:
+    def _carried(self, envelope: Envelope) -> str | None:
+        """Return the trace context for what a record causes; none of its own when the record has none."""
+        if envelope.traceparent is None or not is_traceparent(envelope.traceparent):
+            return None
+        return child_of(envelope.traceparent, span_of(envelope.id, self._salt))
+
+    def _fold(self, event: Event, subject: str, cause: Envelope, traceparent: str | None, batch: _Batch) -> None:
         declared = self.step.state
         assert declared is not None
         for key in aggregate_keys(declared, event, subject):
             batch.working[key] = fold(declared, key, batch.held(key), event, cause.id)
-            batch.touched[key] = cause
+            batch.touched[key] = cause, traceparent
+
+    def _trace(
+        self, spans: Spans, record: Fetched, envelope: Envelope, outcome: Outcome | None, started: datetime
+    ) -> None:
+        if envelope.traceparent is None or not is_traceparent(envelope.traceparent):
+            return
+        trace_id, parent_id, flags = parts_of(envelope.traceparent)
+        failure = outcome.reason if isinstance(outcome, Reject) else "bug" if outcome is None else None
+        attributes = {
+            "messaging.system": "kafka",
+            "messaging.destination.name": record.topic,
+            "messaging.message.id": str(envelope.id),
+            "noizylab.type": envelope.type,
+            "noizylab.subject": envelope.subject,
+            "noizylab.outcome": type(outcome).__name__.lower(),
+        }
+        span_id = span_of(envelope.id, self._salt)
+        spans.took(
+            Span(self.step.name, trace_id, span_id, parent_id, flags, started, self._clock.now(), attributes, failure)
+        )
 
     async def _publish(self, batch: _Batch) -> None:
         if batch.dead:
@@ -310,24 +365,26 @@ class Stage:
         if batch.events:
             await self._publisher.publish(batch.events)
         if batch.working:
-            assert self.step.state is not None
-            partition = batch.states.partition
-            await self._publisher.publish(
-                [self._view(key, held, batch.touched[key], partition) for key, held in batch.working.items()]
-            )
+            now = self._clock.now()
+            views = [self._view(key, held, batch, now) for key, held in batch.working.items()]
+            await self._publisher.publish(views)
             batch.states.held.update(batch.working)
+            batch.states.views_written += len(views)
 
-    def _view(self, key: str, held: Held, cause: Envelope, partition: int | None) -> Outgoing:
+    def _view(self, key: str, held: Held, batch: _Batch, now: datetime) -> Outgoing:
         assert self.step.state is not None
+        cause, traceparent = batch.touched[key]
         view_type = held.state.TYPE
         envelope = caused_envelope(
             message_type=view_type,
             message_id=derived_id(cause.id, self._processor, view_type, held.version),
             subject=key,
-            processor=self._processor,
+            source=self._source,
             cause=cause,
-            now=self._clock.now(),
+            now=now,
+            traceparent=traceparent,
         )
+        partition = batch.states.partition
         return Outgoing(self.step.state.view.name, key.encode(), held.to_value(), envelope.to_headers(), partition)
 
     def _bury(self, batch: _Batch, record: Fetched, reason: str, detail: str) -> None:

@@ -17,8 +17,13 @@ from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 from connectors.bus.cluster import Cluster
 from connectors.bus.records import Fetched
 
+PARTITION_BYTES = 1_048_576
+"""What a fetch brings of one partition. A larger record comes alone."""
 
-@dataclass(frozen=True, slots=True)
+ANSWER_BYTES = 16_777_216
+
+
+@dataclass(slots=True)
 class Taken:
     """One atomic fetch: the log in ``[lo, hi)`` of ``tp`` holds exactly ``records``."""
 
@@ -42,10 +47,13 @@ class Transport:
         self._consumer = AIOKafkaConsumer(
             **cluster.client_options(group),
             group_id=group,
+            group_instance_id=None if cluster.instance is None else f"{group}.{cluster.instance}",
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=500,
-            max_partition_fetch_bytes=4_194_304,
+            # A partition that is being worked on is not fetched again: these bound what waits in memory.
+            max_partition_fetch_bytes=PARTITION_BYTES,
+            fetch_max_bytes=ANSWER_BYTES,
             session_timeout_ms=cluster.session_timeout_ms,
             heartbeat_interval_ms=cluster.heartbeat_interval_ms,
             rebalance_timeout_ms=cluster.rebalance_timeout_ms,
@@ -91,6 +99,11 @@ class Transport:
         beginnings = await self._consumer.beginning_offsets(listed)
         ends = await self._consumer.end_offsets(listed)
         return {tp: (beginnings[tp], ends[tp]) for tp in listed}
+
+    async def ends(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the next offset of each partition's log."""
+        ends: dict[TopicPartition, int] = await self._consumer.end_offsets(list(tps))
+        return ends
 
     def seek(self, tp: TopicPartition, offset: int) -> None:
         """Fetch ``tp`` from ``offset`` on."""

@@ -197,7 +197,7 @@ async def _latency(engine: str, plan: Plan, home: Path) -> dict[str, float]:
 
 async def _paced(cluster: Cluster, publisher: KafkaPublisher, plan: Plan) -> list[float]:
     """Every event has a ticket of its own, so that its output can be told by its key."""
-    sent: dict[bytes, float] = {}
+    sent: dict[bytes | None, float] = {}
     times: list[float] = []
     async with LogReader(cluster, "bench-latency") as reader:
         following = reader.follow(await reader.partitions([HOPS[-1].name]), from_start=False)

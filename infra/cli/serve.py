@@ -25,7 +25,10 @@ def _begin() -> None:
 
 
 @app.command()
-def workers(processors: Annotated[list[str], typer.Argument(help="the processors to run")]) -> None:
+def workers(
+    processors: Annotated[list[str], typer.Argument(help="the processors to run")],
+    instance: Annotated[str | None, typer.Option(help="the name under which it is started again in its place")] = None,
+) -> None:
     """Run processors in this process."""
     import uvloop
 
@@ -35,7 +38,7 @@ def workers(processors: Annotated[list[str], typer.Argument(help="the processors
         ready = asyncio.Event()
         announcing = asyncio.create_task(_announce(ready))
         try:
-            return await run_workers(read_settings(), processors, ready)
+            return await run_workers(read_settings(), processors, ready, instance=instance)
         finally:
             announcing.cancel()
 

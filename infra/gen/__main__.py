@@ -5,7 +5,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from infra.gen.asyncapi import asyncapi
-from infra.gen.documents import graph, topic_table
+from infra.gen.documents import graph, metrics_table, topic_table
 from infra.gen.json_schema import schema_files
 from infra.gen.wiring import wirings
 
@@ -20,6 +20,7 @@ def generated() -> dict[Path, str]:
     files = {SCHEMAS / name: content for name, content in schema_files().items()}
     files[DOCUMENTS / "asyncapi.yaml"] = asyncapi(wired, version("noizylab"))
     files[DOCUMENTS / "topics.md"] = topic_table(wired)
+    files[DOCUMENTS / "metrics.md"] = metrics_table()
     files[DOCUMENTS / "graph.mmd"] = graph(wired)
     return files
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Collection
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Literal
 from uuid import UUID, uuid5
@@ -16,6 +17,9 @@ from schemas.core.envelope import NAMESPACE
 from schemas.core.message import Event, Message
 
 SOURCE = "gateway"
+
+TRACE: ContextVar[tuple[str | None, str | None]] = ContextVar("trace", default=(None, None))
+"""``traceparent`` and ``tracestate`` of the request at hand: what it leads to goes on with the caller's trace."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,7 @@ class Commands:
                 with the same id.
         """
         message_id = id or new_id()
+        traceparent, tracestate = TRACE.get()
         record = command_record(
             message,
             source=SOURCE,
@@ -56,6 +61,8 @@ class Commands:
             message_id=message_id,
             auth_type=caller.kind,
             auth_id=caller.id,
+            traceparent=traceparent,
+            tracestate=tracestate,
         )
         try:
             await asyncio.wait_for(self._publisher.publish([record]), self._policy.publish_wait_s)

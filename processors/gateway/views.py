@@ -93,7 +93,7 @@ class ReadModel:
         waiting = self._settling.get((topic.name, key))
         if waiting and key in held:
             for cause, future in waiting:
-                if cause in held[key].causes and not future.done():
+                if held[key].has_seen(cause) and not future.done():
                     future.set_result(None)
 
     def _apply_event(self, topic: Topic, record: Fetched) -> None:
@@ -148,7 +148,7 @@ class ReadModel:
     async def settled(self, topic: Topic, key: str, command_id: UUID, timeout_s: float) -> bool:
         """Return True once the view has folded what the command caused, so that its sender reads its own write."""
         held = self._views[topic.name].get(key)
-        if held is not None and command_id in held.causes:
+        if held is not None and held.has_seen(command_id):
             return True
         entry = (command_id, asyncio.get_running_loop().create_future())
         self._settling.setdefault((topic.name, key), []).append(entry)

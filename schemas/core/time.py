@@ -10,4 +10,6 @@ UtcTime = Annotated[AwareDatetime, AfterValidator(lambda at: at.astimezone(UTC))
 
 def rfc3339(at: datetime) -> str:
     """Return ``at`` as RFC 3339 in UTC with microseconds, ``2026-01-31T09:00:00.000000Z``."""
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    if at.tzinfo is not UTC:
+        at = at.astimezone(UTC)
+    return at.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

@@ -32,6 +32,7 @@ ENVELOPES = st.builds(
     traceparent=st.none() | TEXT,
     auth_type=st.none() | TEXT,
     auth_id=st.none() | TEXT,
+    tracestate=st.none() | TEXT,
 )
 ONE = Envelope(
     id=UUID("018f6b2e-7c41-7000-8a00-00000000000b"),

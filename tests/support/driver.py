@@ -13,6 +13,7 @@ from connectors.bus.records import Fetched, Outgoing
 from connectors.bus.restore import fold_view
 from connectors.bus.stage import PartitionState, Stage, StageLimits
 from connectors.clock.clock import SettableClock
+from connectors.traces.port import Spans
 from schemas.core.envelope import Envelope
 from schemas.core.message import Message, View
 from topics.registry import class_of, dead_letters, topic_of
@@ -52,11 +53,12 @@ class Driver:
         clock: SettableClock | None = None,
         limits: StageLimits | None = None,
         redeliver: bool = False,
+        spans: Spans | None = None,
     ) -> None:
         self.log = MemoryLog()
         self.clock = clock or SettableClock(START)
         self.redeliver = redeliver
-        self.app = App(processor, Cluster("127.0.0.1:1"), self.log, clock=self.clock, stage_limits=limits)
+        self.app = App(processor, Cluster("127.0.0.1:1"), self.log, clock=self.clock, stage_limits=limits, spans=spans)
         wire(self.app)
         self.stages: list[Stage] = [self.app.stage_for(step, self.log) for step in self.app.steps]
         self._states: dict[str, PartitionState] = {}

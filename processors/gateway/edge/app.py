@@ -16,7 +16,7 @@ from processors.gateway.edge import (
     routes_tickets,
 )
 from processors.gateway.edge.deps import Edge, GatewayDeps
-from processors.gateway.edge.middleware import AnswerHeaders, BodyLimit
+from processors.gateway.edge.middleware import AnswerHeaders, BodyLimit, TraceContext
 
 API_VERSION = "1.0"
 
@@ -47,5 +47,6 @@ def create_app(deps: GatewayDeps) -> FastAPI:
     ):
         app.include_router(module.router)
     app.add_middleware(BodyLimit, policy=deps.policy)
+    app.add_middleware(TraceContext)
     app.add_middleware(AnswerHeaders)
     return app

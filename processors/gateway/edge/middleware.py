@@ -6,6 +6,7 @@ from uuid import uuid4
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from processors.gateway.commands import TRACE
 from processors.gateway.config import Policy
 from processors.gateway.edge.limits import Allowance
 from processors.gateway.edge.problems import Problem, problem_response
@@ -13,6 +14,7 @@ from processors.gateway.edge.problems import Problem, problem_response
 UPLOAD_PATH = "/v1/intakes"
 OBJECT_PATHS = "/blobs/"
 _REQUEST_ID = re.compile(r"[0-9A-Za-z_.-]{1,80}")
+_TRACESTATE = re.compile(r"[\x20-\x7e]{1,512}")
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -60,6 +62,21 @@ class BodyLimit:
         if path == UPLOAD_PATH:
             return self._policy.upload_max_bytes
         return self._policy.object_max_bytes if path.startswith(OBJECT_PATHS) else self._policy.body_max_bytes
+
+
+class TraceContext:
+    """Takes the caller's W3C trace context. What is no such thing, or too long to be carried on, is left out."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] == "http":
+            headers = Headers(scope=scope)
+            parent, state = headers.get("traceparent"), headers.get("tracestate")
+            TRACE.set((parent, state if state is not None and _TRACESTATE.fullmatch(state) else None))
+        await self._app(scope, receive, send)
 
 
 class AnswerHeaders:

@@ -87,10 +87,12 @@ class LedgerMachine(RuleBasedStateMachine):
         self.end = start
         self.committed = start
         self.handled_ever: set[int] = set()
+        self.lost: set[int] = set()
         self.open_epoch(start)
 
     def open_epoch(self, start: int) -> None:
         self.ledger = Ledger(start)
+        self.refused = 0
         self.position = start
         self.open: list[tuple[Run, list[int]]] = []
 
@@ -104,9 +106,12 @@ class LedgerMachine(RuleBasedStateMachine):
         lo = max(self.start, min(self.position + jump, self.end))
         hi = min(lo + count, self.end)
         offsets = [offset for offset in range(lo, hi) if offset not in self.absent]
+        expected = self.ledger.expected
         admission = self.ledger.admit(lo, hi, offsets)
+        assert isinstance(admission, Hole) == (lo > expected), "exactly what begins too late is refused"
         if isinstance(admission, Hole):
-            assert lo > admission.expected
+            assert admission.expected == expected == self.ledger.expected
+            self.refused += 1
             self.position = admission.expected
         else:
             self.position = max(self.position, hi)
@@ -120,6 +125,20 @@ class LedgerMachine(RuleBasedStateMachine):
             run, offsets = self.open.pop(index)
             self.handled_ever.update(offsets)
             self.ledger.done(run)
+
+    @rule(count=st.integers(1, 40))
+    def lose_old_records(self, count: int) -> None:
+        """Retention moves the log's start past what was read: the one loss, and it is written down."""
+        beginning = min(self.position + count, self.end)
+        if beginning > self.ledger.expected:
+            self.lost |= set(range(self.ledger.expected, beginning))
+            self.ledger.log_start_moved(beginning)
+            self.position = beginning
+
+    @rule()
+    def commit_fails(self) -> None:
+        """What could not be committed is offered again."""
+        assert self.ledger.to_commit() == self.ledger.to_commit()
 
     @rule()
     def commit(self) -> None:
@@ -141,7 +160,14 @@ class LedgerMachine(RuleBasedStateMachine):
     def nothing_committed_is_unhandled(self) -> None:
         if hasattr(self, "ledger"):
             below = {offset for offset in range(self.start, self.committed) if offset not in self.absent}
-            assert below <= self.handled_ever
+            assert below <= self.handled_ever | self.lost
+
+    @invariant()
+    def every_refusal_is_counted_and_every_loss_written_down(self) -> None:
+        if hasattr(self, "ledger"):
+            assert self.ledger.holes == self.refused
+            written = {offset for hole in self.ledger.retention_holes for offset in range(*hole)}
+            assert written <= self.lost
 
     @invariant()
     def watermarks_are_ordered(self) -> None:

@@ -11,6 +11,7 @@ import pytest
 from connectors.bus.stage import WorkerStop
 from schemas.core.envelope import Envelope
 from schemas.core.message import Event, Message, View
+from schemas.core.trace import began
 from schemas.tickets import IntakeRefused, SubmitIntake, TicketView
 from tests.processors.gateway.world import NOW, World, picture, problem
 from topics.tickets import TICKET_VIEWS
@@ -56,6 +57,17 @@ async def test_opens_a_ticket_when_the_form_and_photos_are_good(world: World) ->
     contact = await world.vault.get(command.customer_id)
     assert contact is not None
     assert (contact.name, contact.language, contact.channels) == ("Ada Example", "nl", ("mail", "sms"))
+
+
+async def test_goes_on_with_the_trace_of_the_caller(world: World) -> None:
+    given = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+    async with world.client("tickets:write") as client:
+        await _send(client, traceparent=given, tracestate="vendor=1")
+        await _send(client, traceparent="00-zero", tracestate="vendor=2")
+    (with_trace, _), (without, _) = world.sent
+    assert (with_trace.traceparent, with_trace.tracestate) == (given, "vendor=1")
+    assert without.traceparent == began(without.correlation_id, without.id)
+    assert without.tracestate is None
 
 
 async def test_stores_photos_without_metadata_and_serves_them(world: World) -> None:

@@ -1,0 +1,1 @@
+"""Spans of handled records, for whoever collects traces."""
