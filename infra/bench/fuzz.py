@@ -11,6 +11,7 @@ import asyncio
 import json
 import logging
 import random
+import secrets
 import struct
 import sys
 import tempfile
@@ -251,7 +252,7 @@ async def well_behaved(reader: asyncio.StreamReader, writer: asyncio.StreamWrite
 
     try:
         await ask(corpus.create())
-        mark = struct.pack(">d", time.time())
+        mark = secrets.token_bytes(8)
         produced = await ask(corpus.produce(mark))
         place = produced.index(_TOPIC.encode()) + len(_TOPIC)
         code, offset = struct.unpack_from(">hq", produced, place + 8)

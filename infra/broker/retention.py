@@ -42,11 +42,9 @@ class Sizes:
     def between(self, reader: sqlite3.Connection, partition_id: int, start: int, end: int) -> int:
         """Bytes of the batches that begin in `[start, end)`; the end of a partition only grows."""
         known = self._known.get(partition_id)
-        if known is None or known.start > start or known.seen > end:
+        if known is None or known.start != start or known.seen > end:
+            # Somebody else moved the start: what went with it cannot be subtracted any more.
             known = self._known[partition_id] = _Size(start, start, 0)
-        if known.start < start:
-            known.size -= _sum(reader, partition_id, known.start, min(start, known.seen))
-            known.start, known.seen = start, max(start, known.seen)
         known.size += _sum(reader, partition_id, known.seen, end)
         known.seen = end
         return known.size

@@ -8,7 +8,6 @@ would throw it away without a word.
 Format: https://www.sqlite.org/fileformat2.html#the_write_ahead_log.
 """
 
-import shutil
 import sqlite3
 from collections.abc import Iterator
 from contextlib import suppress
@@ -41,33 +40,46 @@ def frames(wal: bytes) -> Iterator[Frame]:
 
 
 class Guard:
-    """Keeps a copy of a log that a crash left, until it is known that SQLite has read all of it."""
+    """Holds on to a log that a crash left, by a second name, until it is known that SQLite has read all of it.
+
+    Closing the file takes the log's own name away, but not what is behind the second one. On a file system without
+    such names there is no guard.
+    """
 
     def __init__(self, path: Path) -> None:
         self._wal = path.with_name(path.name + "-wal")
-        self._copy = path.with_name(path.name + "-wal.kept")
-        if self._copy.exists():
-            # The last start ended between the copy and its verdict; it may have opened and closed the file.
-            self._copy.replace(self._wal)
-        self._is_needed = self._wal.exists() and self._wal.stat().st_size > _HEADER_BYTES
-        if self._is_needed:
-            shutil.copyfile(self._wal, self._copy)
+        self._kept = path.with_name(path.name + "-wal.kept")
+        self._put_back()  # The last start may have ended between here and its verdict.
+        self._holds = False
+        if self._wal.exists() and self._wal.stat().st_size > _HEADER_BYTES:
+            with suppress(OSError):
+                self._kept.hardlink_to(self._wal)
+                self._holds = True
 
     def lost_commits(self, connection: sqlite3.Connection) -> bool:
         """Whether a later transaction follows the end that SQLite found; called before the first write."""
-        if not self._is_needed:
+        if not self._holds:
             return False
-        (_, accepted, _) = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
-        behind = [frame for frame in frames(self._copy.read_bytes()) if frame.number >= accepted]
+        try:
+            (_, accepted, _) = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+        except sqlite3.OperationalError:
+            return False  # No room to fold it in: SQLite keeps it and reads from it, and so is the end not told.
+        behind = [frame for frame in frames(self._kept.read_bytes()) if frame.number >= accepted]
         ends = [frame.number for frame in behind if frame.commits]
         return bool(ends) and behind[-1].number > ends[0]
 
     def restore(self) -> None:
-        """Put the log back as it was: what SQLite has taken over of it, it would take over again."""
-        if self._is_needed:
-            self._copy.replace(self._wal)
+        """Give the log its name back: what SQLite has taken over of it, it would take over again."""
+        if self._holds:
+            self._put_back()
 
     def dismiss(self) -> None:
-        """All is well; forget the copy."""
-        with suppress(FileNotFoundError):
-            self._copy.unlink()
+        """All is well; the second name is not needed any more."""
+        self._kept.unlink(missing_ok=True)
+
+    def _put_back(self) -> None:
+        if self._kept.exists():
+            if self._wal.exists():
+                self._kept.unlink()
+            else:
+                self._kept.replace(self._wal)

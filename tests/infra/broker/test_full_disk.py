@@ -26,7 +26,7 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
     if done.returncode:
         pytest.skip(f"a small file system cannot be mounted here: {done.stderr.strip()}")
     yield place
-    subprocess.run(["umount", place], check=True)
+    subprocess.run(["umount", "--lazy", place], check=True)
 
 
 @asynccontextmanager
@@ -34,9 +34,11 @@ async def _serving(path: Path, floor_bytes: int = 0) -> AsyncIterator[tuple[Brok
     broker = Broker(BrokerConfig(path=path, port=0, free_space_floor_bytes=floor_bytes))
     await broker.start()
     client = await WireClient.connect(broker.port)
-    yield broker, client
-    await client.close()
-    await broker.stop()
+    try:
+        yield broker, client
+    finally:
+        await client.close()
+        await broker.stop()
 
 
 async def _produce(client: WireClient, batch: bytes) -> ErrorCode:
@@ -123,8 +125,7 @@ async def test_offsets_and_sequences_go_on_without_a_gap_after_a_full_file(tmp_p
         assert await _count(client) == stored
         await _limit(broker, 100_000)
         async with asyncio.timeout(10):
-            # A producer sends again what is unacknowledged; a broker knows the last five of what is.
-            for batch in batches[max(0, stored - 5) :]:
+            for batch in batches[stored - 1 :]:  # The last one that was stored is told again, not stored again.
                 while await _produce(client, batch) is not ErrorCode.none:
                     await asyncio.sleep(0.05)
         assert await _count(client) == 40
