@@ -5,14 +5,14 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from schemas.core.envelope import Envelope, EnvelopeError, dataschema, derived_id
+from schemas.core.envelope import NAMESPACE, Envelope, EnvelopeError, dataschema, derived_id
 from tests.schemas.examples import TYPES, examples_of, stem
 
 SAMPLES = os.environ.get("NOIZYLAB_SAMPLES", "")
@@ -67,6 +67,32 @@ def test_writes_what_the_kafka_binding_asks_for() -> None:
     assert headers["ce_dataschema"] == b"urn:noizylab:schema:quote.prepared:1.0"
     assert all(name == name.lower() for name in headers)
     assert "ce_authtype" not in headers
+
+
+def test_writes_the_bytes_that_lie_in_the_log() -> None:
+    assert ONE.to_headers() == [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", b"018f6b2e-7c41-7000-8a00-00000000000b"),
+        ("ce_source", b"/noizylab/pricing"),
+        ("ce_type", b"noizylab.quote.prepared.v1"),
+        ("ce_subject", b"T-018f6b2e"),
+        ("ce_time", b"2026-03-02T09:12:40.000000Z"),
+        ("ce_recordedtime", b"2026-03-02T09:12:40.000210Z"),
+        ("ce_dataschema", b"urn:noizylab:schema:quote.prepared:1.0"),
+        ("ce_correlationid", b"T-018f6b2e"),
+        ("content-type", b"application/json"),
+        ("ce_causationid", b"018f6b2e-7c41-7000-8a00-00000000000a"),
+    ]
+
+
+def test_reads_a_time_of_another_zone_as_utc() -> None:
+    headers = [*ONE.to_headers(), ("ce_time", b"2026-03-02T10:12:40+01:00")]
+    assert Envelope.from_headers(headers).time == ONE.time
+
+
+@given(st.uuids(), TEXT, TEXT, st.integers(0, 99))
+def test_derived_ids_are_uuids_of_version_five(cause: UUID, processor: str, kind: str, ordinal: int) -> None:
+    assert derived_id(cause, processor, kind, ordinal) == uuid5(NAMESPACE, f"{cause}/{processor}/{kind}/{ordinal}")
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -209,6 +210,30 @@ async def test_loses_nothing_when_workers_join_and_leave(cluster: Cluster) -> No
         await until(lambda: set(seen) == set(ids))
 
     assert set(await causes_in(cluster)) == set(ids)
+
+
+async def test_a_worker_with_a_name_takes_its_place_back_and_disturbs_nobody(
+    cluster: Cluster, request: pytest.FixtureRequest
+) -> None:
+    seen: list[UUID] = []
+    async with publishing(cluster) as publisher:
+        first = make_app(replace(cluster, instance="first"), publisher, seen)
+        second = make_app(replace(cluster, instance="second"), publisher, seen)
+        async with working(first), working(second):
+            await until(lambda: all(app.engine and len(app.engine.ledgers()) == 2 for app in (first, second)))
+            engine = second.engine
+            assert engine is not None
+            assignments = engine.counts.assignments
+            await first.stop()
+            again = make_app(replace(cluster, instance="first"), publisher, seen)
+            async with working(again):
+                ids = await submit(publisher, 200)
+                await until(lambda: set(seen) >= set(ids))
+                # The embedded broker lets the others join again as well, which costs a moment and loses nothing.
+                if request.node.callspec.params["cluster"] == "live":
+                    assert engine.counts.assignments == assignments
+                assert again.engine is not None
+                assert len(again.engine.ledgers()) == 2
 
 
 async def test_stops_rather_than_writes_when_its_partitions_were_taken(cluster: Cluster) -> None:
