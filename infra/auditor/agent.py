@@ -21,7 +21,7 @@ from topics.registry import AUDITED
 
 AUDITOR = "auditor"
 GATHER_S = 2.0
-"""How long a checkpoint waits for more records. It is held back by a rebalance, which waits four seconds at most."""
+"""How long a checkpoint waits for more records, at most: a rebalance waits for it, four seconds and no more."""
 FULL = 400
 """So many records are sealed without waiting."""
 
@@ -50,8 +50,9 @@ class Auditor:
         fresh = [one for one in records if before is None or one.offset >= before.next_offset]
         if not fresh:
             return  # sealed by a worker that was killed before its commit
-        if len(fresh) < FULL:
-            await self._app.sleep(self._gather_s)
+        if len(fresh) < FULL and self._gather_s:
+            # All partitions end their wait at the same beat, so that their checkpoints share requests.
+            await self._app.sleep(self._gather_s - asyncio.get_running_loop().time() % self._gather_s)
         place = place_of(*tp)
         stamps = [one.timestamp_ms for one in fresh]
         digests = {one.offset: digest(one) for one in fresh}

@@ -8,10 +8,12 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
+from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
 from infra.cli.common import err, fail, out, parse_time, plain, run
 from infra.settings import Settings, read_settings
+from schemas.core.text import ShortText
 from topics.registry import PROCESSORS
 
 if TYPE_CHECKING:
@@ -104,8 +106,8 @@ def replay(
 
     _check(processor)
     choice = Choice(processor, reason, parse_time(since, "--since"), frozenset(name or ()), again)
-    who = by or pwd.getpwuid(os.getuid()).pw_name
-    count, died = run(_deal(read_settings(), choice, policy, who, because, within))
+    who = _short(by or pwd.getpwuid(os.getuid()).pw_name, "--by")
+    count, died = run(_deal(read_settings(), choice, policy, who, _short(because, "--because"), within))
     done = {Policy.drop: "dropped", Policy.reinsert: "put back", Policy.stop: "handled"}[policy]
     out.print(f"{count} letters {done}")
     if died is not None:
@@ -129,6 +131,13 @@ async def _deal(
             if died is not None:
                 return letters.index(died), died.name
     return len(letters), None
+
+
+def _short(text: str, option: str) -> str:
+    try:
+        return TypeAdapter[str](ShortText).validate_python(text)
+    except ValidationError as error:
+        fail(f"{option}: {error.errors()[0]['msg']}")
 
 
 def _check(processor: str) -> None:

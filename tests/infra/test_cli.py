@@ -249,3 +249,8 @@ def test_prints_the_access_rules(capsys: pytest.CaptureFixture[str], form: str) 
     assert status == 0
     assert "User:x-pricing" in told
     assert "noizylab.pricing" in told
+
+
+def test_says_which_words_for_the_audit_trail_are_too_many(capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, complaint = said(capsys, "dlq", "replay", "tickets", "--because", "x" * 201)
+    assert (status, complaint) == (1, "noizylab: --because: String should have at most 200 characters\n")
