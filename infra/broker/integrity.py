@@ -22,7 +22,10 @@ from infra.broker.records import is_sound
 _LOG = logging.getLogger(__name__)
 
 OFFSET_BITS = 40
-TABLES = ("meta", "topics", "topic_configs", "partitions", "batches", "producers", "groups", "group_offsets")
+TABLES = (
+    *("meta", "topics", "topic_configs", "partitions", "batches", "producers", "groups", "group_offsets"),
+    *("transactions", "aborted_transactions"),
+)
 DISK_IS_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR_SHMSIZE}
 _OFFSET_MASK = (1 << OFFSET_BITS) - 1
 _QUICK_CHECK_S = 10.0

@@ -283,7 +283,7 @@ def _adopt_orphans(target: sqlite3.Connection, no_partitions: bool) -> None:
             )
         else:
             target.execute("DELETE FROM batches WHERE batch_key BETWEEN ? AND ?", (low, high))
-    for table in ("producers", "group_offsets"):
+    for table in ("producers", "group_offsets", "aborted_transactions"):
         target.execute(f"DELETE FROM {table} WHERE partition_id NOT IN (SELECT partition_id FROM partitions)")  # noqa: S608
     target.execute("DELETE FROM partitions WHERE topic_id NOT IN (SELECT topic_id FROM topics)")
 

@@ -211,6 +211,7 @@ class Broker:
             with contextlib.closing(self._context.store.another_reader()) as reader:
                 self._context.log.roll_back(reader)
                 self._context.transactions.load(reader, self._context.log)
+            arm_timer(self._context)
         except sqlite3.DatabaseError as error:
             self._storage_failed(StorageFailedError(f"{self._config.path} cannot be read after a full disk: {error}"))
 

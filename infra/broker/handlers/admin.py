@@ -156,12 +156,16 @@ def _check_creation(context: Context, topic: Any, mentions: int) -> tuple[int, d
             ErrorCode.invalid_partitions,
             f"{partitions} partitions; allowed are 1 to {context.config.max_partitions_per_topic}",
         )
-    if len(context.log.partitions) + partitions > context.config.max_partitions_total:
+    _check_total(context, partitions)
+    return partitions, check_configs({entry.name: entry.value for entry in topic.configs})
+
+
+def _check_total(context: Context, more: int) -> None:
+    if len(context.log.partitions) + more > context.config.max_partitions_total:
         raise RequestRefusedError(
             ErrorCode.policy_violation,
-            f"with {partitions} more there were over {context.config.max_partitions_total} partitions in this file",
+            f"with {more} more there were over {context.config.max_partitions_total} partitions in this file",
         )
-    return partitions, check_configs({entry.name: entry.value for entry in topic.configs})
 
 
 def _count_assigned(topic: Any) -> int:
@@ -246,6 +250,9 @@ def _store_partitions(
 
 
 def _check_growth(context: Context, wanted: Any, mentions: int) -> Topic:
+    full = context.store.refusal()
+    if full is not None:
+        raise RequestRefusedError(ErrorCode.kafka_storage_error, full)
     topic = context.log.topics.get(wanted.name)
     if mentions > 1:
         raise RequestRefusedError(ErrorCode.invalid_request, f"topic {wanted.name!r} stands twice in the request")
@@ -258,6 +265,7 @@ def _check_growth(context: Context, wanted: Any, mentions: int) -> Topic:
             ErrorCode.invalid_partitions,
             f"topic {wanted.name!r} has {present} partitions; it can grow to {most}, and never shrink",
         )
+    _check_total(context, wanted.count - present)
     for assignment in wanted.assignments or ():
         if tuple(assignment.broker_ids) != (NODE_ID,):
             raise RequestRefusedError(ErrorCode.invalid_replica_assignment, "broker 0 is the only one here")

@@ -48,7 +48,7 @@ def delete_records(context: Context, request: Request) -> None:
                     entry.update(error_code=ErrorCode.kafka_storage_error, low_watermark=-1)
         request.answer({"topics": topics})
 
-    context.store.submit(Write(done, change=change))
+    context.store.submit(Write(done, change=change, frees=True))
 
 
 def _new_start(context: Context, topic_name: str, part: Any) -> tuple[Partition, int]:

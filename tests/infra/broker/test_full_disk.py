@@ -12,6 +12,7 @@ from kio.schema.errors import ErrorCode
 from infra.broker import Broker, BrokerConfig
 from infra.broker.store import Write
 from tests.infra.broker.support import WireClient, create_topic, fetch_values, make_batch, produce_values
+from tests.infra.broker.test_transactions import Producer
 
 PAYLOAD = b"x" * 100_000
 
@@ -145,6 +146,34 @@ async def test_a_producer_waits_out_a_full_disk_by_its_own_retries(tmp_path: Pat
         await _limit(broker, 100_000)
         assert [one.offset for one in await asyncio.wait_for(sending, 10)] == list(range(before, before + 5))
         await producer.stop()
+
+
+async def test_a_transaction_is_ended_once_there_is_room(tmp_path: Path) -> None:
+    async with _serving(tmp_path / "bus.db") as (broker, client):
+        await create_topic(client, "t")
+        producer = Producer(client)
+        await producer.init()
+        await producer.add(0)
+        assert (await producer.send(b"first")).base_offset == 0
+        await _limit(broker, 300)
+        ending = {"transactional_id": "x", "producer_id": producer.id, "producer_epoch": producer.epoch}
+        for _ in range(40):
+            client.send(0, 8, produce_values("t", 0, make_batch(PAYLOAD)))
+        client.send(26, 2, ending | {"committed": True})
+        for _ in range(40):
+            await client.receive(0, 8)
+        # It fails with those before it, or comes after they were taken back.
+        assert (await client.receive(26, 2)).error_code in {ErrorCode.none, ErrorCode.coordinator_not_available}
+        await _limit(broker, 100_000)
+        async with asyncio.timeout(10):
+            while await producer.end(commit=True) is not ErrorCode.none:
+                await asyncio.sleep(0.05)
+        await _until_taken(client)
+        everything = await client.call(1, 11, **fetch_values("t", 0))
+        part = everything.responses[0].partitions[0]
+        assert part.last_stable_offset == part.high_watermark
+        await producer.add(0)
+        assert (await producer.send(b"next")).base_offset == part.high_watermark
 
 
 async def test_a_deleted_topic_is_back_when_the_deletion_found_no_room(tmp_path: Path) -> None:
