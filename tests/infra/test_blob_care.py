@@ -159,7 +159,7 @@ async def test_sweeps_orphans_and_leftovers_and_nothing_that_the_log_or_time_pro
     _aged(ports, reference("vault", "contacts/C-1", b"x", "a/b"), timedelta(days=8))
     await publisher.publish([_command([commanded])])
     dead = orjson.dumps({"photos": [letter.model_dump()]})
-    await publisher.publish([Outgoing(DEAD_LETTERS[0].name, b"T-1", dead, ())])
+    await publisher.publish([Outgoing(DEAD_LETTERS[0].name, b"T-1", dead, [])])
     leftover = ports.settings.home / "blobs" / "images" / "aa" / ".half.tmp"
     leftover.write_bytes(b"half")
     os.utime(leftover, (1, 1))

@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from connectors.bus.cluster import Cluster
 from infra.supervise import free_ports
-from tests.live.servers import Node
+from infra.bench.nodes import Node
 
 ADMIN = "admin"
 """The super user: no rule applies to it."""

@@ -44,17 +44,15 @@ class MemoryReader(LogReader):
     async def __aexit__(self, *_: object) -> None:
         return
 
-    async def beginning_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
-        return dict.fromkeys(tps, self.first)
-
-    async def end_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
-        return dict.fromkeys(tps, max((record.offset for record in self.records), default=-1) + 1)
+    async def bounds(self, tps: list[TopicPartition]) -> dict[TopicPartition, tuple[int, int]]:
+        return dict.fromkeys(tps, (self.first, max((record.offset for record in self.records), default=-1) + 1))
 
     async def to_end(
-        self, tps: list[TopicPartition], starts: Mapping[TopicPartition, int] | None = None
+        self, tps: list[TopicPartition], within: Mapping[TopicPartition, tuple[int, int]] | None = None
     ) -> AsyncIterator[Fetched]:
+        start = within[tps[0]][0] if within else self.first
         for record in list(self.records):
-            if record.offset >= max(self.first, (starts or {}).get(tps[0], 0)):
+            if record.offset >= start:
                 self.read += 1
                 yield record
 
