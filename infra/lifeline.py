@@ -10,7 +10,8 @@ def stop_with_parent() -> None:
     """Send SIGTERM to this process when its standard input closes, as it does when the supervisor dies."""
 
     def watch() -> None:
-        while sys.stdin.buffer.read(1024):
+        # Not through sys.stdin's buffer: a process that ends by itself would find its lock held, and abort.
+        while os.read(sys.stdin.fileno(), 1024):
             pass
         os.kill(os.getpid(), signal.SIGTERM)
 
