@@ -143,6 +143,20 @@ def _execute(path: Path, statement: str) -> None:
         connection.execute(statement)
 
 
+async def test_child_that_cannot_start_says_why_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "bus.db"
+    path.write_bytes(b"not a database" * 100)
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "infra.broker", "--path", str(path), "--port", "0", "--lifeline",
+        stdin=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stderr is not None
+    said = await asyncio.wait_for(process.stderr.read(), 20)
+    assert await process.wait() == 1
+    assert said.startswith(b"broker: ")
+    assert said.count(b"\n") == 1
+
+
 async def test_everything_but_members_is_remembered_when_the_broker_restarts(tmp_path: Path) -> None:
     config = BrokerConfig(path=tmp_path / "bus.db", port=0)
     first = Broker(config)
