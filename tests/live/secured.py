@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from connectors.bus.cluster import Cluster
-from infra.supervise import free_ports
 from infra.bench.nodes import Node
+from infra.supervise import free_ports
 
 ADMIN = "admin"
 """The super user: no rule applies to it."""
