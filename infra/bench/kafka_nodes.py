@@ -101,6 +101,8 @@ def _properties(number: int, port: int, controller_port: int, voters: str, data:
             "broker.heartbeat.interval.ms": 1000,
             # Two cores and a small heap are shared with everything else.
             "log.cleaner.dedupe.buffer.size": 16_777_216,
+            # Compaction is looked at while a test waits for it.
+            "log.cleaner.backoff.ms": 500,
             "num.network.threads": 2,
             "num.io.threads": 4,
         }.items()

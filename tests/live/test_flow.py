@@ -22,14 +22,6 @@ WITHIN_S = 240.0
 UNHARMED = {"lost": 0, "duplicate_quotes": 0, "duplicate_sends": 0, "illegal_states": 0, "replay_equal": True}
 
 
-@pytest.fixture
-def jars() -> Path:
-    folder = os.environ.get("NOIZYLAB_TEST_KAFKA_JARS")
-    if not folder:
-        pytest.skip("set NOIZYLAB_TEST_KAFKA_JARS to a folder with Kafka's jars; `make test-live` does")
-    return Path(folder)
-
-
 class Bench:
     """``noizylab bench flow`` as a process on a cluster."""
 

@@ -4,7 +4,7 @@ import pytest
 
 from infra.bench.kill import Plan, is_unharmed, run_kill_bench
 
-pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.live, pytest.mark.slow, pytest.mark.timeout(400), pytest.mark.usefixtures("jars")]
 
 
 async def test_kills_on_three_brokers_lose_nothing() -> None:

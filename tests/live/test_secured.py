@@ -37,12 +37,9 @@ USERS = [f"noizylab-{one}" for one in (*WIRED, "gateway", "auditor", "operator")
 
 
 @pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredCluster]:
+def cluster(tmp_path_factory: pytest.TempPathFactory, jars: Path) -> Iterator[SecuredCluster]:
     """A secured node with the rules and topics of the registry, made with the command, as an operator would."""
-    folder = os.environ.get("NOIZYLAB_TEST_KAFKA_JARS")
-    if not folder:
-        pytest.skip("set NOIZYLAB_TEST_KAFKA_JARS to a folder with Kafka's jars; `make test-live` does")
-    with secured_cluster(Path(folder), tmp_path_factory.mktemp("secured"), USERS) as made:
+    with secured_cluster(jars, tmp_path_factory.mktemp("secured"), USERS) as made:
         granted = command(made, ADMIN, "topics", "acls", "--apply")
         assert granted.returncode == 0, granted.stderr
         created = command(made, "noizylab-operator", "topics", "apply")

@@ -116,6 +116,15 @@ class Bench:
             consumer.assign([TopicPartition(topic, 0)])
             return await take(consumer, count)
 
+    async def read_to(self, topic: str, last: int) -> list["ConsumerRecord[bytes, bytes]"]:
+        """What is left of partition 0 up to the offset ``last``, which must be there."""
+        found: list[ConsumerRecord[bytes, bytes]] = []
+        async with self.aio_consumer() as consumer:
+            consumer.assign([TopicPartition(topic, 0)])
+            while not found or found[-1].offset < last:
+                found += await take(consumer, 1)
+        return found
+
     def _settings(self, settings: dict[str, Any]) -> dict[str, Any]:
         # Clients that outlive a broker for a moment report it on standard error by themselves.
         quiet = {"bootstrap.servers": self.bootstrap, "log_level": 0}

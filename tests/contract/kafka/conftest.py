@@ -14,7 +14,10 @@ from tests.support.brokers import embedded_broker
 
 @contextmanager
 def _embedded() -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="noizylab-contract-") as home, embedded_broker(Path(home)) as bootstrap:
+    with (
+        tempfile.TemporaryDirectory(prefix="noizylab-contract-") as home,
+        embedded_broker(Path(home), cleanup_every_s=0.3) as bootstrap,
+    ):
         yield bootstrap
 
 
