@@ -18,7 +18,7 @@ from connectors.intake.submit import new_ticket_id
 from infra.audit import replay_all
 from infra.cli.kiosk import submit_intake
 from infra.demo.intakes import DemoIntake, built_in_goldens, built_in_intakes
-from infra.letters import read_letters, replay_letters
+from infra.letters import Choice, Desk, Settlement, chosen_letters, read_letters
 from schemas.core.envelope import Envelope
 from schemas.core.message import Event
 from schemas.diagnoses import FaultDiagnosed
@@ -334,14 +334,19 @@ async def test_tries_a_letter_again_when_it_is_replayed(shop: LiveShop) -> None:
     [first] = await shop.log.until("letter", letters)
     count = len(await read_letters(shop.settings.cluster(), "tickets"))
     matching = [one for one in shop.log.letters if one["dlq_reason"] == "no_such_ticket"]
-    again = await replay_letters(shop.settings.cluster(), "tickets", "no_such_ticket", reinsert=True)
+    choice = Choice("tickets", reason="no_such_ticket")
+    chosen = await chosen_letters(shop.settings.cluster(), choice)
+    again = len(chosen)
     assert again == len(matching)
+    async with Desk(shop.settings.cluster(), Settlement("test")) as desk:
+        await desk.reinsert(chosen)
     _, second = await shop.log.until("second letter", lambda: found if len(found := letters()) == 2 else None)
     assert second["ce_id"] == first["ce_id"]
     assert int(second["dlq_offset"]) > int(first["dlq_offset"])
     await shop.log.until("all letters", lambda: len(shop.log.letters) >= count + again)
     assert len(await read_letters(shop.settings.cluster(), "tickets")) == count + again
-    assert await replay_letters(shop.settings.cluster(), "tickets", "no_such_ticket", reinsert=False) == 2 * again
+    left = await chosen_letters(shop.settings.cluster(), choice)
+    assert [one.attempt for one in left] == [2] * again
 
 
 @pytest.mark.parametrize("victim", ["workers", "broker"])
