@@ -61,7 +61,8 @@ class Watchdog:
         if commit_s > patience.commit_s:
             return f"{partition} is finished up to {seen.watermark}, nothing was committed for {commit_s:.0f} s"
         short = seen.end is not None and seen.end < seen.expected
-        if self._still("end", partition, short, None, now) > patience.truncated_s:
+        # The end was asked for a moment ago and may be passed since; only what is not read on from has been cut off.
+        if self._still("end", partition, short, seen.expected, now) > patience.truncated_s:
             return (
                 f"{partition} ends at {seen.end}, but was read up to {seen.expected}: the topic was truncated or "
                 "recreated; check it, then reset the group's offsets"

@@ -70,3 +70,8 @@ def test_forgets_what_it_saw_before_its_process_was_frozen() -> None:
     dog.look("t/0", seen(end=9), 0)
     dog.forget()
     assert dog.look("t/0", seen(end=9), 500) is None
+
+
+def test_a_log_that_is_read_past_the_end_last_asked_for_is_not_cut_off() -> None:
+    busy_log = [(now, seen(expected=5 + now, watermark=5 + now, committed=5 + now, end=4 + now)) for now in range(60)]
+    assert reasons([(float(now), sight) for now, sight in busy_log]) == []
