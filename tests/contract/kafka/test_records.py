@@ -24,7 +24,7 @@ async def produce(client: WireClient, topic: str, batch: bytes) -> Any:
 
 
 async def test_keys_headers_and_times_come_back_as_they_were(bench: Bench) -> None:
-    topic = bench.topic()
+    topic = bench.topic(retention_ms="-1")  # or records of years ago may leave while we look
     headers = [("ce_id", b"1"), ("ce_id", b"2"), ("empty", b"")]
     async with bench.aio_producer() as producer:
         sent = [
@@ -177,7 +177,7 @@ async def test_waiting_reader_wakes_when_a_record_arrives(bench: Bench) -> None:
 
 
 async def test_offsets_are_found_by_time(bench: Bench) -> None:
-    topic = bench.topic()
+    topic = bench.topic(retention_ms="-1")
     part = TopicPartition(topic, 0)
     async with bench.aio_producer() as producer:
         for timestamp_ms in (1_000, 5_000, 3_000):
