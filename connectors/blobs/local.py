@@ -92,7 +92,7 @@ class LocalBlobs:
         arriving = await self._run(lambda: _Arriving(self._path(bucket, key), bucket, key, media_type))
         try:
             async for piece in pieces:
-                await self._run(lambda piece=piece: arriving.write(piece))  # type: ignore[misc]
+                await self._run(lambda piece=piece: arriving.write(piece))  # type: ignore[misc]  # bound default
             return await self._run(lambda: self._commit(arriving, if_absent=False, if_match=None))
         finally:
             await self._run(arriving.discard)

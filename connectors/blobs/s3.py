@@ -106,7 +106,7 @@ class S3Blobs:
         with tempfile.SpooledTemporaryFile(_SPOOL_BYTES) as spool:
             async for piece in pieces:
                 size += len(piece)
-                await self._run(lambda piece=piece: _spool(piece, digest, spool))  # type: ignore[misc]
+                await self._run(lambda piece=piece: _spool(piece, digest, spool))  # type: ignore[misc]  # bound default
             if not size:
                 raise no_data(bucket, key)
             ref = BlobRef(bucket=bucket, key=key, sha256=digest.hexdigest(), size_bytes=size, media_type=media_type)

@@ -61,7 +61,7 @@ def main(lines: str, target: str) -> None:
     import chdb
 
     with tempfile.TemporaryDirectory() as scratch:
-        chdb.query(statement(Path(lines), Path(target)), "CSV", path=scratch)  # type: ignore[no-untyped-call]
+        chdb.query(statement(Path(lines), Path(target)), "CSV", path=scratch)  # type: ignore[no-untyped-call]  # untyped
 
 
 if __name__ == "__main__":

@@ -20,8 +20,8 @@ _CRC_START = 21
 _LENGTH_FIELDS_BYTES = 12  # Base offset and length: the length field counts what follows them.
 HEADER_BYTES = _HEADER.size
 
-_TRANSACTIONAL = 0x10
-_CONTROL = 0x20
+TRANSACTIONAL = 0x10
+CONTROL = 0x20
 
 _COORDINATOR_EPOCH = 0  # One coordinator, never a change.
 
@@ -47,12 +47,12 @@ class BatchInfo:
     @property
     def is_transactional(self) -> bool:
         """Whether the batch counts only when its producer's transaction is committed."""
-        return bool(self.attributes & _TRANSACTIONAL)
+        return bool(self.attributes & TRANSACTIONAL)
 
     @property
     def is_control(self) -> bool:
         """Whether the batch is a transaction's end marker: it has an offset, and no client shows it."""
-        return bool(self.attributes & _CONTROL)
+        return bool(self.attributes & CONTROL)
 
 
 def read_header(batch: bytes) -> BatchInfo:
@@ -99,7 +99,7 @@ def _check_content(info: BatchInfo) -> None:
             ErrorCode.invalid_record,
             f"a batch of {info.record_count} records cannot end at offset delta {info.last_offset_delta}",
         )
-    if info.attributes & _CONTROL:
+    if info.is_control:
         raise RequestRefusedError(ErrorCode.invalid_record, "clients may not write control batches")
     if info.is_transactional and info.producer_id == NO_PRODUCER:
         raise RequestRefusedError(ErrorCode.invalid_record, "a transactional batch needs a producer id")
@@ -120,7 +120,7 @@ def end_marker(base_offset: int, producer_id: int, epoch: int, timestamp_ms: int
     # Attributes, timestamp delta and offset delta are 0; there are no headers. Lengths are zigzag varints.
     content = b"\0\0\0" + bytes([2 * len(key)]) + key + bytes([2 * len(value)]) + value + b"\0"
     record = bytes([2 * len(content)]) + content
-    attributes = _TRANSACTIONAL | _CONTROL
+    attributes = TRANSACTIONAL | CONTROL
     checked = _CHECKED_HEADER.pack(attributes, 0, timestamp_ms, timestamp_ms, producer_id, epoch, -1, 1) + record
     length = HEADER_BYTES - _LENGTH_FIELDS_BYTES + len(record)
     return struct.pack(">qiibI", base_offset, length, 0, 2, crc32c(checked)) + checked

@@ -19,9 +19,7 @@ from dataclasses import dataclass
 from infra.broker.batches import BatchInfo, read_header
 from infra.broker.integrity import batch_fault
 from infra.broker.records import (
-    CONTROL,
     DELETE_HORIZON,
-    TRANSACTIONAL,
     Record,
     UnreadableRecordsError,
     iterate,
@@ -174,7 +172,7 @@ class Pass:
 
     def _open(self, row: _Row, info: BatchInfo) -> tuple[bytes, list[Record]]:
         """Unpacked bytes and records; no records when the batch is not to be looked into."""
-        if info.attributes & (CONTROL | TRANSACTIONAL) or batch_fault(row.key, row.last_offset, row.data) is not None:
+        if info.is_control or info.is_transactional or batch_fault(row.key, row.last_offset, row.data) is not None:
             return b"", []
         try:
             unpacked = unpack(row.data, info)

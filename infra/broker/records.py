@@ -18,8 +18,6 @@ from infra.broker.errors import RequestRefusedError
 
 COMPRESSION_MASK = 0x07
 LOG_APPEND_TIME = 0x08
-TRANSACTIONAL = 0x10
-CONTROL = 0x20
 DELETE_HORIZON = 0x40
 """Attribute of a batch with deleted keys that was compacted once: its base timestamp says until when they stay."""
 UNPACKED_LIMIT_BYTES = 64 * 1024 * 1024

@@ -173,7 +173,7 @@ def _copy_tables(source: sqlite3.Connection, target: sqlite3.Connection, report:
                 if table == "meta" and row[0] in _OWN_MARKS:
                     continue
                 with suppress(sqlite3.IntegrityError):
-                    target.execute(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", row)  # noqa: S608
+                    target.execute(f"INSERT OR REPLACE INTO {table} ({columns}) VALUES ({marks})", row)  # noqa: S608 - as above
         except (sqlite3.DatabaseError, UnicodeDecodeError):
             report.unreadable_tables.append(table)
 
@@ -284,7 +284,7 @@ def _adopt_orphans(target: sqlite3.Connection, no_partitions: bool) -> None:
         else:
             target.execute("DELETE FROM batches WHERE batch_key BETWEEN ? AND ?", (low, high))
     for table in ("producers", "group_offsets", "aborted_transactions"):
-        target.execute(f"DELETE FROM {table} WHERE partition_id NOT IN (SELECT partition_id FROM partitions)")  # noqa: S608
+        target.execute(f"DELETE FROM {table} WHERE partition_id NOT IN (SELECT partition_id FROM partitions)")  # noqa: S608 - names above
     target.execute("DELETE FROM partitions WHERE topic_id NOT IN (SELECT topic_id FROM topics)")
 
 

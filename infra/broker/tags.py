@@ -64,7 +64,7 @@ def _steps(schema: Any) -> tuple[_Step, ...]:
 def _step(entry: Any) -> _Step:
     nested = nested_class(entry.type)
     if nested is not None:
-        single: _Step = lambda data, position, parts: _copy_structure(nested, data, position, parts)  # noqa: E731
+        single: _Step = lambda data, position, parts: _copy_structure(nested, data, position, parts)  # noqa: E731 - one line
     else:
         single = _plain(entry.metadata["kafka_type"])
     if "tuple[" not in str(entry.type):

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from kio.schema.errors import ErrorCode
 
 from infra.broker import Broker
-from infra.broker.batches import read_header, with_position
+from infra.broker.batches import TRANSACTIONAL, read_header, with_position
 from infra.broker.compaction import Cleaned, Pass, Policy
 from infra.broker.integrity import batch_fault
-from infra.broker.records import TRANSACTIONAL, UnreadableRecordsError, is_sound, unpack
+from infra.broker.records import UnreadableRecordsError, is_sound, unpack
 from infra.broker.store import Store, batch_key
 from tests.infra.broker.support import WireClient, create_topic, make_batch, produce_values
 
