@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, get_args
 from pydantic import Field
 
 from schemas.core.blob_ref import BlobRef
-from schemas.core.ids import Code, CustomerId, TicketId
+from schemas.core.ids import DEFAULT_WORKSPACE, Code, CustomerId, TicketId, WorkspaceId
 from schemas.core.message import Command, Event, Value, View
 from schemas.core.text import LongText, ShortText
 from schemas.core.time import UtcTime
@@ -35,6 +35,7 @@ class SubmitIntake(Command):
     TYPE: ClassVar[str] = "noizylab.intake.submit.v1"
 
     ticket_id: TicketId
+    workspace_id: WorkspaceId = DEFAULT_WORKSPACE
     customer_id: CustomerId
     device: Device
     complaint: LongText
@@ -94,6 +95,7 @@ class TicketOpened(Event):
     TYPE: ClassVar[str] = "noizylab.ticket.opened.v1"
 
     ticket_id: TicketId
+    workspace_id: WorkspaceId = DEFAULT_WORKSPACE
     customer_id: CustomerId
     state: TicketState
     device: Device
@@ -153,6 +155,7 @@ class TicketView(View):
     TYPE: ClassVar[str] = "noizylab.ticket.view.v1"
 
     ticket_id: TicketId
+    workspace_id: WorkspaceId = DEFAULT_WORKSPACE
     customer_id: CustomerId
     state: TicketState
     outcome: RepairOutcome | None = None

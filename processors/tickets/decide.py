@@ -50,6 +50,7 @@ def _take_in(intake: SubmitIntake, ticket: TicketView | None, now: datetime, pol
     return Emit.of(
         TicketOpened(
             ticket_id=intake.ticket_id,
+            workspace_id=intake.workspace_id,
             customer_id=intake.customer_id,
             state="received",
             device=intake.device,
@@ -82,7 +83,8 @@ def _intake_fault(intake: SubmitIntake, policy: Policy) -> tuple[str, str] | Non
 
 def _same_content(intake: SubmitIntake, ticket: TicketView) -> bool:
     return (
-        intake.customer_id == ticket.customer_id
+        intake.workspace_id == ticket.workspace_id
+        and intake.customer_id == ticket.customer_id
         and intake.device == ticket.device
         and intake.complaint == ticket.complaint
         and intake.language == ticket.language

@@ -49,6 +49,7 @@ def evolve(ticket: TicketView | None, event: Event) -> TicketView | None:
 def _opened(event: TicketOpened) -> TicketView:
     return TicketView(
         ticket_id=event.ticket_id,
+        workspace_id=event.workspace_id,
         customer_id=event.customer_id,
         state=event.state,
         custody="shop" if event.state == "received" else "customer",

@@ -6,6 +6,8 @@ from pydantic import StringConstraints
 
 TicketId = Annotated[str, StringConstraints(pattern=r"^T-[0-9A-Za-z-]{4,60}$")]
 CustomerId = Annotated[str, StringConstraints(pattern=r"^C-[0-9A-Za-z-]{4,60}$")]
+WorkspaceId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,38}$")]
+"""A tenant: one shop with its members, benches, tickets and settings."""
 LocationId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,30}$")]
 Sku = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{1,60}$")]
 """Stock keeping unit. Generic shop parts are named ``<part>.<device category>``, for example ``battery.laptop``."""
@@ -15,3 +17,6 @@ Code = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,60}$")]
 MessageType = Annotated[str, StringConstraints(pattern=r"^noizylab(\.[a-z][a-z0-9_]*){2,3}\.v[1-9][0-9]*$")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+DEFAULT_WORKSPACE: WorkspaceId = "main"
+"""The workspace of a shop that never made another, and of every record from before there were workspaces."""

@@ -10,6 +10,7 @@ from processors.gateway.commands import Caller
 from processors.gateway.edge.deps import edge_of
 from processors.gateway.edge.keyring import KeyRecord, Scope
 from processors.gateway.edge.problems import Problem
+from schemas.core.ids import WorkspaceId
 
 # These only describe the two ways to send a key in the OpenAPI text; the key is read below, once for both.
 _BEARER = HTTPBearer(auto_error=False, description="An API key, `nzl_...`.")
@@ -26,6 +27,11 @@ class Principal:
     def caller(self) -> Caller:
         """Return the caller as commands name it."""
         return Caller("api_key", self.key.id)
+
+    @property
+    def workspace_id(self) -> WorkspaceId:
+        """Return the workspace that the caller belongs to: everything else does not exist for it."""
+        return self.key.workspace_id
 
     @property
     def scopes(self) -> frozenset[Scope]:

@@ -15,6 +15,7 @@ from typing import Literal, get_args
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connectors.errors import Misconfigured
+from schemas.core.ids import DEFAULT_WORKSPACE, WorkspaceId
 from schemas.core.text import ShortText
 from schemas.core.time import UtcTime
 
@@ -37,6 +38,7 @@ class KeyRecord(BaseModel):
 
     id: str
     name: ShortText
+    workspace_id: WorkspaceId = DEFAULT_WORKSPACE
     scopes: frozenset[Scope]
     mac: str
     created_at: UtcTime
