@@ -1,7 +1,6 @@
 """A worker process: the Faust apps of some processors on one event loop, until SIGTERM or until one of them fails."""
 
 import asyncio
-import gc
 import hashlib
 import logging
 import os
@@ -16,6 +15,7 @@ from connectors.bus.app import App
 from connectors.bus.cluster import Cluster
 from connectors.bus.publisher import KafkaPublisher
 from infra.compose import Ports, wire
+from infra.garbage import collect_seldom
 from infra.probe import probe
 from infra.settings import Settings
 
@@ -37,7 +37,7 @@ async def run_workers(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _on_signal, stop)
-    _collect_seldom()
+    collect_seldom()
     cluster = _member(settings, instance)
     publisher = KafkaPublisher(cluster, client_id=f"noizylab-{os.getpid()}")
     await publisher.start()
@@ -67,13 +67,6 @@ def _member(settings: Settings, instance: str | None) -> Cluster:
         return cluster
     home = hashlib.sha256(str(settings.home).encode()).hexdigest()[:8]
     return replace(cluster, instance=f"{socket.gethostname()}-{home}-{instance}")
-
-
-def _collect_seldom() -> None:
-    """Look for cycles less often: a batch makes thousands of objects that all live on, and next to no cycles."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(20_000, 50, 100)
 
 
 async def _assigned(apps: Sequence[App], stop: asyncio.Event) -> bool:

@@ -83,20 +83,20 @@ class Held:
         unread = self._unread
         return unread[1].TYPE if unread is not None else self.state.TYPE
 
-    def has_seen(self, cause: UUID) -> bool:
-        """Whether a cause led here already."""
+    def has_seen(self, cause: UUID | str) -> bool:
+        """Whether a cause led here already; as text it is in lower case."""
         if self._unread is not None:
             self._read()
-        return str(cause) in self._seen
+        return (cause if isinstance(cause, str) else str(cause)) in self._seen
 
-    def after(self, state: View, cause: UUID | None) -> "Held":
-        """Return what is held after one more event."""
+    def after(self, state: View, cause: str | None) -> "Held":
+        """Return what is held after one more event of ``cause``, an id as text."""
         if self._unread is not None:
             self._read()
         seen = self._seen
-        if cause is not None and (text := str(cause)) not in seen:
+        if cause is not None and cause not in seen:
             seen = seen.copy()
-            seen[text] = None
+            seen[cause] = None
             while len(seen) > RECENT_CAUSES:
                 del seen[next(iter(seen))]
         return _held(state, self.version + 1, seen, None)
@@ -162,10 +162,10 @@ def aggregate_keys(declared: StateOf, message: Message, record_key: str) -> tupl
     return declared.keys(message) if isinstance(declared, Aggregates) else (record_key,)
 
 
-def fold(declared: StateOf, key: str, held: Held | None, event: Event, cause: UUID | None) -> Held:
-    """Return the aggregate after one more event."""
+def fold(declared: StateOf, key: str, held: Held | None, event: Event, cause: str | None) -> Held:
+    """Return the aggregate after one more event of ``cause``, an id as text."""
     before = held.state if held else None
     after = declared.evolve(key, before, event) if isinstance(declared, Aggregates) else declared.evolve(before, event)
     if held is None:
-        return Held(after, 1, (cause,) if cause else ())
+        return _held(after, 1, {} if cause is None else {cause: None}, None)
     return held.after(after, cause)

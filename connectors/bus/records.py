@@ -50,31 +50,6 @@ def record_of(message: Message, topic: str, envelope: Envelope) -> Outgoing:
     return Outgoing(topic, envelope.subject.encode(), message.to_json(), envelope.to_headers())
 
 
-def caused_envelope(
-    *,
-    message_type: str,
-    message_id: UUID,
-    subject: str,
-    source: str,
-    cause: Envelope,
-    now: datetime,
-    traceparent: str | None,
-) -> Envelope:
-    """Return the envelope of a message that ``cause`` led the processor behind ``source`` to."""
-    return Envelope(
-        message_id,
-        source,
-        message_type,
-        subject,
-        now,
-        now,
-        cause.correlation_id,
-        cause.id,
-        traceparent,
-        tracestate=cause.tracestate if traceparent is not None else None,
-    )
-
-
 def command_record(
     message: Message,
     *,

@@ -16,15 +16,17 @@ from typing import Any
 import pydantic
 
 from connectors.bus.aggregate import Aggregate, Held, StateOf, aggregate_keys, fold
-from connectors.bus.records import Fetched, Outgoing, Publisher, caused_envelope, record_of
+from connectors.bus.letter import explained, letter
+from connectors.bus.records import Fetched, Outgoing, Publisher
 from connectors.clock.clock import Clock
 from connectors.errors import Misconfigured, Transient
 from connectors.traces.port import Span, Spans
-from schemas.core.envelope import Envelope, EnvelopeError, derived_id
+from schemas.core.envelope import Envelope, EnvelopeError, caused_headers, derived_text
 from schemas.core.message import Event, Message, View
 from schemas.core.outcome import Drop, Emit, Outcome, Reject
+from schemas.core.time import rfc3339
 from schemas.core.trace import child_of, is_traceparent, parts_of, salt_of, span_of
-from topics.registry import dead_letters, topic_of
+from topics.registry import topic_of
 from topics.topic import Topic
 
 Handler = Callable[..., Awaitable[Outcome]]
@@ -101,6 +103,15 @@ class _StateMap(Mapping[str, View]):
         return len({**self._base, **self._working})
 
 
+@dataclass(frozen=True, slots=True)
+class _Route:
+    """Where messages of a class go. ``folds``: they change the step's own state."""
+
+    topic: str
+    key: str
+    folds: bool
+
+
 @dataclass(slots=True)
 class _Batch:
     """What a batch will change, kept apart until it is published."""
@@ -138,7 +149,6 @@ class Stage:
         self._publisher = publisher
         self._clock = clock
         self._limits = limits or StageLimits()
-        self._dead_letters = dead_letters(processor).name
         self._classes = {
             message.TYPE.encode(): message
             for topic in step.reads
@@ -147,7 +157,7 @@ class Stage:
         }
         self._known = {topic.name: {message.TYPE.encode() for message in topic.carries} for topic in step.reads}
         self._emits = {topic.name for topic in step.emits}
-        self._own_events = self._emits if step.state else set()
+        self._routes: dict[type[Message], _Route] = {}
 
     async def run(self, records: Sequence[Fetched], states: PartitionState) -> None:
         """Handle a batch of one partition; returns when all of it is in the log.
@@ -183,7 +193,7 @@ class Stage:
         except EnvelopeError as error:
             self._bury(batch, record, "schema_invalid", str(error))
         except pydantic.ValidationError as error:
-            self._bury(batch, record, "schema_invalid", _explain(error))
+            self._bury(batch, record, "schema_invalid", explained(error))
         else:
             self.counts.records_in[envelope.type] += 1
             if record.key != envelope.subject.encode():
@@ -242,17 +252,23 @@ class Stage:
         arguments: tuple[Any, ...] = (message, envelope)
         declared = self.step.state
         if declared is not None:
-            keys = aggregate_keys(declared, message, envelope.subject)
-            if any((held := batch.held(key)) is not None and held.has_seen(envelope.id) for key in keys):
-                return Drop("duplicate")
+            for key in aggregate_keys(declared, message, envelope.subject):
+                if (held := batch.held(key)) is not None and held.has_seen(envelope.id_text):
+                    return Drop("duplicate")
             if isinstance(declared, Aggregate):
                 held = batch.held(envelope.subject)
-                arguments = (*arguments, held.state if held else None)
+                arguments = (message, envelope, held.state if held else None)
             else:
-                arguments = (*arguments, _StateMap(batch.working, batch.states.held))
+                arguments = (message, envelope, _StateMap(batch.working, batch.states.held))
         try:
-            outcome = await self._with_patience(arguments, envelope.type)
-            self._check(outcome)
+            try:
+                outcome: Outcome = await self.step.handler(*arguments)
+            except Transient as error:
+                outcome = await self._with_patience(arguments, envelope.type, error)
+            if isinstance(outcome, Emit):
+                for emitted in outcome.messages:
+                    if type(emitted) not in self._routes:
+                        self._find_route(type(emitted))
         except (Transient, WorkerStop, asyncio.CancelledError):
             raise
         except Misconfigured as error:
@@ -265,33 +281,31 @@ class Stage:
         batch.states.handled += 1
         return outcome
 
-    def _check(self, outcome: Outcome) -> None:
+    def _find_route(self, kind: type[Message]) -> None:
         """Hold a handler to what it declared: a message for another topic is a bug, not a surprise downstream."""
-        if not isinstance(outcome, Emit):
-            return
-        for message in outcome.messages:
-            topic = topic_of(message.TYPE).name
-            if topic not in self._emits:
-                raise TypeError(f"{self.step.name} emits {message.TYPE} but does not declare {topic}")
+        topic = topic_of(kind.TYPE)
+        if topic.name not in self._emits:
+            raise TypeError(f"{self.step.name} emits {kind.TYPE} but does not declare {topic.name}")
+        self._routes[kind] = _Route(topic.name, topic.key, self.step.state is not None and issubclass(kind, Event))
 
-    async def _with_patience(self, arguments: tuple[Any, ...], message_type: str) -> Outcome:
-        """Call the handler; while a connector is down, again with growing, jittered pauses inside a budget."""
-        limits = self._limits
-        pause, deadline = limits.first_retry_s, 0.0
+    async def _with_patience(self, arguments: tuple[Any, ...], message_type: str, error: Transient) -> Outcome:
+        """Call the handler again after ``error``, with growing, jittered pauses inside a budget."""
+        limits, now = self._limits, asyncio.get_running_loop().time
+        pause, deadline = limits.first_retry_s, now() + limits.transient_budget_s
         while True:
+            self.counts.retries[message_type] += 1
+            if now() + pause > deadline:
+                raise WorkerStop(
+                    f"{self.step.name}: still failing after {limits.transient_budget_s:.0f} s: {error}"
+                ) from error
+            await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter, not a secret
+            pause = min(pause * 2, limits.longest_retry_s)
             try:
                 outcome: Outcome = await self.step.handler(*arguments)
+            except Transient as another:
+                error = another
+            else:
                 return outcome
-            except Transient as error:
-                self.counts.retries[message_type] += 1
-                now = asyncio.get_running_loop().time()
-                deadline = deadline or now + limits.transient_budget_s
-                if now + pause > deadline:
-                    raise WorkerStop(
-                        f"{self.step.name}: still failing after {limits.transient_budget_s:.0f} s: {error}"
-                    ) from error
-                await asyncio.sleep(pause * (0.5 + random.random()))  # noqa: S311 - jitter, not a secret
-                pause = min(pause * 2, limits.longest_retry_s)
 
     def _bug(self, batch: _Batch, record: Fetched, error: Exception) -> None:
         states, limits = batch.states, self._limits
@@ -307,24 +321,23 @@ class Stage:
         self._bury(batch, record, f"bug:{type(error).__name__}", str(error))
 
     def _take(self, outcome: Emit, envelope: Envelope, batch: _Batch) -> None:
-        now = self._clock.now()
+        now = self._now()
         traceparent = self._carried(envelope)
         for ordinal, message in enumerate(outcome.messages):
-            topic = topic_of(message.TYPE)
+            route = self._routes[type(message)]
             fixed = outcome.ids[ordinal] if ordinal < len(outcome.ids) else None
-            caused = caused_envelope(
-                message_type=message.TYPE,
-                message_id=fixed or derived_id(envelope.id, self._processor, message.TYPE, ordinal),
-                subject=str(getattr(message, topic.key)),
-                source=self._source,
-                cause=envelope,
-                now=now,
-                traceparent=traceparent,
-            )
-            batch.events.append(record_of(message, topic.name, caused))
-            self.counts.records_out[message.TYPE] += 1
-            if topic.name in self._own_events and isinstance(message, Event):
-                self._fold(message, caused.subject, envelope, traceparent, batch)
+            kind, subject = message.TYPE, str(getattr(message, route.key))
+            message_id = str(fixed) if fixed else derived_text(envelope.id_text, self._processor, kind, ordinal)
+            key = subject.encode()
+            headers = caused_headers(self._source, kind, message_id, key, now, envelope, traceparent)
+            batch.events.append(Outgoing(route.topic, key, message.to_json(), headers))
+            self.counts.records_out[kind] += 1
+            if route.folds:
+                assert isinstance(message, Event)
+                self._fold(message, subject, envelope, traceparent, batch)
+
+    def _now(self) -> bytes:
+        return rfc3339(self._clock.now()).encode()
 
     def _carried(self, envelope: Envelope) -> str | None:
         """Return the trace context for what a record causes; none of its own when the record has none."""
@@ -336,7 +349,7 @@ class Stage:
         declared = self.step.state
         assert declared is not None
         for key in aggregate_keys(declared, event, subject):
-            batch.working[key] = fold(declared, key, batch.held(key), event, cause.id)
+            batch.working[key] = fold(declared, key, batch.held(key), event, cause.id_text)
             batch.touched[key] = cause, traceparent
 
     def _trace(
@@ -365,52 +378,21 @@ class Stage:
         if batch.events:
             await self._publisher.publish(batch.events)
         if batch.working:
-            now = self._clock.now()
+            now = self._now()
             views = [self._view(key, held, batch, now) for key, held in batch.working.items()]
             await self._publisher.publish(views)
             batch.states.held.update(batch.working)
             batch.states.views_written += len(views)
 
-    def _view(self, key: str, held: Held, batch: _Batch, now: datetime) -> Outgoing:
+    def _view(self, key: str, held: Held, batch: _Batch, now: bytes) -> Outgoing:
         assert self.step.state is not None
         cause, traceparent = batch.touched[key]
         view_type = held.state.TYPE
-        envelope = caused_envelope(
-            message_type=view_type,
-            message_id=derived_id(cause.id, self._processor, view_type, held.version),
-            subject=key,
-            source=self._source,
-            cause=cause,
-            now=now,
-            traceparent=traceparent,
-        )
-        partition = batch.states.partition
-        return Outgoing(self.step.state.view.name, key.encode(), held.to_value(), envelope.to_headers(), partition)
+        message_id = derived_text(cause.id_text, self._processor, view_type, held.version)
+        subject = key.encode()
+        headers = caused_headers(self._source, view_type, message_id, subject, now, cause, traceparent)
+        return Outgoing(self.step.state.view.name, subject, held.to_value(), headers, batch.states.partition)
 
     def _bury(self, batch: _Batch, record: Fetched, reason: str, detail: str) -> None:
         self.counts.dead_letters[reason] += 1
-        tried = next((value for name, value in reversed(record.headers) if name == "dlq_attempt"), b"0")
-        extra: list[tuple[str, bytes]] = [
-            ("dlq_attempt", str(1 + int(tried if tried.isdigit() else 0)).encode()),
-            # A missing key and an empty one are written alike below, and go back differently.
-            ("dlq_key", b"missing" if record.key is None else b"kept"),
-            ("dlq_reason", reason.encode()),
-            ("dlq_error", detail[:4000].encode()),
-            ("dlq_processor", self._processor.encode()),
-            ("dlq_step", self.step.name.encode()),
-            ("dlq_topic", record.topic.encode()),
-            ("dlq_partition", str(record.partition).encode()),
-            ("dlq_offset", str(record.offset).encode()),
-            ("dlq_at", self._clock.now().isoformat().encode()),
-        ]
-        batch.dead.append(Outgoing(self._dead_letters, record.key or b"", record.value, [*record.headers, *extra]))
-
-
-def _explain(error: pydantic.ValidationError) -> str:
-    """Return the first problems of a refused record: where, what, and what was found."""
-    lines = []
-    for problem in error.errors(include_url=False)[:5]:
-        where = ".".join(str(part) for part in problem["loc"]) or "(record)"
-        found = repr(problem.get("input"))[:80]
-        lines.append(f"{where}: {problem['msg']}, found {found}")
-    return "; ".join(lines)
+        batch.dead.append(letter(self._processor, self.step.name, record, reason, detail, self._clock.now()))

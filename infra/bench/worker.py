@@ -25,6 +25,7 @@ from connectors.bus.publisher import KafkaPublisher
 from connectors.bus.records import Outgoing, Publisher
 from connectors.errors import Transient
 from infra.bench.chain import HOPS, LINKS, after_a, after_b, after_c
+from infra.garbage import collect_seldom
 from infra.lifeline import stop_with_parent
 from infra.supervise import READY
 from schemas.inspections import BoardInspectionRefused
@@ -196,6 +197,7 @@ def _on_signals() -> asyncio.Event:
 
 
 def _say_ready() -> None:
+    collect_seldom()
     sys.stdout.write(f"{READY}\n")
     sys.stdout.flush()
 

@@ -1,10 +1,11 @@
 """CloudEvents 1.0 in Kafka binary mode: attributes are ``ce_`` headers, the value is the JSON data."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import lru_cache
 from hashlib import sha1
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from schemas.core.time import rfc3339
@@ -19,8 +20,9 @@ _SPECVERSION: Header = ("ce_specversion", b"1.0")
 _CONTENT_TYPE: Header = ("content-type", b"application/json")
 _RARE = frozenset({"traceparent", "tracestate", "ce_authtype", "ce_authid"})
 _NAMESPACE_BYTES = NAMESPACE.bytes
-_UUID_VERSION_5 = 5 << 76 | 2 << 62
-_UUID_KEEPS = (1 << 128) - 1 & ~(0xF << 76 | 3 << 62)
+_LOWER_HEX = b"0123456789abcdef"
+_VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
+"""The digit that begins the second half of a UUID, its two upper bits set to the variant of RFC 9562."""
 
 
 class EnvelopeError(ValueError):
@@ -32,7 +34,8 @@ class Envelope:
     """The attributes of one record, not to be changed: frozen it would take four times as long to make.
 
     ``subject`` is the aggregate id and equals the record key; ``correlation_id`` is the ticket that the whole
-    repair runs under; ``causation_id`` is the id of the record that directly caused this one.
+    repair runs under; ``causation_id`` is the id of the record that directly caused this one. ``id_text`` is ``id``
+    as it lies on the log. Of a record that was read, ids become objects when they are first asked for.
     """
 
     id: UUID
@@ -47,24 +50,32 @@ class Envelope:
     auth_type: str | None = None
     auth_id: str | None = None
     tracestate: str | None = None
+    id_text: str = field(init=False, repr=False, compare=False)
+    _causation_text: str | None = field(init=False, repr=False, compare=False)
+
+    if not TYPE_CHECKING:  # a type checker would take any misspelled attribute for one of these
+
+        def __getattr__(self, name: str) -> Any:
+            """Make an attribute that is not there yet out of its other form."""
+            match name:
+                case "id":
+                    self.id = UUID(self.id_text)
+                case "id_text":
+                    self.id_text = str(self.id)
+                case "causation_id":
+                    text = self._causation_text
+                    self.causation_id = None if text is None else UUID(text)
+                case _:
+                    raise AttributeError(f"an envelope has no {name}")
+            return object.__getattribute__(self, name)
 
     def to_headers(self) -> Headers:
         """Return the record headers, in a fixed order, absent attributes left out."""
-        source, kind, schema = _named(self.source, self.type)
-        time = _wire_time(self.time)
-        recorded = time if self.recorded_time is self.time else _wire_time(self.recorded_time)
-        headers: Headers = [
-            _SPECVERSION,
-            ("ce_id", str(self.id).encode()),
-            source,
-            kind,
-            ("ce_subject", self.subject.encode()),
-            ("ce_time", time),
-            ("ce_recordedtime", recorded),
-            schema,
-            ("ce_correlationid", self.correlation_id.encode()),
-            _CONTENT_TYPE,
-        ]
+        time = rfc3339(self.time).encode()
+        recorded = time if self.recorded_time is self.time else rfc3339(self.recorded_time).encode()
+        headers = _headers(
+            _named(self.source, self.type), self.id_text, self.subject.encode(), time, recorded, self.correlation_id
+        )
         if self.causation_id is not None:
             headers.append(("ce_causationid", str(self.causation_id).encode()))
         if self.traceparent is not None:
@@ -101,24 +112,22 @@ class Envelope:
     @classmethod
     def _read(cls, found: dict[str, bytes]) -> "Envelope":
         """Read attributes as we write them; any doubt is a ``KeyError`` or ``ValueError``."""
+        envelope = cls.__new__(cls)
+        envelope.id_text = _plain_uuid(found["ce_id"])
+        envelope.source = source = found["ce_source"].decode()
+        envelope.type = kind = found["ce_type"].decode()
+        envelope.subject = subject = found["ce_subject"].decode()
         time, recorded = found["ce_time"], found["ce_recordedtime"]
-        at = _utc_time(time)
+        envelope.time = at = _utc_time(time)
+        envelope.recorded_time = at if recorded == time else _utc_time(recorded)
+        envelope.correlation_id = correlation = found["ce_correlationid"].decode()
         causation = found.get("ce_causationid")
-        envelope = cls(
-            _plain_uuid(found["ce_id"]),
-            found["ce_source"].decode(),
-            found["ce_type"].decode(),
-            found["ce_subject"].decode(),
-            at,
-            at if recorded == time else _utc_time(recorded),
-            found["ce_correlationid"].decode(),
-            None if causation is None else _plain_uuid(causation),
-        )
-        if found["ce_specversion"] != b"1.0" or not (
-            envelope.source and envelope.type and envelope.subject and envelope.correlation_id
-        ):
+        envelope._causation_text = None if causation is None else _plain_uuid(causation)
+        if found["ce_specversion"] != b"1.0" or not (source and kind and subject and correlation):
             raise ValueError
-        if not _RARE.isdisjoint(found):
+        if _RARE.isdisjoint(found):
+            envelope.traceparent = envelope.auth_type = envelope.auth_id = envelope.tracestate = None
+        else:
             envelope.traceparent = _optional(found, "traceparent")
             envelope.auth_type = _optional(found, "ce_authtype")
             envelope.auth_id = _optional(found, "ce_authid")
@@ -177,10 +186,54 @@ def derived_id(cause: UUID, processor: str, message_type: str, ordinal: int) -> 
     UUIDv5 (RFC 9562 section 5.5) over the causing id, the processor, the type and the position among the
     messages of that cause.
     """
-    # uuid5 written out, because every record on the log passes here: a third of the time.
-    digest = sha1(_NAMESPACE_BYTES + f"{cause}/{processor}/{message_type}/{ordinal}".encode(), usedforsecurity=False)
-    bits = int.from_bytes(digest.digest()[:16])
-    return UUID(int=bits & _UUID_KEEPS | _UUID_VERSION_5)
+    return UUID(derived_text(str(cause), processor, message_type, ordinal))
+
+
+def derived_text(cause: str, processor: str, message_type: str, ordinal: int) -> str:
+    """Return :func:`derived_id` as text, for a cause given as text, lower case.
+
+    ``uuid.uuid5`` written out, because every record on the log passes here: a third of the time.
+    """
+    name = _NAMESPACE_BYTES + f"{cause}/{processor}/{message_type}/{ordinal}".encode()
+    digits = sha1(name, usedforsecurity=False).hexdigest()
+    return f"{digits[:8]}-{digits[8:12]}-5{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:32]}"
+
+
+def caused_headers(
+    source: str,
+    message_type: str,
+    id_text: str,
+    subject: bytes,
+    time: bytes,
+    cause: Envelope,
+    traceparent: str | None = None,
+) -> Headers:
+    """Return the headers of a message that ``cause`` led the processor behind ``source`` to; ``time`` in RFC 3339."""
+    headers = _headers(_named(source, message_type), id_text, subject, time, time, cause.correlation_id)
+    headers.append(("ce_causationid", cause.id_text.encode()))
+    if traceparent is not None:
+        headers.append(("traceparent", traceparent.encode()))
+        if cause.tracestate is not None:
+            headers.append(("tracestate", cause.tracestate.encode()))
+    return headers
+
+
+def _headers(
+    named: tuple[Header, Header, Header], id_text: str, subject: bytes, time: bytes, recorded: bytes, correlation: str
+) -> Headers:
+    source, kind, schema = named
+    return [
+        _SPECVERSION,
+        ("ce_id", id_text.encode()),
+        source,
+        kind,
+        ("ce_subject", subject),
+        ("ce_time", time),
+        ("ce_recordedtime", recorded),
+        schema,
+        ("ce_correlationid", correlation.encode()),
+        _CONTENT_TYPE,
+    ]
 
 
 @lru_cache(1024)
@@ -193,10 +246,6 @@ def _named(source: str, message_type: str) -> tuple[Header, Header, Header]:
     )
 
 
-def _wire_time(at: datetime) -> bytes:
-    return rfc3339(at).encode()
-
-
 def _utc_time(raw: bytes) -> datetime:
     at = datetime.fromisoformat(raw.decode())
     if at.tzinfo is not UTC:
@@ -204,11 +253,12 @@ def _utc_time(raw: bytes) -> datetime:
     return at
 
 
-def _plain_uuid(raw: bytes) -> UUID:
-    digits = raw.replace(b"-", b"")
-    if len(raw) != 36 or len(digits) != 32:
+def _plain_uuid(raw: bytes) -> str:
+    """Return a UUID as we write it: lower case, with hyphens."""
+    # Exactly four hyphens beside hexadecimal digits, and each in its place: cheaper than to build the number.
+    if len(raw) != 36 or raw.translate(None, _LOWER_HEX) != b"----" or raw[8::5][:4] != b"----":
         raise ValueError
-    return UUID(int=int(digits, 16))
+    return raw.decode()
 
 
 def _text(found: dict[str, bytes], name: str) -> str:

@@ -1,7 +1,10 @@
 """The envelope: CloudEvents attributes as record headers and as structured JSON."""
 
+import copy
 import json
 import os
+import pickle
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft7Validator
 
-from schemas.core.envelope import NAMESPACE, Envelope, EnvelopeError, dataschema, derived_id
+from schemas.core.envelope import (
+    NAMESPACE,
+    Envelope,
+    EnvelopeError,
+    caused_headers,
+    dataschema,
+    derived_id,
+    derived_text,
+)
+from schemas.core.time import rfc3339
 from tests.schemas.examples import TYPES, examples_of, stem
 
 SAMPLES = os.environ.get("NOIZYLAB_SAMPLES", "")
@@ -92,7 +104,40 @@ def test_reads_a_time_of_another_zone_as_utc() -> None:
 
 @given(st.uuids(), TEXT, TEXT, st.integers(0, 99))
 def test_derived_ids_are_uuids_of_version_five(cause: UUID, processor: str, kind: str, ordinal: int) -> None:
-    assert derived_id(cause, processor, kind, ordinal) == uuid5(NAMESPACE, f"{cause}/{processor}/{kind}/{ordinal}")
+    expected = uuid5(NAMESPACE, f"{cause}/{processor}/{kind}/{ordinal}")
+    assert derived_id(cause, processor, kind, ordinal) == expected
+    assert derived_text(str(cause), processor, kind, ordinal) == str(expected)
+
+
+@given(ENVELOPES, st.none() | TEXT)
+def test_headers_of_what_is_caused_are_those_of_its_envelope(cause: Envelope, traceparent: str | None) -> None:
+    caused = replace(
+        ONE,
+        correlation_id=cause.correlation_id,
+        causation_id=cause.id,
+        recorded_time=ONE.time,
+        traceparent=traceparent,
+        tracestate=None if traceparent is None else cause.tracestate,
+    )
+    time = rfc3339(ONE.time).encode()
+    for known in (cause, Envelope.from_headers(cause.to_headers())):
+        headers = caused_headers(ONE.source, ONE.type, str(ONE.id), ONE.subject.encode(), time, known, traceparent)
+        assert headers == caused.to_headers()
+
+
+@pytest.mark.parametrize("form", ["{}", "urn:uuid:{}", "{{{}}}"])
+@pytest.mark.parametrize("letters", [str.lower, str.upper])
+def test_an_id_in_another_form_is_the_same_id(form: str, letters: Any) -> None:
+    raw = form.format(letters(str(ONE.id))).encode()
+    read = Envelope.from_headers([*ONE.to_headers(), ("ce_id", raw)])
+    assert (read.id, read.id_text) == (ONE.id, str(ONE.id))
+
+
+def test_an_envelope_that_was_read_can_be_copied_before_its_ids_were_asked_for() -> None:
+    for copied in (copy.copy, copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one)), lambda one: replace(one)):
+        assert copied(Envelope.from_headers(ONE.to_headers())) == ONE
+    with pytest.raises(AttributeError, match="no subjekt"):
+        ONE.subjekt  # type: ignore[attr-defined]  # noqa: B018
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ HELD = Held(STATE, 3, [UUID(int=1), UUID(int=2)])
 def after(held: Held | None, cause: int) -> Held:
     event = NotificationSent.model_construct()
     assert isinstance(event, Event)
-    return fold(Aggregate(NOTIFICATION_VIEWS, lambda state, event: STATE), "T-0001", held, event, UUID(int=cause))
+    return fold(Aggregate(NOTIFICATION_VIEWS, lambda state, event: STATE), "T-0001", held, event, str(UUID(int=cause)))
 
 
 def test_writes_the_bytes_that_lie_in_the_log_and_reads_them_back() -> None:
