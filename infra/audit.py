@@ -166,8 +166,9 @@ def _fold_all(declared: StateOf, facts: list[_Fact], result: Replayed) -> dict[s
             result.repeated += 1
             continue
         seen.add(fact.envelope.id)
+        cause = fact.envelope.causation_id
         for key in aggregate_keys(declared, fact.event, fact.envelope.subject):
-            held[key] = fold(declared, key, held.get(key), fact.event, fact.envelope.causation_id)
+            held[key] = fold(declared, key, held.get(key), fact.event, None if cause is None else str(cause))
     return held
 
 
