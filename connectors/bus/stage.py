@@ -343,7 +343,7 @@ class Stage:
         """Return the trace context for what a record causes; none of its own when the record has none."""
         if envelope.traceparent is None or not is_traceparent(envelope.traceparent):
             return None
-        return child_of(envelope.traceparent, span_of(envelope.id, self._salt))
+        return child_of(envelope.traceparent, span_of(envelope.id_text, self._salt))
 
     def _fold(self, event: Event, subject: str, cause: Envelope, traceparent: str | None, batch: _Batch) -> None:
         declared = self.step.state
@@ -367,7 +367,7 @@ class Stage:
             "noizylab.subject": envelope.subject,
             "noizylab.outcome": type(outcome).__name__.lower(),
         }
-        span_id = span_of(envelope.id, self._salt)
+        span_id = span_of(envelope.id_text, self._salt)
         spans.took(
             Span(self.step.name, trace_id, span_id, parent_id, flags, started, self._clock.now(), attributes, failure)
         )

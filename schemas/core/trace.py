@@ -8,15 +8,14 @@ import re
 from hashlib import sha1
 from uuid import UUID
 
-_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})")
+_TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 _MASK = (1 << 64) - 1
 _SAMPLED = "01"
 
 
 def is_traceparent(text: str) -> bool:
     """Whether ``text`` is a ``traceparent`` of version 00 with ids that are not zero."""
-    found = _TRACEPARENT.fullmatch(text)
-    return found is not None and int(found[1], 16) != 0 and int(found[2], 16) != 0
+    return _TRACEPARENT.fullmatch(text) is not None
 
 
 def began(correlation_id: str, message_id: UUID) -> str:
@@ -30,9 +29,13 @@ def salt_of(step: str) -> int:
     return int.from_bytes(sha1(step.encode(), usedforsecurity=False).digest()[:8])
 
 
-def span_of(message_id: UUID, salt: int) -> int:
-    """Return the id, 64 bits and not zero, of the span in which a step handles a message."""
-    return (message_id.int ^ salt) & _MASK or 1
+def span_of(message_id: UUID | str, salt: int) -> int:
+    """Return the id, 64 bits and not zero, of the span in which a step handles a message.
+
+    An id as text is in its usual form: of it the last 64 bits are two groups of digits.
+    """
+    low = int(message_id[19:23] + message_id[24:], 16) if isinstance(message_id, str) else message_id.int
+    return (low ^ salt) & _MASK or 1
 
 
 def child_of(traceparent: str, span: int) -> str:

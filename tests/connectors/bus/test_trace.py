@@ -137,6 +137,9 @@ def test_ids_follow_from_what_they_belong_to() -> None:
     assert span != span_of(message, salt_of("orchestrator.run"))
     assert parts_of(child_of(begun, span)) == (parts_of(begun)[0], span, 1)
     assert span_of(UUID(int=5), 5) == 1
+    assert span_of(str(message), 7) == span_of(message, 7)
+    assert not is_traceparent(begun.replace(begun[3:35], "0" * 32))
+    assert not is_traceparent(begun.replace(begun[36:52], "0" * 16))
 
 
 @pytest.mark.parametrize(
