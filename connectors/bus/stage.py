@@ -149,8 +149,8 @@ class Stage:
         self._publisher = publisher
         self._clock = clock
         self._limits = limits or StageLimits()
-        self._classes = {
-            message.TYPE.encode(): message
+        self._validators = {
+            message.TYPE.encode(): message.__pydantic_validator__
             for topic in step.reads
             for message in topic.carries
             if step.expects is None or message.TYPE in step.expects
@@ -181,15 +181,15 @@ class Stage:
     def _parse(self, record: Fetched, batch: _Batch) -> tuple[Envelope, Message] | None:
         attributes = dict(record.headers)
         wanted = attributes.get("ce_type")
-        message_class = self._classes.get(wanted) if wanted else None
-        if wanted is not None and message_class is None:
+        validator = self._validators.get(wanted) if wanted else None
+        if wanted is not None and validator is None:
             if wanted not in self._known.get(record.topic, ()):
                 self._bury(batch, record, "schema_invalid", f"type {wanted[:80]!r} is not carried by {record.topic}")
             return None
         try:
             envelope = Envelope.from_attributes(attributes)
-            assert message_class is not None
-            message: Message = message_class.__pydantic_validator__.validate_json(record.value or b"")
+            assert validator is not None
+            message: Message = validator.validate_json(record.value or b"")
         except EnvelopeError as error:
             self._bury(batch, record, "schema_invalid", str(error))
         except pydantic.ValidationError as error:

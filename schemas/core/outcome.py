@@ -7,9 +7,11 @@ from uuid import UUID
 from schemas.core.message import Message
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Emit:
     """Publish these messages, in this order. An empty ``Emit`` finishes the record with nothing to say.
+
+    Not to be changed: frozen it would take four times as long to make, and nearly every record needs one.
 
     ``ids`` optionally fixes the id of a message by its position; by default ids are derived from the cause.
     """
