@@ -35,6 +35,7 @@ from connectors.vault.master_key import load_or_create_master_key
 from connectors.vault.port import Vault
 from connectors.vault.sealed import BUCKET as VAULT_BUCKET
 from connectors.vault.sealed import SealedVault
+from connectors.webhooks.port import Verifier
 from infra.clickhouse.layout import load_passwords
 from infra.secret_files import load_or_create_secret
 from infra.settings import Settings, read_settings
@@ -184,6 +185,21 @@ class Ports:
         spans = OpenTelemetrySpans.named(self.settings.traces)
         self.on_close(lambda: asyncio.to_thread(spans.close))
         return spans
+
+    @cached_property
+    def hooks(self) -> dict[str, Verifier]:
+        """Who may send webhooks: the providers that have a secret."""
+        from connectors.webhooks.ebay_keys import EbayApplication, HttpEbayKeys
+        from connectors.webhooks.providers import verifiers
+
+        settings, keys = self.settings, None
+        if "ebay" in settings.hook_secrets:
+            if not settings.ebay_client_id or not settings.ebay_client_secret:
+                raise Misconfigured(
+                    "NOIZYLAB_HOOK_EBAY_SECRET is set; set NOIZYLAB_EBAY_CLIENT_ID and NOIZYLAB_EBAY_CLIENT_SECRET too"
+                )
+            keys = HttpEbayKeys(EbayApplication(settings.ebay_client_id, settings.ebay_client_secret), self.clock)
+        return verifiers(settings.hook_secrets, keys)
 
     @cached_property
     def prices(self) -> PriceList:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,9 @@ class Settings:
     traces: str | None
     samples: Path | None
     audit: bool
+    hook_secrets: Mapping[str, tuple[str, ...]]
+    ebay_client_id: str | None
+    ebay_client_secret: str | None
 
     @property
     def embedded_broker(self) -> bool:
@@ -144,6 +148,9 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         "audit": source.flag("NOIZYLAB_AUDIT", default=True),
         "metrics_port": source.number("NOIZYLAB_METRICS_PORT", METRICS_PORT),
         "traces": source.optional("NOIZYLAB_TRACES"),
+        "hook_secrets": source.hook_secrets(),
+        "ebay_client_id": source.optional("NOIZYLAB_EBAY_CLIENT_ID"),
+        "ebay_client_secret": source.optional("NOIZYLAB_EBAY_CLIENT_SECRET"),
     }
     values |= overrides
     values.setdefault("public_url", source.text("NOIZYLAB_PUBLIC_URL", f"http://127.0.0.1:{values['gateway_port']}"))
@@ -192,6 +199,7 @@ def to_environment(settings: Settings) -> dict[str, str]:
     return {variable: "" if value is None else str(value) for variable, value in values.items()}
 
 
+_HOOK_SECRET = re.compile(r"NOIZYLAB_HOOK_([A-Z][A-Z0-9_]*)_SECRET")
 _FLAGS = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
 
 
@@ -215,6 +223,12 @@ class _Source:
             return int(text)
         except ValueError as error:
             raise Misconfigured(f"{name} is {text!r}; give a whole number, or unset it for {default}") from error
+
+    def hook_secrets(self) -> dict[str, tuple[str, ...]]:
+        """Return ``NOIZYLAB_HOOK_<PROVIDER>_SECRET`` by provider; several at once while one is changed."""
+        named = ((_HOOK_SECRET.fullmatch(name), text) for name, text in self._environment.items())
+        found = {match[1].lower(): tuple(text.replace(",", " ").split()) for match, text in named if match}
+        return {provider: secrets for provider, secrets in found.items() if secrets}
 
     def flag(self, name: str, *, default: bool) -> bool:
         text = self.text(name, "yes" if default else "no").lower()

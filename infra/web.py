@@ -45,6 +45,8 @@ async def serve_gateway(settings: Settings) -> None:
                     warehouse=ports.figures_warehouse,
                     figures={figure.name: figure for figure in FIGURES},
                     check_flow=check,
+                    hooks=ports.hooks,
+                    public_url=settings.public_url,
                 )
             )
             server = uvicorn.Server(

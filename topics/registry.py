@@ -5,6 +5,7 @@ from datetime import timedelta
 from schemas.core.message import Message
 from topics.audit import AUDIT_CHECKPOINTS, AUDIT_HEADS, LETTERS_SETTLED
 from topics.diagnoses import DIAGNOSIS_COMMANDS, DIAGNOSIS_EVENTS, DIAGNOSIS_VIEWS
+from topics.hooks import HOOK_EVENTS
 from topics.inspections import IMAGE_EVENTS, INSPECTION_COMMANDS, INSPECTION_EVENTS, INSPECTION_VIEWS
 from topics.inventory import INVENTORY_COMMANDS, INVENTORY_EVENTS, INVENTORY_VIEWS
 from topics.notifications import NOTIFICATION_COMMANDS, NOTIFICATION_EVENTS, NOTIFICATION_VIEWS
@@ -31,6 +32,7 @@ EVENTS = (
     QUOTE_EVENTS,
     NOTIFICATION_EVENTS,
     WORKFLOW_EVENTS,
+    HOOK_EVENTS,
 )
 VIEWS = (
     TICKET_VIEWS,

@@ -94,3 +94,15 @@ def test_names_the_file_when_the_noted_ports_cannot_be_read(tmp_path: Path) -> N
 def test_reads_the_names_of_buckets_that_lock() -> None:
     assert read_settings({}).s3_object_lock == frozenset()
     assert read_settings({"NOIZYLAB_S3_OBJECT_LOCK": "images, documents"}).s3_object_lock == {"images", "documents"}
+
+
+def test_reads_the_secrets_of_incoming_webhooks_by_provider() -> None:
+    assert read_settings({}).hook_secrets == {}
+    environment = {
+        "NOIZYLAB_HOOK_STRIPE_SECRET": "whsec_new, whsec_old",
+        "NOIZYLAB_HOOK_MY_SCANNER_SECRET": "one",
+        "NOIZYLAB_HOOK_SLACK_SECRET": " ",
+        "NOIZYLAB_HOOK_SECRET": "of nobody",
+    }
+    found = read_settings(environment).hook_secrets
+    assert found == {"stripe": ("whsec_new", "whsec_old"), "my_scanner": ("one",)}

@@ -10,6 +10,7 @@ from processors.gateway.edge import (
     routes_figures,
     routes_flows,
     routes_health,
+    routes_hooks,
     routes_intakes,
     routes_stock,
     routes_tasks,
@@ -42,6 +43,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         routes_stock,
         routes_figures,
         routes_flows,
+        routes_hooks,
         routes_blobs,
         links,
     ):

@@ -14,8 +14,10 @@ from connectors.clickhouse.port import Warehouse
 from connectors.clock.clock import Clock
 from connectors.links.signer import LinkSigner
 from connectors.vault.port import Vault
+from connectors.webhooks.port import Verifier
 from processors.gateway.commands import Commands
 from processors.gateway.config import Policy
+from processors.gateway.edge.hooks import Hooks
 from processors.gateway.edge.keyring import Keyring
 from processors.gateway.edge.limits import RateLimits
 from processors.gateway.views import ReadModel
@@ -72,7 +74,8 @@ class FlowIssue(Protocol):
 @dataclass(frozen=True, slots=True)
 class GatewayDeps:
     """The ports and services behind the edge. ``warehouse`` None: figures answer 503. ``blob_urls`` reads addresses
-    of stored objects; None: there are none.
+    of stored objects; None: there are none. ``hooks``: verifiers of incoming webhooks by provider; ``public_url`` is
+    the address that the outside knows.
     """
 
     publisher: Publisher
@@ -88,6 +91,8 @@ class GatewayDeps:
     check_flow: Callable[[bytes], Sequence[FlowIssue]] | None = None
     policy: Policy = field(default_factory=Policy)
     shop_name: str = "NoizyLab"
+    hooks: Mapping[str, Verifier] = field(default_factory=dict)
+    public_url: str = "http://127.0.0.1:8080"
 
 
 class Edge:
@@ -97,6 +102,7 @@ class Edge:
         self.deps = deps
         self.commands = Commands(deps.publisher, deps.views, deps.clock, deps.policy)
         self.limits = RateLimits(deps.policy)
+        self.hooks = Hooks(self.commands, deps.blobs, deps.clock)
         self.intakes_at_work: set[str] = set()
         self.upload_slots = asyncio.Semaphore(deps.policy.uploads_at_once)
 
