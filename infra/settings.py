@@ -64,6 +64,7 @@ class Settings:
     hook_secrets: Mapping[str, tuple[str, ...]]
     ebay_client_id: str | None
     ebay_client_secret: str | None
+    webhooks_local: bool
 
     @property
     def embedded_broker(self) -> bool:
@@ -151,6 +152,7 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         "hook_secrets": source.hook_secrets(),
         "ebay_client_id": source.optional("NOIZYLAB_EBAY_CLIENT_ID"),
         "ebay_client_secret": source.optional("NOIZYLAB_EBAY_CLIENT_SECRET"),
+        "webhooks_local": source.flag("NOIZYLAB_WEBHOOKS_LOCAL", default=False),
     }
     values |= overrides
     values.setdefault("public_url", source.text("NOIZYLAB_PUBLIC_URL", f"http://127.0.0.1:{values['gateway_port']}"))

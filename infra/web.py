@@ -47,6 +47,8 @@ async def serve_gateway(settings: Settings) -> None:
                     check_flow=check,
                     hooks=ports.hooks,
                     public_url=settings.public_url,
+                    webhook_master=ports.webhook_master,
+                    webhooks_local=settings.webhooks_local,
                 )
             )
             server = uvicorn.Server(

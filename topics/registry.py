@@ -12,6 +12,7 @@ from topics.notifications import NOTIFICATION_COMMANDS, NOTIFICATION_EVENTS, NOT
 from topics.quotes import QUOTE_COMMANDS, QUOTE_EVENTS, QUOTE_VIEWS
 from topics.tickets import TICKET_COMMANDS, TICKET_EVENTS, TICKET_VIEWS
 from topics.topic import Delete, Topic
+from topics.webhooks import WEBHOOK_COMMANDS, WEBHOOK_EVENTS, WEBHOOK_VIEWS
 from topics.workflow import WORKFLOW_COMMANDS, WORKFLOW_EVENTS, WORKFLOW_VIEWS
 
 COMMANDS = (
@@ -22,6 +23,7 @@ COMMANDS = (
     QUOTE_COMMANDS,
     NOTIFICATION_COMMANDS,
     WORKFLOW_COMMANDS,
+    WEBHOOK_COMMANDS,
 )
 EVENTS = (
     TICKET_EVENTS,
@@ -33,7 +35,12 @@ EVENTS = (
     NOTIFICATION_EVENTS,
     WORKFLOW_EVENTS,
     HOOK_EVENTS,
+    WEBHOOK_EVENTS,
 )
+SUBSCRIBABLE = tuple(topic for topic in EVENTS if topic.owner not in {"gateway", "webhooks"})
+"""What others may subscribe to: what happens in the shop. A delivery is no news, or each would lead to another; nor
+is who came to the door.
+"""
 VIEWS = (
     TICKET_VIEWS,
     INSPECTION_VIEWS,
@@ -42,8 +49,11 @@ VIEWS = (
     QUOTE_VIEWS,
     NOTIFICATION_VIEWS,
     WORKFLOW_VIEWS,
+    WEBHOOK_VIEWS,
 )
-PROCESSORS = ("tickets", "vision", "brain", "inventory", "pricing", "notify", "orchestrator", "analytics", "gateway")
+PROCESSORS = (
+    "tickets", "vision", "brain", "inventory", "pricing", "notify", "orchestrator", "analytics", "gateway", "webhooks",
+)  # fmt: skip
 
 
 def dead_letters(processor: str) -> Topic:

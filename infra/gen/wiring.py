@@ -61,7 +61,9 @@ def _wired(processor: str) -> Wiring:
         for topic in step.reads:
             types = {message.TYPE for message in topic.carries}
             hears.setdefault(topic.name, set()).update(types if step.expects is None else types & step.expects)
-    reads = _unique(topic for step in steps for topic in step.reads)
+    for topic in app.follows:
+        hears[topic.name] = {message.TYPE for message in topic.carries}
+    reads = _unique((*(topic for step in steps for topic in step.reads), *app.follows))
     emitted = [*(topic for step in app.steps for topic in step.emits), *app.tells]
     kept = [step.state.view for step in app.steps if step.state is not None]
     heard = {

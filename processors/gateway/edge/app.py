@@ -15,6 +15,7 @@ from processors.gateway.edge import (
     routes_stock,
     routes_tasks,
     routes_tickets,
+    routes_webhooks,
 )
 from processors.gateway.edge.deps import Edge, GatewayDeps
 from processors.gateway.edge.middleware import AnswerHeaders, BodyLimit, TraceContext
@@ -44,6 +45,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         routes_figures,
         routes_flows,
         routes_hooks,
+        routes_webhooks,
         routes_blobs,
         links,
     ):

@@ -75,7 +75,8 @@ class FlowIssue(Protocol):
 class GatewayDeps:
     """The ports and services behind the edge. ``warehouse`` None: figures answer 503. ``blob_urls`` reads addresses
     of stored objects; None: there are none. ``hooks``: verifiers of incoming webhooks by provider; ``public_url`` is
-    the address that the outside knows.
+    the address that the outside knows. ``webhook_master``: what secrets of subscriptions are derived from;
+    ``webhooks_local`` lets them post into our own network.
     """
 
     publisher: Publisher
@@ -93,6 +94,8 @@ class GatewayDeps:
     shop_name: str = "NoizyLab"
     hooks: Mapping[str, Verifier] = field(default_factory=dict)
     public_url: str = "http://127.0.0.1:8080"
+    webhook_master: str = field(default="", repr=False)
+    webhooks_local: bool = False
 
 
 class Edge:

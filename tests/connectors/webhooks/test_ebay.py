@@ -21,7 +21,8 @@ URL = "https://shop.example/hooks/ebay"
 KEY_ID = "9936261a-7d7b-4621-a0f1-96ccb428af49"
 KEY = {
     "key": "-----BEGIN PUBLIC KEY-----"
-    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEZhhxXKtR+TOvtDbgTPCkSof02qgBB7IsYOyf76ilExJ/upAa/vKIKheOoCyOpcLmi4t0b4uepb7LLjmMr90FUg==-----END PUBLIC KEY-----",
+    "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEZhhxXKtR+TOvtDbgTPCkSof02qgBB7IsYOyf76ilExJ/upAa/"
+    "vKIKheOoCyOpcLmi4t0b4uepb7LLjmMr90FUg==-----END PUBLIC KEY-----",
     "algorithm": "ECDSA",
     "digest": "SHA1",
 }
