@@ -65,6 +65,7 @@ class Settings:
     ebay_client_id: str | None
     ebay_client_secret: str | None
     webhooks_local: bool
+    cors_origins: frozenset[str]
 
     @property
     def embedded_broker(self) -> bool:
@@ -152,6 +153,7 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         "hook_secrets": source.hook_secrets(),
         "ebay_client_id": source.optional("NOIZYLAB_EBAY_CLIENT_ID"),
         "ebay_client_secret": source.optional("NOIZYLAB_EBAY_CLIENT_SECRET"),
+        "cors_origins": source.origins("NOIZYLAB_CORS_ORIGINS"),
         "webhooks_local": source.flag("NOIZYLAB_WEBHOOKS_LOCAL", default=False),
     }
     values |= overrides
@@ -201,6 +203,7 @@ def to_environment(settings: Settings) -> dict[str, str]:
     return {variable: "" if value is None else str(value) for variable, value in values.items()}
 
 
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
 _HOOK_SECRET = re.compile(r"NOIZYLAB_HOOK_([A-Z][A-Z0-9_]*)_SECRET")
 _FLAGS = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
 
@@ -231,6 +234,15 @@ class _Source:
         named = ((_HOOK_SECRET.fullmatch(name), text) for name, text in self._environment.items())
         found = {match[1].lower(): tuple(text.replace(",", " ").split()) for match, text in named if match}
         return {provider: secrets for provider, secrets in found.items() if secrets}
+
+    def origins(self, name: str) -> frozenset[str]:
+        found = self.text(name, "").replace(",", " ").split()
+        for one in found:
+            if not _ORIGIN.fullmatch(one):
+                raise Misconfigured(
+                    f"{name} holds {one!r}; give exact origins such as https://desk.example, no path, no *"
+                )
+        return frozenset(found)
 
     def flag(self, name: str, *, default: bool) -> bool:
         text = self.text(name, "yes" if default else "no").lower()

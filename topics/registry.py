@@ -10,6 +10,7 @@ from topics.inspections import IMAGE_EVENTS, INSPECTION_COMMANDS, INSPECTION_EVE
 from topics.inventory import INVENTORY_COMMANDS, INVENTORY_EVENTS, INVENTORY_VIEWS
 from topics.notifications import NOTIFICATION_COMMANDS, NOTIFICATION_EVENTS, NOTIFICATION_VIEWS
 from topics.quotes import QUOTE_COMMANDS, QUOTE_EVENTS, QUOTE_VIEWS
+from topics.refusals import REFUSAL_EVENTS
 from topics.tickets import TICKET_COMMANDS, TICKET_EVENTS, TICKET_VIEWS
 from topics.topic import Delete, Topic
 from topics.webhooks import WEBHOOK_COMMANDS, WEBHOOK_EVENTS, WEBHOOK_VIEWS
@@ -36,6 +37,7 @@ EVENTS = (
     WORKFLOW_EVENTS,
     HOOK_EVENTS,
     WEBHOOK_EVENTS,
+    REFUSAL_EVENTS,
 )
 SUBSCRIBABLE = tuple(topic for topic in EVENTS if topic.owner not in {"gateway", "webhooks"})
 """What others may subscribe to: what happens in the shop. A delivery is no news, or each would lead to another; nor

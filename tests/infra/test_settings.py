@@ -106,3 +106,15 @@ def test_reads_the_secrets_of_incoming_webhooks_by_provider() -> None:
     }
     found = read_settings(environment).hook_secrets
     assert found == {"stripe": ("whsec_new", "whsec_old"), "my_scanner": ("one",)}
+
+
+def test_reads_the_origins_whose_pages_may_call() -> None:
+    assert read_settings({}).cors_origins == frozenset()
+    found = read_settings({"NOIZYLAB_CORS_ORIGINS": "https://desk.example, http://127.0.0.1:3000"}).cors_origins
+    assert found == {"https://desk.example", "http://127.0.0.1:3000"}
+
+
+@pytest.mark.parametrize("origin", ["*", "https://*.example", "https://desk.example/", "desk.example", "null"])
+def test_takes_no_origin_that_is_not_exact(origin: str) -> None:
+    with pytest.raises(Misconfigured, match="NOIZYLAB_CORS_ORIGINS holds"):
+        read_settings({"NOIZYLAB_CORS_ORIGINS": origin})
