@@ -35,6 +35,7 @@ from connectors.vault.master_key import load_or_create_master_key
 from connectors.vault.port import Vault
 from connectors.vault.sealed import BUCKET as VAULT_BUCKET
 from connectors.vault.sealed import SealedVault
+from connectors.webhooks.port import Verifier
 from infra.clickhouse.layout import load_passwords
 from infra.secret_files import load_or_create_secret
 from infra.settings import Settings, read_settings
@@ -186,6 +187,26 @@ class Ports:
         return spans
 
     @cached_property
+    def hooks(self) -> dict[str, Verifier]:
+        """Who may send webhooks: the providers that have a secret."""
+        from connectors.webhooks.ebay_keys import EbayApplication, HttpEbayKeys
+        from connectors.webhooks.providers import verifiers
+
+        settings, keys = self.settings, None
+        if "ebay" in settings.hook_secrets:
+            if not settings.ebay_client_id or not settings.ebay_client_secret:
+                raise Misconfigured(
+                    "NOIZYLAB_HOOK_EBAY_SECRET is set; set NOIZYLAB_EBAY_CLIENT_ID and NOIZYLAB_EBAY_CLIENT_SECRET too"
+                )
+            keys = HttpEbayKeys(EbayApplication(settings.ebay_client_id, settings.ebay_client_secret), self.clock)
+        return verifiers(settings.hook_secrets, keys)
+
+    @cached_property
+    def webhook_master(self) -> str:
+        """What the secrets of all subscriptions are derived from."""
+        return load_or_create_secret(self.settings.home, "webhooks")
+
+    @cached_property
     def prices(self) -> PriceList:
         """The price list: the shop's own file, or the one that comes with the house."""
         own = self.settings.home / "prices.csv"
@@ -334,6 +355,28 @@ def _analytics(app: App, ports: Ports) -> None:
     wire(app, ports.warehouse)
 
 
+def _webhooks(app: App, ports: Ports) -> None:
+    from connectors.bus.lookup import LogFollower, LogLookup
+    from connectors.callbacks.https import HttpsCallbacks
+    from processors.gateway.visibility import visible
+    from processors.webhooks.agent import wire
+    from processors.webhooks.config import Policy
+    from processors.webhooks.directory import FOLDED, Directory
+
+    settings, directory = ports.settings, Directory()
+    lookup = LogLookup(settings.cluster(), "noizylab-webhooks-lookup")
+    follower = LogFollower(
+        settings.cluster(),
+        "noizylab-webhooks-follower",
+        FOLDED,
+        lambda record: directory.take(record.topic, record.key, record.value),
+    )
+    callbacks = HttpsCallbacks(local=settings.webhooks_local)
+    dispatcher = wire(app, callbacks, ports.webhook_master, lookup, follower, directory, visible, Policy())
+    for close in (lookup.close, follower.close, dispatcher.close):
+        ports.on_close(close)
+
+
 WIRED: dict[str, Callable[[App, Ports], None]] = {
     "tickets": _tickets,
     "vision": _vision,
@@ -343,6 +386,7 @@ WIRED: dict[str, Callable[[App, Ports], None]] = {
     "notify": _notify,
     "orchestrator": _orchestrator,
     "analytics": _analytics,
+    "webhooks": _webhooks,
 }
 """The processors that run as Faust apps. The gateway is a web server and has a process of its own."""
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,6 +61,11 @@ class Settings:
     traces: str | None
     samples: Path | None
     audit: bool
+    hook_secrets: Mapping[str, tuple[str, ...]]
+    ebay_client_id: str | None
+    ebay_client_secret: str | None
+    webhooks_local: bool
+    cors_origins: frozenset[str]
 
     @property
     def embedded_broker(self) -> bool:
@@ -144,6 +150,11 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         "audit": source.flag("NOIZYLAB_AUDIT", default=True),
         "metrics_port": source.number("NOIZYLAB_METRICS_PORT", METRICS_PORT),
         "traces": source.optional("NOIZYLAB_TRACES"),
+        "hook_secrets": source.hook_secrets(),
+        "ebay_client_id": source.optional("NOIZYLAB_EBAY_CLIENT_ID"),
+        "ebay_client_secret": source.optional("NOIZYLAB_EBAY_CLIENT_SECRET"),
+        "cors_origins": source.origins("NOIZYLAB_CORS_ORIGINS"),
+        "webhooks_local": source.flag("NOIZYLAB_WEBHOOKS_LOCAL", default=False),
     }
     values |= overrides
     values.setdefault("public_url", source.text("NOIZYLAB_PUBLIC_URL", f"http://127.0.0.1:{values['gateway_port']}"))
@@ -192,6 +203,8 @@ def to_environment(settings: Settings) -> dict[str, str]:
     return {variable: "" if value is None else str(value) for variable, value in values.items()}
 
 
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:[0-9]{1,5})?")
+_HOOK_SECRET = re.compile(r"NOIZYLAB_HOOK_([A-Z][A-Z0-9_]*)_SECRET")
 _FLAGS = {"1": True, "yes": True, "true": True, "on": True, "0": False, "no": False, "false": False, "off": False}
 
 
@@ -215,6 +228,21 @@ class _Source:
             return int(text)
         except ValueError as error:
             raise Misconfigured(f"{name} is {text!r}; give a whole number, or unset it for {default}") from error
+
+    def hook_secrets(self) -> dict[str, tuple[str, ...]]:
+        """Return ``NOIZYLAB_HOOK_<PROVIDER>_SECRET`` by provider; several at once while one is changed."""
+        named = ((_HOOK_SECRET.fullmatch(name), text) for name, text in self._environment.items())
+        found = {match[1].lower(): tuple(text.replace(",", " ").split()) for match, text in named if match}
+        return {provider: secrets for provider, secrets in found.items() if secrets}
+
+    def origins(self, name: str) -> frozenset[str]:
+        found = self.text(name, "").replace(",", " ").split()
+        for one in found:
+            if not _ORIGIN.fullmatch(one):
+                raise Misconfigured(
+                    f"{name} holds {one!r}; give exact origins such as https://desk.example, no path, no *"
+                )
+        return frozenset(found)
 
     def flag(self, name: str, *, default: bool) -> bool:
         text = self.text(name, "yes" if default else "no").lower()

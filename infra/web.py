@@ -5,6 +5,7 @@ import os
 import uvicorn
 
 from connectors.bus.publisher import KafkaPublisher
+from connectors.signing.keys import KeyFiles
 from infra.compose import Ports
 from infra.secret_files import load_or_create_secret
 from infra.settings import Settings
@@ -45,6 +46,13 @@ async def serve_gateway(settings: Settings) -> None:
                     warehouse=ports.figures_warehouse,
                     figures={figure.name: figure for figure in FIGURES},
                     check_flow=check,
+                    hooks=ports.hooks,
+                    public_url=settings.public_url,
+                    webhook_master=ports.webhook_master,
+                    webhooks_local=settings.webhooks_local,
+                    service_key=KeyFiles(settings.home / "secrets" / "services").get,
+                    cors_origins=settings.cors_origins,
+                    address_key=load_or_create_secret(settings.home, "refused-addresses").encode(),
                 )
             )
             server = uvicorn.Server(
@@ -61,6 +69,7 @@ async def serve_gateway(settings: Settings) -> None:
                 )
             )
             await server.serve()
+            await app.state.edge.close()
         finally:
             await views.stop()
             await publisher.stop()

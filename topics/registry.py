@@ -5,12 +5,15 @@ from datetime import timedelta
 from schemas.core.message import Message
 from topics.audit import AUDIT_CHECKPOINTS, AUDIT_HEADS, LETTERS_SETTLED
 from topics.diagnoses import DIAGNOSIS_COMMANDS, DIAGNOSIS_EVENTS, DIAGNOSIS_VIEWS
+from topics.hooks import HOOK_EVENTS
 from topics.inspections import IMAGE_EVENTS, INSPECTION_COMMANDS, INSPECTION_EVENTS, INSPECTION_VIEWS
 from topics.inventory import INVENTORY_COMMANDS, INVENTORY_EVENTS, INVENTORY_VIEWS
 from topics.notifications import NOTIFICATION_COMMANDS, NOTIFICATION_EVENTS, NOTIFICATION_VIEWS
 from topics.quotes import QUOTE_COMMANDS, QUOTE_EVENTS, QUOTE_VIEWS
+from topics.refusals import REFUSAL_EVENTS
 from topics.tickets import TICKET_COMMANDS, TICKET_EVENTS, TICKET_VIEWS
 from topics.topic import Delete, Topic
+from topics.webhooks import WEBHOOK_COMMANDS, WEBHOOK_EVENTS, WEBHOOK_VIEWS
 from topics.workflow import WORKFLOW_COMMANDS, WORKFLOW_EVENTS, WORKFLOW_VIEWS
 
 COMMANDS = (
@@ -21,6 +24,7 @@ COMMANDS = (
     QUOTE_COMMANDS,
     NOTIFICATION_COMMANDS,
     WORKFLOW_COMMANDS,
+    WEBHOOK_COMMANDS,
 )
 EVENTS = (
     TICKET_EVENTS,
@@ -31,7 +35,14 @@ EVENTS = (
     QUOTE_EVENTS,
     NOTIFICATION_EVENTS,
     WORKFLOW_EVENTS,
+    HOOK_EVENTS,
+    WEBHOOK_EVENTS,
+    REFUSAL_EVENTS,
 )
+SUBSCRIBABLE = tuple(topic for topic in EVENTS if topic.owner not in {"gateway", "webhooks"})
+"""What others may subscribe to: what happens in the shop. A delivery is no news, or each would lead to another; nor
+is who came to the door.
+"""
 VIEWS = (
     TICKET_VIEWS,
     INSPECTION_VIEWS,
@@ -40,8 +51,11 @@ VIEWS = (
     QUOTE_VIEWS,
     NOTIFICATION_VIEWS,
     WORKFLOW_VIEWS,
+    WEBHOOK_VIEWS,
 )
-PROCESSORS = ("tickets", "vision", "brain", "inventory", "pricing", "notify", "orchestrator", "analytics", "gateway")
+PROCESSORS = (
+    "tickets", "vision", "brain", "inventory", "pricing", "notify", "orchestrator", "analytics", "gateway", "webhooks",
+)  # fmt: skip
 
 
 def dead_letters(processor: str) -> Topic:

@@ -78,6 +78,7 @@ class App(faust.App):
         self.steps: list[Step] = []
         self.sinks: list[BatchStage] = []
         self.tells: list[Topic] = []
+        self.follows: list[Topic] = []
         self.engine: Engine | None = None
         self.counts = Counts()
         self.wall_clock: Clock = clock or SystemClock()
@@ -157,6 +158,10 @@ class App(faust.App):
         if tells is not None:
             self.tells.append(tells)
         return cast(Callable[[Tick], Tick], self.timer(interval_s))
+
+    def follow(self, *topics: Topic) -> None:
+        """Declare topics that are read whole beside the steps, in no consumer group."""
+        self.follows.extend(topics)
 
     def states(self, declared: StateOf) -> Iterable[View]:
         """Return the present states of an aggregate in this worker's partitions."""

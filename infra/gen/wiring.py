@@ -61,7 +61,9 @@ def _wired(processor: str) -> Wiring:
         for topic in step.reads:
             types = {message.TYPE for message in topic.carries}
             hears.setdefault(topic.name, set()).update(types if step.expects is None else types & step.expects)
-    reads = _unique(topic for step in steps for topic in step.reads)
+    for topic in app.follows:
+        hears[topic.name] = {message.TYPE for message in topic.carries}
+    reads = _unique((*(topic for step in steps for topic in step.reads), *app.follows))
     emitted = [*(topic for step in app.steps for topic in step.emits), *app.tells]
     kept = [step.state.view for step in app.steps if step.state is not None]
     heard = {
@@ -71,10 +73,13 @@ def _wired(processor: str) -> Wiring:
 
 
 def _gateway() -> Wiring:
-    """The web edge has no steps: it folds every events and views topic, and sends the commands its modules name."""
+    """The web edge has no steps: it folds every events and views topic, sends the commands its modules name, and
+    writes the events that it owns.
+    """
     reads = _unique((*EVENTS, *VIEWS))
     sent = {topic_of(command.TYPE) for module in _modules(gateway) for command in _commands_named_in(module)}
-    return Wiring("gateway", reads, _unique(sent), {topic.name: topic.carries for topic in reads})
+    own = {topic for topic in EVENTS if topic.owner == "gateway"}
+    return Wiring("gateway", reads, _unique(sent | own), {topic.name: topic.carries for topic in reads})
 
 
 def _modules(package: ModuleType) -> Iterable[ModuleType]:

@@ -24,9 +24,11 @@ TRACE: ContextVar[tuple[str | None, str | None]] = ContextVar("trace", default=(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: an API key, or the holder of a signed link. Every command carries it in its envelope."""
+    """Who asks: an API key, the holder of a signed link, the provider of a webhook, one of our own services. Every
+    command carries it in its envelope.
+    """
 
-    kind: Literal["api_key", "link"]
+    kind: Literal["api_key", "link", "webhook", "service"]
     id: str
 
 

@@ -17,6 +17,8 @@ class Policy:
     """A body for a signed address, which has a limit of its own; it is never held in memory."""
     body_max_bytes: int = 262_144
     """Every request that is not an upload."""
+    hook_max_bytes: int = 1_048_576
+    """A provider's webhook: SendGrid gathers mail events up to 768 KB in one."""
     uploads_at_once: int = 4
     """Each upload holds its photos in memory: 4 x 80 MB is what the edge may need at worst."""
 

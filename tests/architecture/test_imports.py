@@ -15,6 +15,7 @@ SHELL = {
     "brain/diagnostician.py": "asks the language model, and moves long texts off the event loop",
     "vision/goldens.py": "fetches golden pictures from the object store",
     "vision/pool.py": "keeps the inspecting processes",
+    "webhooks/dispatch.py": "runs the tries that are under way, and bounds them",
 }
 """Modules of processors that do things, beside every ``agent.py`` and the gateway, which is an edge."""
 CLOCK = {

@@ -94,3 +94,27 @@ def test_names_the_file_when_the_noted_ports_cannot_be_read(tmp_path: Path) -> N
 def test_reads_the_names_of_buckets_that_lock() -> None:
     assert read_settings({}).s3_object_lock == frozenset()
     assert read_settings({"NOIZYLAB_S3_OBJECT_LOCK": "images, documents"}).s3_object_lock == {"images", "documents"}
+
+
+def test_reads_the_secrets_of_incoming_webhooks_by_provider() -> None:
+    assert read_settings({}).hook_secrets == {}
+    environment = {
+        "NOIZYLAB_HOOK_STRIPE_SECRET": "whsec_new, whsec_old",
+        "NOIZYLAB_HOOK_MY_SCANNER_SECRET": "one",
+        "NOIZYLAB_HOOK_SLACK_SECRET": " ",
+        "NOIZYLAB_HOOK_SECRET": "of nobody",
+    }
+    found = read_settings(environment).hook_secrets
+    assert found == {"stripe": ("whsec_new", "whsec_old"), "my_scanner": ("one",)}
+
+
+def test_reads_the_origins_whose_pages_may_call() -> None:
+    assert read_settings({}).cors_origins == frozenset()
+    found = read_settings({"NOIZYLAB_CORS_ORIGINS": "https://desk.example, http://127.0.0.1:3000"}).cors_origins
+    assert found == {"https://desk.example", "http://127.0.0.1:3000"}
+
+
+@pytest.mark.parametrize("origin", ["*", "https://*.example", "https://desk.example/", "desk.example", "null"])
+def test_takes_no_origin_that_is_not_exact(origin: str) -> None:
+    with pytest.raises(Misconfigured, match="NOIZYLAB_CORS_ORIGINS holds"):
+        read_settings({"NOIZYLAB_CORS_ORIGINS": origin})

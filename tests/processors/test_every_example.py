@@ -43,6 +43,9 @@ from processors.tickets.state import evolve as evolve_ticket
 from processors.vision.decide import decide as vision
 from processors.vision.inspect import Inspection, PhotoResult, inspect
 from processors.vision.state import evolve as evolve_inspection
+from processors.webhooks.config import Policy as WebhookPolicy
+from processors.webhooks.decide import decide as webhooks
+from processors.webhooks.state import evolve as evolve_webhook
 from schemas.core.blob_ref import BlobRef
 from schemas.core.envelope import Envelope
 from schemas.core.message import Message, View
@@ -164,6 +167,10 @@ def orchestrator_cases() -> Cases:
     return against_each_view("orchestrator", decide)
 
 
+def webhook_cases() -> Cases:
+    return against_each_view("webhooks", lambda command, view: webhooks(command, CAUSE, view, NOW, WebhookPolicy()))
+
+
 CASES: dict[str, Callable[[], Cases]] = {
     "tickets": ticket_cases,
     "vision": vision_cases,
@@ -172,6 +179,7 @@ CASES: dict[str, Callable[[], Cases]] = {
     "pricing": pricing_cases,
     "notify": notify_cases,
     "orchestrator": orchestrator_cases,
+    "webhooks": webhook_cases,
 }
 
 
@@ -241,6 +249,7 @@ FOLDS: dict[str, Callable[[Any, Any], Any]] = {
     "brain": evolve_diagnosis,
     "pricing": evolve_quote,
     "notify": evolve_outbox,
+    "webhooks": evolve_webhook,
 }
 
 

@@ -10,13 +10,17 @@ from processors.gateway.edge import (
     routes_figures,
     routes_flows,
     routes_health,
+    routes_hooks,
     routes_intakes,
     routes_stock,
     routes_tasks,
     routes_tickets,
+    routes_webhooks,
 )
 from processors.gateway.edge.deps import Edge, GatewayDeps
+from processors.gateway.edge.headers import Cors, PathGuard, SecurityHeaders
 from processors.gateway.edge.middleware import AnswerHeaders, BodyLimit, TraceContext
+from processors.gateway.edge.refusals import Refusals
 
 API_VERSION = "1.0"
 
@@ -31,7 +35,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.edge = Edge(deps)
+    edge = app.state.edge = Edge(deps)
     problems.install(app)
     for module in (
         routes_health,
@@ -42,11 +46,18 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         routes_stock,
         routes_figures,
         routes_flows,
+        routes_hooks,
+        routes_webhooks,
         routes_blobs,
         links,
     ):
         app.include_router(module.router)
     app.add_middleware(BodyLimit, policy=deps.policy)
     app.add_middleware(TraceContext)
+    app.add_middleware(PathGuard)
+    app.add_middleware(Cors, origins=deps.cors_origins, routes=app.routes)
+    app.add_middleware(SecurityHeaders, public_url=deps.public_url)
     app.add_middleware(AnswerHeaders)
+    if edge.refusals is not None:
+        app.add_middleware(Refusals, refusals=edge.refusals)
     return app

@@ -77,6 +77,7 @@ class Needs:
             await edge.limits.stranger(request.client.host if request.client else "")
             detail = "no good API key; send one as 'Authorization: Bearer nzl_...' or 'X-API-Key: nzl_...'"
             raise Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="noizylab"'})
+        request.state.caller = Caller("api_key", record.id)
         allowance = await edge.limits.key(record.id)
         request.state.allowance = allowance
         principal = Principal(record)

@@ -13,11 +13,15 @@ from connectors.bus.records import Publisher
 from connectors.clickhouse.port import Warehouse
 from connectors.clock.clock import Clock
 from connectors.links.signer import LinkSigner
+from connectors.signing.verify import CallVerifier
 from connectors.vault.port import Vault
+from connectors.webhooks.port import Verifier
 from processors.gateway.commands import Commands
 from processors.gateway.config import Policy
+from processors.gateway.edge.hooks import Hooks
 from processors.gateway.edge.keyring import Keyring
 from processors.gateway.edge.limits import RateLimits
+from processors.gateway.edge.refusals import RefusalLog
 from processors.gateway.views import ReadModel
 
 
@@ -72,7 +76,11 @@ class FlowIssue(Protocol):
 @dataclass(frozen=True, slots=True)
 class GatewayDeps:
     """The ports and services behind the edge. ``warehouse`` None: figures answer 503. ``blob_urls`` reads addresses
-    of stored objects; None: there are none.
+    of stored objects; None: there are none. ``hooks``: verifiers of incoming webhooks by provider; ``public_url`` is
+    the address that the outside knows. ``webhook_master``: what secrets of subscriptions are derived from;
+    ``webhooks_local`` lets them post into our own network. ``service_key``: keys of our own services by id.
+    ``cors_origins``: whose pages may call. ``address_key``: what addresses of refused callers are hashed with; without
+    it refusals are not written down.
     """
 
     publisher: Publisher
@@ -88,6 +96,13 @@ class GatewayDeps:
     check_flow: Callable[[bytes], Sequence[FlowIssue]] | None = None
     policy: Policy = field(default_factory=Policy)
     shop_name: str = "NoizyLab"
+    hooks: Mapping[str, Verifier] = field(default_factory=dict)
+    public_url: str = "http://127.0.0.1:8080"
+    webhook_master: str = field(default="", repr=False)
+    webhooks_local: bool = False
+    service_key: Callable[[str], bytes | None] = lambda key_id: None
+    cors_origins: frozenset[str] = frozenset()
+    address_key: bytes | None = field(default=None, repr=False)
 
 
 class Edge:
@@ -97,8 +112,16 @@ class Edge:
         self.deps = deps
         self.commands = Commands(deps.publisher, deps.views, deps.clock, deps.policy)
         self.limits = RateLimits(deps.policy)
+        self.service_calls = CallVerifier(deps.service_key)
+        self.refusals = None if deps.address_key is None else RefusalLog(deps.publisher, deps.clock, deps.address_key)
+        self.hooks = Hooks(self.commands, deps.blobs, deps.clock)
         self.intakes_at_work: set[str] = set()
         self.upload_slots = asyncio.Semaphore(deps.policy.uploads_at_once)
+
+    async def close(self) -> None:
+        """Write down what only this process knows; the publisher still works."""
+        if self.refusals is not None:
+            await self.refusals.close()
 
 
 def edge_of(request: Request) -> Edge:

@@ -13,19 +13,9 @@ from processors.gateway.edge.problems import Problem, problem_response
 
 UPLOAD_PATH = "/v1/intakes"
 OBJECT_PATHS = "/blobs/"
+HOOK_PATHS = "/hooks/"
 _REQUEST_ID = re.compile(r"[0-9A-Za-z_.-]{1,80}")
 _TRACESTATE = re.compile(r"[\x20-\x7e]{1,512}")
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    "Cache-Control": "no-store",
-}
-_HSTS = "max-age=31536000; includeSubDomains"
 
 
 class BodyLimit:
@@ -61,6 +51,8 @@ class BodyLimit:
     def _limit(self, path: str) -> int:
         if path == UPLOAD_PATH:
             return self._policy.upload_max_bytes
+        if path.startswith(HOOK_PATHS):
+            return self._policy.hook_max_bytes
         return self._policy.object_max_bytes if path.startswith(OBJECT_PATHS) else self._policy.body_max_bytes
 
 
@@ -80,7 +72,7 @@ class TraceContext:
 
 
 class AnswerHeaders:
-    """Adds security headers, a request id, and what is left of the caller's rate."""
+    """Adds a request id, and what is left of the caller's rate."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -97,10 +89,6 @@ class AnswerHeaders:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-Id"] = request_id
-                for name, value in _HEADERS.items():
-                    headers.setdefault(name, value)
-                if scope["scheme"] == "https":
-                    headers.setdefault("Strict-Transport-Security", _HSTS)
                 allowance = scope.get("state", {}).get("allowance")
                 if isinstance(allowance, Allowance):
                     for name, value in allowance.headers().items():

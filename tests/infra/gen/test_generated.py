@@ -164,7 +164,7 @@ def test_the_table_has_a_row_for_every_topic(wired: list[Wiring]) -> None:
 
     assert [row.split("`")[1] for row in rows] == [topic.name for topic in ALL]
     [quotes] = [row for row in rows if "quotes.events.v1" in row]
-    assert "| pricing | ticket_id | 365 days | pricing | analytics, gateway, orchestrator |" in quotes
+    assert "| pricing | ticket_id | 365 days | pricing | analytics, gateway, orchestrator, webhooks |" in quotes
 
 
 def test_the_graph_shows_every_topic_once_and_every_reading_and_writing(wired: list[Wiring]) -> None:

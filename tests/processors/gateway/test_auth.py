@@ -13,7 +13,15 @@ from processors.gateway.edge.auth import Needs
 from processors.gateway.edge.keyring import SCOPES, Keyring, Scope
 from tests.processors.gateway.world import NOW, World, problem, ticket_view
 
-PUBLIC = {"/healthz", "/readyz", "/a/{token}", "/a/{token}/accept", "/a/{token}/decline", "/blobs/{token}"}
+PUBLIC = {
+    "/healthz",
+    "/readyz",
+    "/a/{token}",
+    "/a/{token}/accept",
+    "/a/{token}/decline",
+    "/blobs/{token}",
+    "/hooks/{provider}",
+}
 EXPECTED = {
     ("POST", "/v1/intakes"): "tickets:write",
     ("GET", "/v1/tickets"): "tickets:read",
@@ -29,6 +37,14 @@ EXPECTED = {
     ("POST", "/v1/flows/check"): "workflows:manage",
     ("GET", "/v1/figures"): "pricing:read",
     ("GET", "/v1/figures/{name}"): "pricing:read",
+    ("GET", "/v1/webhooks"): "admin",
+    ("POST", "/v1/webhooks"): "admin",
+    ("GET", "/v1/webhooks/{webhook_id}"): "admin",
+    ("PATCH", "/v1/webhooks/{webhook_id}"): "admin",
+    ("DELETE", "/v1/webhooks/{webhook_id}"): "admin",
+    ("GET", "/v1/webhooks/{webhook_id}/deliveries"): "admin",
+    ("POST", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay"): "admin",
+    ("POST", "/v1/webhooks/{webhook_id}/test"): "admin",
 }
 
 
@@ -53,7 +69,8 @@ def test_every_route_is_public_by_name_or_needs_exactly_one_scope(world: World) 
 
 
 def _url(path: str) -> str:
-    return path.format(ticket_id="T-0001", number=0, task_id="t1", name="f")
+    ids = {"ticket_id": "T-0001", "webhook_id": "W-0001", "delivery_id": "D-" + "0" * 32}
+    return path.format(number=0, task_id="t1", name="f", **ids)
 
 
 @pytest.mark.parametrize(("method", "path"), list(EXPECTED))

@@ -165,6 +165,8 @@ class World:
     warehouse: Any = None
     sent: list[tuple[Envelope, Message]] = field(default_factory=list)
     down: Exception | None = None
+    more: dict[str, Any] = field(default_factory=dict)
+    """Further dependencies of the edge, by name."""
 
     def __post_init__(self) -> None:
         self.clock = SettableClock(NOW)
@@ -192,6 +194,7 @@ class World:
                 figures=self.figures,
                 check_flow=check,
                 policy=self.policy,
+                **self.more,
             )
         )
 

@@ -1,0 +1,1 @@
+"""Calls between our own services: signed, so that a network in between is not trusted."""

@@ -1,0 +1,1 @@
+"""Webhooks that others send us: one verifier a provider, each over the raw bytes."""

@@ -1,0 +1,1 @@
+"""Tells other systems what happened: subscriptions, and deliveries that are tried until they arrive."""
