@@ -262,7 +262,7 @@ def _tickets(app: App, ports: Ports) -> None:
     from processors.tickets.agent import wire
     from processors.tickets.config import Policy
 
-    wire(app, Policy())
+    wire(app, Policy(), ports.vault)
 
 
 def _vision(app: App, ports: Ports) -> None:
