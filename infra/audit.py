@@ -55,7 +55,7 @@ class _Fact:
 
 async def replay_all(cluster: Cluster, processors: Iterable[str] = WIRED) -> list[Replayed]:
     """Replay every processor that keeps state."""
-    results = []
+    results: list[Replayed] = []
     for processor in processors:
         app = App(processor, cluster, NOWHERE)
         wire_without_ports(processor, app)

@@ -279,7 +279,7 @@ def _brain(app: App, ports: Ports) -> None:
     from processors.brain.agent import wire
     from processors.brain.diagnostician import Diagnostician
 
-    wire(app, Diagnostician.shipped(language_model=ports.language_model))
+    wire(app, Diagnostician.shipped(language_model=ports.language_model), ports.vault)
 
 
 def _inventory(app: App, ports: Ports) -> None:

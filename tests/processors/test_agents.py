@@ -35,7 +35,7 @@ def tickets(app: App) -> None:
 
 
 def brain(app: App) -> None:
-    wire_brain(app, Diagnostician.shipped())
+    wire_brain(app, Diagnostician.shipped(), vault_in(NO_PLACE))
 
 
 def pricing(app: App) -> None:

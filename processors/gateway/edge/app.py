@@ -17,6 +17,7 @@ from processors.gateway.edge import (
 )
 from processors.gateway.edge.deps import Edge, GatewayDeps
 from processors.gateway.edge.middleware import AnswerHeaders, BodyLimit, TraceContext
+from processors.gateway.edge.sealed_texts import OpenTexts
 
 API_VERSION = "1.0"
 
@@ -46,6 +47,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         links,
     ):
         app.include_router(module.router)
+    app.add_middleware(OpenTexts, vault=deps.vault, views=deps.views)
     app.add_middleware(BodyLimit, policy=deps.policy)
     app.add_middleware(TraceContext)
     app.add_middleware(AnswerHeaders)

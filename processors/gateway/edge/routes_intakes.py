@@ -125,7 +125,8 @@ async def _known(edge: Edge, ticket_id: str, upload: Upload, photos: tuple[BareI
     if ticket is None:
         command_id = intake_command_id(ticket_id)
         return await edge.deps.views.outcome_of(command_id, 0, (TicketOpened, IntakeRefused)) is not None
-    if not same_intake(upload.form, photos, taken=ticket):
+    complaint = await edge.deps.vault.open_text(ticket.complaint)
+    if not same_intake(upload.form, photos, taken=ticket.model_copy(update={"complaint": complaint or ""})):
         detail = "this Idempotency-Key was used for another intake; use a new one for each device"
         raise Problem(422, "idempotency_key_reused", detail, ticket_id=ticket_id)
     return True
