@@ -13,6 +13,7 @@ from processors.gateway.edge import (
     routes_intakes,
     routes_stock,
     routes_tasks,
+    routes_ticket_writes,
     routes_tickets,
 )
 from processors.gateway.edge.deps import Edge, GatewayDeps
@@ -39,6 +40,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         routes_intakes,
         routes_events,
         routes_tickets,
+        routes_ticket_writes,
         routes_tasks,
         routes_stock,
         routes_figures,
