@@ -24,6 +24,7 @@ from processors.gateway.edge.deps import Edge, edge_of
 from processors.gateway.edge.problems import RETRY_AFTER_S, Fault, Problem, invalid
 from processors.gateway.edge.uploads import Upload, read_upload
 from processors.gateway.present import ticket_of
+from processors.gateway.warnings import warnings_of
 from schemas.tickets import IntakeRefused, SubmitIntake, TicketOpened
 from topics.tickets import TICKET_VIEWS
 
@@ -152,8 +153,9 @@ async def _answer(edge: Edge, ticket_id: str, command: SubmitIntake | None) -> R
             waiting = {**body, "status": "accepted", "detail": "the ticket is being opened; follow the link"}
             return _json(waiting, 202, location)
         ticket = ticket_of(views, ticket_id)
+    opened = {} if ticket is None else {"number": ticket.number, "warnings": warnings_of(views, ticket)}
     state = None if ticket is None else ticket.state
-    return _json({**body, "status": "opened", "state": state}, 201, location)
+    return _json({**body, "status": "opened", "state": state, **opened}, 201, location)
 
 
 def _json(body: dict[str, object], status: int, location: str) -> Response:

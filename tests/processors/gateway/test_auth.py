@@ -29,6 +29,31 @@ EXPECTED = {
     ("POST", "/v1/flows/check"): "workflows:manage",
     ("GET", "/v1/figures"): "pricing:read",
     ("GET", "/v1/figures/{name}"): "pricing:read",
+    ("GET", "/v1/devices"): "tickets:read",
+    ("GET", "/v1/devices/{device_id}"): "tickets:read",
+    ("PUT", "/v1/devices/{device_id}/flags/{kind}"): "tickets:write",
+    ("PATCH", "/v1/tickets/{ticket_id}"): "tickets:write",
+    ("DELETE", "/v1/tickets/{ticket_id}"): "tickets:delete",
+    **{
+        (method, f"/v1/tickets/{{ticket_id}}/{path}"): "tickets:write"
+        for method, path in (
+            ("POST", "moves"),
+            ("PUT", "hold"),
+            ("POST", "hold/release"),
+            ("POST", "payments"),
+            ("PUT", "custody"),
+            ("PUT", "assignment"),
+            ("POST", "notes"),
+            ("PATCH", "notes/{note_id}"),
+            ("POST", "notes/{note_id}/withdraw"),
+            ("POST", "devices"),
+            ("POST", "devices/{number}/remove"),
+            ("POST", "devices/{number}/moves"),
+            ("POST", "split"),
+            ("POST", "merge"),
+            ("POST", "warranty-claims"),
+        )
+    },
 }
 
 
@@ -53,7 +78,10 @@ def test_every_route_is_public_by_name_or_needs_exactly_one_scope(world: World) 
 
 
 def _url(path: str) -> str:
-    return path.format(ticket_id="T-0001", number=0, task_id="t1", name="f")
+    device = "D-00000000-0000-0000-0000-000000000000"
+    return path.format(
+        ticket_id="T-0001", number=0, task_id="t1", name="f", note_id="note-1", device_id=device, kind="stolen"
+    )
 
 
 @pytest.mark.parametrize(("method", "path"), list(EXPECTED))
