@@ -56,18 +56,16 @@ class OpenTexts:
         async def opening(message: Message) -> None:
             nonlocal start, concerned
             if message["type"] == "http.response.start":
-                kind = MutableHeaders(scope=message).get("content-type", "")
-                concerned = kind.startswith(_KINDS)
-                if concerned:
+                headers = MutableHeaders(scope=message)
+                concerned = headers.get("content-type", "").startswith(_KINDS)
+                if concerned and "content-length" in headers:  # a stream's headers must not wait for its first event
                     start = message
                     return
             elif message["type"] == "http.response.body" and concerned:
                 body = await open_texts(self._vault, message.get("body", b""), self._may_open(scope))
                 message = {**message, "body": body}
                 if start is not None:
-                    headers = MutableHeaders(scope=start)
-                    if not message.get("more_body", False) and "content-length" in headers:
-                        headers["content-length"] = str(len(body))
+                    MutableHeaders(scope=start)["content-length"] = str(len(body))
                     first, start = start, None
                     await send(first)
             await send(message)
