@@ -283,7 +283,7 @@ def _tickets(app: App, ports: Ports) -> None:
     from processors.tickets.agent import wire
     from processors.tickets.config import Policy
 
-    wire(app, Policy())
+    wire(app, Policy(), ports.vault)
 
 
 def _vision(app: App, ports: Ports) -> None:
@@ -300,7 +300,7 @@ def _brain(app: App, ports: Ports) -> None:
     from processors.brain.agent import wire
     from processors.brain.diagnostician import Diagnostician
 
-    wire(app, Diagnostician.shipped(language_model=ports.language_model))
+    wire(app, Diagnostician.shipped(language_model=ports.language_model), ports.vault)
 
 
 def _inventory(app: App, ports: Ports) -> None:

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from schemas.core.ids import Code, Sku, TicketId
 from schemas.core.message import Command, Event, Value, View
-from schemas.core.text import LongText
+from schemas.core.text import SealableText
 from schemas.core.time import UtcTime
 from schemas.devices import Device
 from schemas.inspections import Finding
@@ -64,7 +64,7 @@ class DiagnoseFault(Command):
 
     ticket_id: TicketId
     device: Device
-    complaint: LongText
+    complaint: SealableText
     findings: tuple[Finding, ...] = ()
 
 

@@ -2,14 +2,16 @@
 
 from typing import ClassVar, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, computed_field
 
 from schemas.core.blob_ref import BlobRef
 from schemas.core.ids import DEFAULT_WORKSPACE, Code, CustomerId, TicketId, WorkspaceId
 from schemas.core.message import Command, Event, Value, View
-from schemas.core.text import LongText, ShortText
+from schemas.core.text import SealableText, ShortText
+from schemas.core.ticket_number import ticket_number
 from schemas.core.time import UtcTime
 from schemas.devices import Device
+from schemas.ticket_parts import PaymentRecord, TicketDevice, TicketFile, TicketLink, TicketNote
 
 TicketState = Literal[
     "draft", "booked", "received", "triage", "diagnosing", "blocked_lock", "quoted", "approved", "declined",
@@ -38,13 +40,15 @@ class SubmitIntake(Command):
     workspace_id: WorkspaceId = DEFAULT_WORKSPACE
     customer_id: CustomerId
     device: Device
-    complaint: LongText
+    complaint: SealableText
     language: str | None = Field(default=None, pattern=r"^[a-z]{2}$")
     photos: tuple[BlobRef, ...] = Field(default=(), max_length=24)
     no_photos_reason: Literal["remote_estimate", "device_sealed", "camera_broken"] | None = None
     channel: Channel
     consent_version: ShortText
     pre_approved_cents: int | None = Field(default=None, ge=0)
+    more_devices: tuple[Device, ...] = Field(default=(), max_length=20)
+    """Devices beside the first, under the same ticket."""
 
 
 class MoveEvidence(Value):
@@ -99,13 +103,18 @@ class TicketOpened(Event):
     customer_id: CustomerId
     state: TicketState
     device: Device
-    complaint: LongText
+    complaint: SealableText
     language: str | None = None
     photos: tuple[BlobRef, ...] = ()
     no_photos_reason: str | None = None
     channel: Channel
     consent_version: ShortText
     pre_approved_cents: int | None = None
+    more_devices: tuple[Device, ...] = ()
+    links: tuple[TicketLink, ...] = ()
+    checks: tuple[ShortText, ...] = ()
+    """What this model is known for, as checks to make before anything else."""
+    warranty_began_at: UtcTime | None = None
     opened_at: UtcTime
 
 
@@ -164,14 +173,33 @@ class TicketView(View):
     custody: Custody = "shop"
     bin: str | None = None
     device: Device
-    complaint: LongText
+    complaint: SealableText
     language: str | None = None
     photos: tuple[BlobRef, ...] = ()
     channel: Channel
-    pre_approved_cents: int | None = None
+    pre_approved_cents: int | None = Field(default=None, ge=0)
     quote_hash: str | None = None
     quote_total_cents: int | None = None
     quote_valid_until: UtcTime | None = None
+    location: str | None = None
+    technician: str | None = None
+    bench: str | None = None
+    devices: tuple[TicketDevice, ...] = ()
+    """All devices, the first too, once there are several. ``device`` is the first that is still on the ticket."""
+    checks: tuple[str, ...] = ()
+    notes: tuple[TicketNote, ...] = ()
+    files: tuple[TicketFile, ...] = ()
+    payments: tuple[PaymentRecord, ...] = ()
+    links: tuple[TicketLink, ...] = ()
+    warranty_began_at: UtcTime | None = None
+    """When the customer had the repaired device first; a warranty repair does not set it anew."""
+    erased_at: UtcTime | None = None
     version: int = Field(ge=1)
     opened_at: UtcTime
     moved_at: UtcTime
+
+    @computed_field  # type: ignore[prop-decorator]  # mypy knows no decorator above a property
+    @property
+    def number(self) -> str:
+        """The ticket's number for people."""
+        return ticket_number(self.ticket_id)

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from schemas.core.message import Message
 from topics.audit import AUDIT_CHECKPOINTS, AUDIT_HEADS, LETTERS_SETTLED
+from topics.devices import DEVICE_COMMANDS, DEVICE_EVENTS, DEVICE_VIEWS
 from topics.diagnoses import DIAGNOSIS_COMMANDS, DIAGNOSIS_EVENTS, DIAGNOSIS_VIEWS
 from topics.hooks import HOOK_EVENTS
 from topics.inspections import IMAGE_EVENTS, INSPECTION_COMMANDS, INSPECTION_EVENTS, INSPECTION_VIEWS
@@ -18,6 +19,7 @@ from topics.workflow import WORKFLOW_COMMANDS, WORKFLOW_EVENTS, WORKFLOW_VIEWS
 
 COMMANDS = (
     TICKET_COMMANDS,
+    DEVICE_COMMANDS,
     INSPECTION_COMMANDS,
     DIAGNOSIS_COMMANDS,
     INVENTORY_COMMANDS,
@@ -28,6 +30,7 @@ COMMANDS = (
 )
 EVENTS = (
     TICKET_EVENTS,
+    DEVICE_EVENTS,
     IMAGE_EVENTS,
     INSPECTION_EVENTS,
     DIAGNOSIS_EVENTS,
@@ -45,6 +48,7 @@ is who came to the door.
 """
 VIEWS = (
     TICKET_VIEWS,
+    DEVICE_VIEWS,
     INSPECTION_VIEWS,
     DIAGNOSIS_VIEWS,
     INVENTORY_VIEWS,

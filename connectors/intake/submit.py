@@ -116,7 +116,7 @@ async def submit(
     vault: Vault,
     send: Send,
 ) -> tuple[SubmitIntake, UUID]:
-    """Store photos and contact, then write the command; return it with its id.
+    """Store photos and contact, seal the complaint, then write the command; return it with its id.
 
     Photos are named after their content and the contact after the ticket, so after a failure half-way the same call
     with the same ``ticket_id`` completes it and leaves nothing behind.
@@ -130,7 +130,7 @@ async def submit(
         ticket_id=ticket_id,
         customer_id=customer_id,
         device=Device.model_validate(form.device.model_dump()),
-        complaint=form.complaint,
+        complaint=await vault.seal_text(ticket_id, form.complaint),
         language=form.language,
         photos=tuple(refs),
         channel=form.channel,
@@ -147,11 +147,15 @@ async def withdraw(command: SubmitIntake, *, vault: Vault) -> None:
 
     Its photos may be another ticket's as well, so they stay until the sweep finds that nothing refers to them.
     """
+    await vault.forget_texts(command.ticket_id)
     await vault.erase(command.customer_id)
 
 
 def same_intake(form: IntakeForm, photos: Sequence[BareImage], *, taken: TakenIn) -> bool:
-    """Whether a form and its photos are those of a ticket that exists: a retry, and not another intake."""
+    """Whether a form and its photos are those of a ticket that exists: a retry, and not another intake.
+
+    ``taken`` comes with its complaint opened.
+    """
     digests = [hashlib.sha256(photo.data).hexdigest() for photo in photos]
     return (
         taken.complaint == form.complaint

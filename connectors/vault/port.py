@@ -1,5 +1,8 @@
 """The vault's port. The log carries a customer's id; name and addresses are here, and can be erased.
 
+What people write about a repair does lie on the log, sealed under a key of its owner, most often a ticket: without
+the key it is noise, wherever it was copied to.
+
 ::
 
     Misconfigured
@@ -107,4 +110,27 @@ class Vault(Protocol):
 
     async def erase(self, customer_id: CustomerId) -> None:
         """Forget a customer for good, copies included. An unknown customer is no error."""
+        ...
+
+    async def seal_text(self, owner: str, text: str) -> str:
+        """Return a text that only this vault can open, for as long as its owner is not forgotten.
+
+        The same text of the same owner is sealed alike.
+
+        Raises:
+            WrongMasterKey: this owner's key was sealed under another master key.
+        """
+        ...
+
+    async def open_text(self, text: str) -> str | None:
+        """Return the words of a sealed text, a plain one as it is; None when its owner was forgotten.
+
+        Raises:
+            WrongMasterKey: this owner's key was sealed under another master key.
+            VaultCorrupt: the text was changed.
+        """
+        ...
+
+    async def forget_texts(self, owner: str) -> None:
+        """Destroy an owner's key: no text of theirs can be read again, in no copy. An unknown owner is no error."""
         ...

@@ -1,5 +1,6 @@
 """The vault over an object store, each customer under a key of their own.
 
+``keys/<id>`` is the key of a customer's contact, or of a ticket's texts, which lie sealed on the log.
 ``contacts/<id>`` is the contact under the customer's data key, ``keys/<id>`` is that key under the shop's master key;
 both AES-256-GCM (NIST SP 800-38D) with random 96-bit nonces, the customer id and the purpose as associated data, so
 records cannot be swapped. Deleting the small key record makes every copy of the contact unreadable, those in backups
@@ -15,6 +16,7 @@ from pydantic import ValidationError
 from connectors.blobs.port import BlobCorrupt, BlobExists, BlobMissing, BlobStore
 from connectors.vault.master_key import KEY_BYTES, MasterKey
 from connectors.vault.port import Contact, VaultCorrupt, WrongMasterKey
+from connectors.vault.texts import owner_of, seal, unseal
 from schemas.core.blob_ref import BlobRef
 from schemas.core.ids import CustomerId
 
@@ -61,6 +63,27 @@ class SealedVault:
         """Delete the customer's key, then what it sealed: after the first step nothing can be read any more."""
         await self._blobs.delete(BUCKET, _key_name(customer_id))
         await self._blobs.delete(BUCKET, _contact_name(customer_id))
+
+    async def seal_text(self, owner: str, text: str) -> str:
+        """Seal a text under its owner's key, which is made with the first."""
+        return seal(await self._data_key(owner) or await self._new_data_key(owner), owner, text)
+
+    async def open_text(self, text: str) -> str | None:
+        """Open a text."""
+        owner = owner_of(text)
+        if owner is None:
+            return text
+        data_key = await self._data_key(owner)
+        if data_key is None:
+            return None
+        try:
+            return unseal(data_key, text)
+        except ValueError as error:
+            raise VaultCorrupt(f"{error}; erase it, or restore the log from its backup") from error
+
+    async def forget_texts(self, owner: str) -> None:
+        """Delete the owner's key."""
+        await self._blobs.delete(BUCKET, _key_name(owner))
 
     async def _data_key(self, customer_id: CustomerId) -> bytes | None:
         wrapped = await self._read(_key_name(customer_id))

@@ -89,7 +89,7 @@ def _modules(package: ModuleType) -> Iterable[ModuleType]:
 
 def _commands_named_in(module: ModuleType) -> Iterable[type[Command]]:
     for value in vars(module).values():
-        if isinstance(value, type) and issubclass(value, Command) and value is not Command:
+        if isinstance(value, type) and issubclass(value, Command) and hasattr(value, "TYPE"):
             yield value
 
 

@@ -10,6 +10,7 @@ from processors.gateway.summaries import summarize
 from processors.gateway.timeline import Entry
 from processors.gateway.views import ReadModel
 from processors.gateway.visibility import visible
+from processors.gateway.warnings import warnings_of
 from schemas.core.message import View
 from schemas.core.time import rfc3339
 from schemas.diagnoses import DiagnosisView
@@ -51,6 +52,7 @@ def quote_of(views: ReadModel, ticket_id: str) -> QuoteView | None:
 def ticket_json(views: ReadModel, ticket: TicketView, parts: Collection[Part], scopes: Collection[str]) -> bytes:
     """Return a ticket with the parts asked for; a part that does not exist yet is null."""
     body = shown(ticket, scopes)
+    body["warnings"] = warnings_of(views, ticket)
     for part in PARTS:
         if part not in parts:
             continue

@@ -5,6 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from processors.gateway.ticket_sentences import SENTENCES
 from processors.gateway.wording import listed, money, percent, plural, words
 from schemas.core.message import Event, Message
 from schemas.diagnoses import DiagnosisAbstained, FaultDiagnosed, PartLine
@@ -35,7 +36,7 @@ from schemas.workflow import (
 from topics.registry import class_of
 
 E = TypeVar("E", bound=Event)
-_SENTENCES: dict[str, Callable[[Any], str]] = {}
+_SENTENCES: dict[str, Callable[[Any], str]] = dict(SENTENCES)
 
 
 def summarize(message_type: str, data: Mapping[str, Any]) -> str:

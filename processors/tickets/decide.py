@@ -2,12 +2,19 @@
 
 from datetime import datetime
 
+from processors.tickets.checks import checks_for
 from processors.tickets.config import Policy
+from processors.tickets.devices import devices_of
 from processors.tickets.guards import Situation
 from processors.tickets.imei import imei_fault
-from processors.tickets.lifecycle import refusal_of
+from processors.tickets.lifecycle import WAYS, Refusal, refusal_of
+from processors.tickets.requests import answer
+from processors.tickets.standing import standing_refusal
+from processors.tickets.visits import visits_of
 from schemas.core.message import Message
 from schemas.core.outcome import Drop, Emit, Outcome, Reject
+from schemas.ticket_links import OpenLinkedTicket
+from schemas.ticket_parts import TicketRequest
 from schemas.tickets import (
     IntakeRefused,
     MoveTicket,
@@ -22,12 +29,23 @@ from schemas.tickets import (
 def decide(command: Message, ticket: TicketView | None, now: datetime, policy: Policy) -> Outcome:
     """Answer a command about one ticket; ``ticket`` is None while there is none.
 
+    Where devices come or go, their histories are told: commands for ``devices`` follow the ticket's events.
+
     What a person can put right is a refusal event that says how. A move of a ticket that does not exist is a
     reject: no correct client sends it, and an event would state something about a ticket that never was.
     """
+    outcome = _decide(command, ticket, now, policy)
+    return Emit((*outcome.messages, *visits_of(ticket, outcome.messages))) if isinstance(outcome, Emit) else outcome
+
+
+def _decide(command: Message, ticket: TicketView | None, now: datetime, policy: Policy) -> Outcome:
     match command:
         case SubmitIntake():
             return _take_in(command, ticket, now, policy)
+        case OpenLinkedTicket():
+            return _open_linked(command, ticket, now)
+        case TicketRequest():
+            return answer(command, ticket, now, policy)
         case MoveTicket():
             return _move(command, ticket, now, policy)
         case _:
@@ -61,7 +79,31 @@ def _take_in(intake: SubmitIntake, ticket: TicketView | None, now: datetime, pol
             channel=intake.channel,
             consent_version=intake.consent_version,
             pre_approved_cents=intake.pre_approved_cents,
+            more_devices=intake.more_devices,
+            checks=checks_for(intake.device, *intake.more_devices),
             opened_at=now,
+        )
+    )
+
+
+def _open_linked(wish: OpenLinkedTicket, ticket: TicketView | None, now: datetime) -> Outcome:
+    """Open what another ticket has checked; only a ticket of the same id, from elsewhere, can be in the way."""
+    if ticket is not None:
+        if wish.link in ticket.links:
+            return Drop("duplicate")
+        return Reject("ticket_exists", f"{wish.ticket_id} was opened as something else; split or claim with a new id")
+    fields = wish.model_dump(exclude={"actor", "expected_version", "link"})
+    return Emit.of(
+        TicketOpened.model_validate(
+            {
+                **fields,
+                "state": "received",
+                "no_photos_reason": None if wish.photos else "linked_ticket",
+                "consent_version": f"as {wish.link.ticket_id}",
+                "links": (wish.link,),
+                "checks": checks_for(wish.device, *wish.more_devices),
+                "opened_at": now,
+            }
         )
     )
 
@@ -70,8 +112,9 @@ def _intake_fault(intake: SubmitIntake, policy: Policy) -> tuple[str, str] | Non
     """Return reason and detail of the first thing that is missing. Consent comes first: without it nothing is kept."""
     if not intake.consent_version.strip():
         return "consent_missing", "No consent is recorded; let the customer read and accept the terms first."
-    if intake.device.imei is not None and (fault := imei_fault(intake.device.imei)) is not None:
-        return "imei_invalid", fault
+    for device in (intake.device, *intake.more_devices):
+        if device.imei is not None and (fault := imei_fault(device.imei)) is not None:
+            return "imei_invalid", fault
     have = len(intake.photos)
     if have < policy.min_photos and intake.no_photos_reason is None:
         return (
@@ -91,6 +134,7 @@ def _same_content(intake: SubmitIntake, ticket: TicketView) -> bool:
         and intake.photos == ticket.photos
         and intake.channel == ticket.channel
         and intake.pre_approved_cents == ticket.pre_approved_cents
+        and (intake.device, *intake.more_devices) == tuple(one.device for one in devices_of(ticket))
     )
 
 
@@ -103,7 +147,7 @@ def _move(move: MoveTicket, ticket: TicketView | None, now: datetime, policy: Po
         return Reject("no_such_ticket", f"there is no ticket {move.ticket_id}, so it cannot move to {move.to}")
     if move.to == ticket.state and not _brings_another_quote(move, ticket):
         return Drop("already_there")
-    refusal = refusal_of(Situation(ticket, move.evidence, now, policy), move.to)
+    refusal = _refusal(move, ticket, now, policy)
     if refusal is not None:
         return Emit.of(
             TicketMoveRefused(
@@ -128,6 +172,14 @@ def _move(move: MoveTicket, ticket: TicketView | None, now: datetime, policy: Po
             moved_at=now,
         )
     )
+
+
+def _refusal(move: MoveTicket, ticket: TicketView, now: datetime, policy: Policy) -> Refusal | None:
+    """The facets come before the guards of a way, because no evidence at the move can mend them."""
+    standing = standing_refusal(ticket, move.to) if (ticket.state, move.to) in WAYS else None
+    if standing is not None:
+        return Refusal(*standing)
+    return refusal_of(Situation(ticket, move.evidence, now, policy), move.to)
 
 
 def _brings_another_quote(move: MoveTicket, ticket: TicketView) -> bool:

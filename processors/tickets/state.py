@@ -2,7 +2,11 @@
 
 from typing import Any
 
+from processors.tickets.devices import GONE
+from processors.tickets.folding import changes_of
 from schemas.core.message import Event, Message
+from schemas.ticket_facets import TicketRequestRefused
+from schemas.ticket_parts import TicketDevice, TicketFact, TicketRequest
 from schemas.tickets import (
     Custody,
     MoveTicket,
@@ -15,12 +19,15 @@ from schemas.tickets import (
     TicketView,
 )
 
+ABOUT_A_TICKET = (
+    SubmitIntake, MoveTicket, TicketRequest, TicketOpened, TicketMoved, TicketMoveRefused, TicketRequestRefused,
+    TicketFact,
+)  # fmt: skip
+
 
 def keys_of(message: Message) -> tuple[str, ...]:
     """Return the ticket a message is about. A refused intake opens no ticket and changes none."""
-    if isinstance(message, SubmitIntake | MoveTicket | TicketOpened | TicketMoved | TicketMoveRefused):
-        return (message.ticket_id,)
-    return ()
+    return (message.ticket_id,) if isinstance(message, ABOUT_A_TICKET) else ()
 
 
 def evolve_one(_key: str, ticket: TicketView | None, event: Event) -> TicketView:
@@ -42,11 +49,14 @@ def evolve(ticket: TicketView | None, event: Event) -> TicketView | None:
             return _opened(event)
         case TicketMoved() if ticket is not None and event.version == ticket.version + 1:
             return _moved(ticket, event)
+        case TicketFact() if ticket is not None and event.version == ticket.version + 1:
+            return ticket.model_copy(update={"version": event.version, **changes_of(ticket, event)})
         case _:
             return ticket
 
 
 def _opened(event: TicketOpened) -> TicketView:
+    all_devices = (event.device, *event.more_devices)
     return TicketView(
         ticket_id=event.ticket_id,
         workspace_id=event.workspace_id,
@@ -59,6 +69,12 @@ def _opened(event: TicketOpened) -> TicketView:
         photos=event.photos,
         channel=event.channel,
         pre_approved_cents=event.pre_approved_cents,
+        devices=tuple(TicketDevice(number=n, device=one) for n, one in enumerate(all_devices, 1))
+        if event.more_devices
+        else (),
+        checks=event.checks,
+        links=event.links,
+        warranty_began_at=event.warranty_began_at,
         version=1,
         opened_at=event.opened_at,
         moved_at=event.opened_at,
@@ -71,12 +87,18 @@ def _moved(ticket: TicketView, event: TicketMoved) -> TicketView:
         "state": event.to_state,
         "outcome": _outcome(ticket, event),
         "payment": _payment(ticket, event),
-        "custody": _custody(event),
+        "custody": _custody(ticket, event),
         "version": event.version,
         "moved_at": event.moved_at,
     }
     if evidence.bin is not None:
         changes["bin"] = evidence.bin
+    if event.to_state == "collected" and ticket.warranty_began_at is None:
+        changes["warranty_began_at"] = event.moved_at
+    if event.to_state in ("collected", "disposed", "cancelled"):
+        changes["devices"] = tuple(
+            one if one.stage in GONE else one.model_copy(update={"stage": "returned"}) for one in ticket.devices
+        )
     if evidence.quote_hash is not None:
         changes["quote_hash"] = evidence.quote_hash
         changes["quote_total_cents"] = evidence.quote_total_cents
@@ -98,13 +120,16 @@ def _outcome(ticket: TicketView, event: TicketMoved) -> RepairOutcome | None:
 def _payment(ticket: TicketView, event: TicketMoved) -> Payment:
     evidence = event.evidence
     if event.to_state == "collected" and evidence.balance_cents == 0:
-        return "paid"
+        return "refunded" if ticket.payment == "refunded" else "paid"
     if event.from_state == "awaiting_deposit" and event.reason == "deposit_paid":
         return "deposit"
     return ticket.payment
 
 
-def _custody(event: TicketMoved) -> Custody:
+def _custody(ticket: TicketView, event: TicketMoved) -> Custody:
+    """Who has the device after a move. One that the customer took home meanwhile does not come back by a move."""
+    if ticket.custody in ("customer", "courier") and event.from_state not in ("draft", "booked"):
+        return "customer" if event.to_state in ("collected", "cancelled") else ticket.custody
     match event.to_state:
         case "draft" | "booked" | "collected" | "cancelled":
             return "customer"

@@ -18,6 +18,7 @@ from processors.tickets.config import Policy
 from schemas.core.envelope import Envelope
 from tests.infra.tickets import TICKET, intake, triage, two_tickets
 from tests.support.driver import START, Driver
+from tests.support.vault import NO_PLACE, vault_in
 from topics.audit import LETTERS_SETTLED
 from topics.registry import dead_letters
 from topics.tickets import TICKET_COMMANDS
@@ -134,7 +135,7 @@ async def test_takes_only_the_letters_that_are_asked_for(shop_log: Cluster, publ
 
 
 async def test_believes_what_the_stage_wrote_and_not_what_the_record_says_of_itself() -> None:
-    driver = Driver(lambda app: wire(app, Policy()), "tickets")
+    driver = Driver(lambda app: wire(app, Policy(), vault_in(NO_PLACE)), "tickets")
     lying = [("dlq_topic", b"quotes.commands.v1"), ("dlq_partition", b"9"), ("dlq_attempt", b"many")]
     await driver.feed(Fetched(TICKET_COMMANDS.name, 0, 9, 0, b"k", b"no json", lying))
     [record] = driver.log.of(dead_letters("tickets"))
@@ -160,7 +161,7 @@ async def test_refuses_to_put_back_what_does_not_say_where_it_came_from(
 @asynccontextmanager
 async def _processor(cluster: Cluster, publisher: KafkaPublisher) -> AsyncIterator[None]:
     app = App("tickets", cluster, publisher)
-    wire(app, Policy())
+    wire(app, Policy(), vault_in(NO_PLACE))
     await app.start()
     try:
         yield
@@ -175,7 +176,7 @@ async def test_stops_at_the_first_letter_that_dies_again_and_counts_its_tries(
     mended = replace(never, key=TICKET.encode(), value=triage(TICKET).to_json(), partition=0)
     mended = replace(mended, headers=[(n, TICKET.encode() if n == "ce_subject" else v) for n, v in mended.headers])
     await publisher.publish([mended, replace(never, partition=1), replace(never, partition=2)])
-    driver = Driver(lambda app: wire(app, Policy()), "tickets")
+    driver = Driver(lambda app: wire(app, Policy(), vault_in(NO_PLACE)), "tickets")
     await driver.pipe(intake(TICKET), correlation_id=TICKET)
     # The ticket is opened where the letters say that they came from.
     await publisher.publish([replace(one, partition=0) for one in driver.log.records if "views" in one.topic])

@@ -8,6 +8,7 @@ from processors.tickets.config import Policy
 from schemas.devices import Device
 from schemas.tickets import MoveEvidence, MoveTicket, SubmitIntake
 from tests.support.driver import Driver
+from tests.support.vault import NO_PLACE, vault_in
 
 TICKET, OTHER = "T-1001", "T-1002"
 
@@ -32,7 +33,7 @@ def triage(ticket_id: str) -> MoveTicket:
 
 async def two_tickets() -> Driver:
     """Return a driver that opened two tickets and moved the first; its log holds four records of it."""
-    driver = Driver(lambda app: wire(app, Policy()), "tickets")
+    driver = Driver(lambda app: wire(app, Policy(), vault_in(NO_PLACE)), "tickets")
     await driver.pipe(intake(TICKET), id=UUID(int=1), correlation_id=TICKET)
     driver.clock.advance(timedelta(seconds=1))
     await driver.pipe(triage(TICKET), id=UUID(int=2), correlation_id=TICKET)

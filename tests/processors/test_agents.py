@@ -23,6 +23,7 @@ from schemas.inventory import CommitParts, ReceiveStock, ReleaseParts, ReservePa
 from schemas.quotes import DeclineQuote, PrepareQuote
 from schemas.tickets import MoveEvidence, MoveTicket, SubmitIntake
 from tests.support.driver import Driver
+from tests.support.vault import NO_PLACE, vault_in
 
 TICKET = "T-0001"
 LAPTOP = Device(category="laptop", brand="Lumen", lock_state="unlocked")
@@ -30,11 +31,11 @@ BATTERY = PartLine(sku="battery.laptop", quantity=1)
 
 
 def tickets(app: App) -> None:
-    wire_tickets(app, TicketPolicy())
+    wire_tickets(app, TicketPolicy(), vault_in(NO_PLACE))
 
 
 def brain(app: App) -> None:
-    wire_brain(app, Diagnostician.shipped())
+    wire_brain(app, Diagnostician.shipped(), vault_in(NO_PLACE))
 
 
 def pricing(app: App) -> None:

@@ -9,6 +9,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, time
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -39,6 +40,7 @@ from processors.pricing.decide import decide as pricing
 from processors.pricing.state import evolve as evolve_quote
 from processors.tickets.config import Policy as TicketPolicy
 from processors.tickets.decide import decide as tickets
+from processors.tickets.device_history import decide_device, evolve_device
 from processors.tickets.state import evolve as evolve_ticket
 from processors.vision.decide import decide as vision
 from processors.vision.inspect import Inspection, PhotoResult, inspect
@@ -50,12 +52,14 @@ from schemas.core.blob_ref import BlobRef
 from schemas.core.envelope import Envelope
 from schemas.core.message import Message, View
 from schemas.core.outcome import Drop, Emit, Outcome, Reject
+from schemas.device_history import DeviceHistoryView
 from schemas.inspections import BoardInspected, InspectBoard
 from schemas.inventory import ReservationView, StockView
 from schemas.quotes import PrepareQuote
 from schemas.workflow import FlowView
 from tests.schemas.examples import examples_of, stem
-from topics.registry import ALL, COMMANDS, EVENTS, VIEWS
+from topics.devices import DEVICE_COMMANDS, DEVICE_EVENTS
+from topics.registry import ALL, COMMANDS, EVENTS, VIEWS, topic_of
 from topics.topic import Topic
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -80,7 +84,13 @@ def against_each_view(processor: str, decide: Callable[[Any, Any], Outcome]) -> 
 
 
 def ticket_cases() -> Cases:
-    return against_each_view("tickets", lambda command, view: tickets(command, view, NOW, TicketPolicy()))
+    """Two kinds of aggregates, tickets and devices; each command is held against the views of its own kind."""
+    for name, command in owned(COMMANDS, "tickets"):
+        of_a_device = topic_of(command.TYPE) is DEVICE_COMMANDS
+        for state, view in [("nothing", None), *owned(VIEWS, "tickets")]:
+            if view is None or isinstance(view, DeviceHistoryView) is of_a_device:
+                decide = decide_device if of_a_device else partial(tickets, policy=TicketPolicy())
+                yield f"{name} on {state}", decide(command, view, now=NOW)
 
 
 def pricing_cases() -> Cases:
@@ -243,8 +253,14 @@ def test_writes_only_what_it_may_whatever_it_decides() -> None:
                 assert written_to <= may_write[processor], name
 
 
+def fold_ticket_or_device(view: Any, event: Any) -> Any:
+    if isinstance(view, DeviceHistoryView) is (topic_of(event.TYPE) is DEVICE_EVENTS):
+        return evolve_device(view, event) if isinstance(view, DeviceHistoryView) else evolve_ticket(view, event)
+    return view
+
+
 FOLDS: dict[str, Callable[[Any, Any], Any]] = {
-    "tickets": evolve_ticket,
+    "tickets": fold_ticket_or_device,
     "vision": evolve_inspection,
     "brain": evolve_diagnosis,
     "pricing": evolve_quote,

@@ -6,6 +6,7 @@ from processors.gateway.edge import (
     links,
     problems,
     routes_blobs,
+    routes_devices,
     routes_events,
     routes_figures,
     routes_flows,
@@ -14,6 +15,7 @@ from processors.gateway.edge import (
     routes_intakes,
     routes_stock,
     routes_tasks,
+    routes_ticket_writes,
     routes_tickets,
     routes_webhooks,
 )
@@ -21,6 +23,7 @@ from processors.gateway.edge.deps import Edge, GatewayDeps
 from processors.gateway.edge.headers import Cors, PathGuard, SecurityHeaders
 from processors.gateway.edge.middleware import AnswerHeaders, BodyLimit, TraceContext
 from processors.gateway.edge.refusals import Refusals
+from processors.gateway.edge.sealed_texts import OpenTexts
 
 API_VERSION = "1.0"
 
@@ -42,6 +45,8 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         routes_intakes,
         routes_events,
         routes_tickets,
+        routes_ticket_writes,
+        routes_devices,
         routes_tasks,
         routes_stock,
         routes_figures,
@@ -52,6 +57,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         links,
     ):
         app.include_router(module.router)
+    app.add_middleware(OpenTexts, vault=deps.vault, views=deps.views)
     app.add_middleware(BodyLimit, policy=deps.policy)
     app.add_middleware(TraceContext)
     app.add_middleware(PathGuard)

@@ -81,6 +81,7 @@ class Needs:
         allowance = await edge.limits.key(record.id)
         request.state.allowance = allowance
         principal = Principal(record)
+        request.state.workspace_id = principal.workspace_id
         principal.require(self.scope)
         return principal
 

@@ -94,7 +94,7 @@ router = APIRouter(prefix="/a", route_class=PageRoute, include_in_schema=False)
 async def look(request: Request, token: str) -> Response:
     """Show the offer. Changes nothing."""
     edge = edge_of(request)
-    offer = _offer(edge, request, await _claims(edge, request, token))
+    offer = await _offer(edge, request, await _claims(edge, request, token))
     return _offer_page(request, token, offer)
 
 
@@ -103,7 +103,7 @@ async def accept(request: Request, token: str) -> Response:
     """Accept one tier with a typed name."""
     edge = edge_of(request)
     claims = await _claims(edge, request, token)
-    offer = _offer(edge, request, claims)
+    offer = await _offer(edge, request, claims)
     if offer.standing != "open":
         return _offer_page(request, token, offer)
     form = await request.form(max_files=0, max_fields=8)
@@ -124,7 +124,7 @@ async def decline(request: Request, token: str) -> Response:
     """Decline the offer, with a reason if the customer gives one."""
     edge = edge_of(request)
     claims = await _claims(edge, request, token)
-    offer = _offer(edge, request, claims)
+    offer = await _offer(edge, request, claims)
     if offer.standing != "open":
         return _offer_page(request, token, offer)
     reason = _text(await request.form(max_files=0, max_fields=8), "reason")
@@ -146,11 +146,13 @@ async def _claims(edge: Edge, request: Request, token: str) -> LinkClaims:
     return claims
 
 
-def _offer(edge: Edge, request: Request, claims: LinkClaims) -> Offer:
+async def _offer(edge: Edge, request: Request, claims: LinkClaims) -> Offer:
     views = edge.deps.views
     ticket = ticket_of(views, claims.ticket_id)
     if ticket is None:
         raise _Refusal(404, "nothing", "wait")
+    complaint = await edge.deps.vault.open_text(ticket.complaint)
+    ticket = ticket.model_copy(update={"complaint": complaint or ""})
     request.state.texts = texts_for(request.headers.get("accept-language", ""), ticket.language)
     diagnosis = views.view(DIAGNOSIS_VIEWS, claims.ticket_id, DiagnosisView)
     quote = quote_of(views, claims.ticket_id)

@@ -24,6 +24,7 @@ from processors.gateway.edge.deps import Edge, edge_of
 from processors.gateway.edge.problems import RETRY_AFTER_S, Fault, Problem, invalid
 from processors.gateway.edge.uploads import Upload, read_upload
 from processors.gateway.present import ticket_of
+from processors.gateway.warnings import warnings_of
 from schemas.tickets import IntakeRefused, SubmitIntake, TicketOpened
 from topics.tickets import TICKET_VIEWS
 
@@ -125,7 +126,8 @@ async def _known(edge: Edge, ticket_id: str, upload: Upload, photos: tuple[BareI
     if ticket is None:
         command_id = intake_command_id(ticket_id)
         return await edge.deps.views.outcome_of(command_id, 0, (TicketOpened, IntakeRefused)) is not None
-    if not same_intake(upload.form, photos, taken=ticket):
+    complaint = await edge.deps.vault.open_text(ticket.complaint)
+    if not same_intake(upload.form, photos, taken=ticket.model_copy(update={"complaint": complaint or ""})):
         detail = "this Idempotency-Key was used for another intake; use a new one for each device"
         raise Problem(422, "idempotency_key_reused", detail, ticket_id=ticket_id)
     return True
@@ -151,8 +153,9 @@ async def _answer(edge: Edge, ticket_id: str, command: SubmitIntake | None) -> R
             waiting = {**body, "status": "accepted", "detail": "the ticket is being opened; follow the link"}
             return _json(waiting, 202, location)
         ticket = ticket_of(views, ticket_id)
+    opened = {} if ticket is None else {"number": ticket.number, "warnings": warnings_of(views, ticket)}
     state = None if ticket is None else ticket.state
-    return _json({**body, "status": "opened", "state": state}, 201, location)
+    return _json({**body, "status": "opened", "state": state, **opened}, 201, location)
 
 
 def _json(body: dict[str, object], status: int, location: str) -> Response:

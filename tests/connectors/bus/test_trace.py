@@ -23,12 +23,13 @@ from schemas.core.envelope import Envelope
 from schemas.core.trace import began, child_of, is_traceparent, parts_of, salt_of, span_of
 from tests.processors.test_agents import intake
 from tests.support.driver import START, Driver, MemoryLog, as_fetched
+from tests.support.vault import NO_PLACE, vault_in
 
 TICKET = "T-0001"
 
 
 def tickets(app: App) -> None:
-    wire_tickets(app, TicketPolicy())
+    wire_tickets(app, TicketPolicy(), vault_in(NO_PLACE))
 
 
 @pytest.fixture

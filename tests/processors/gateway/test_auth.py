@@ -45,6 +45,31 @@ EXPECTED = {
     ("GET", "/v1/webhooks/{webhook_id}/deliveries"): "admin",
     ("POST", "/v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay"): "admin",
     ("POST", "/v1/webhooks/{webhook_id}/test"): "admin",
+    ("GET", "/v1/devices"): "tickets:read",
+    ("GET", "/v1/devices/{device_id}"): "tickets:read",
+    ("PUT", "/v1/devices/{device_id}/flags/{kind}"): "tickets:write",
+    ("PATCH", "/v1/tickets/{ticket_id}"): "tickets:write",
+    ("DELETE", "/v1/tickets/{ticket_id}"): "tickets:delete",
+    **{
+        (method, f"/v1/tickets/{{ticket_id}}/{path}"): "tickets:write"
+        for method, path in (
+            ("POST", "moves"),
+            ("PUT", "hold"),
+            ("POST", "hold/release"),
+            ("POST", "payments"),
+            ("PUT", "custody"),
+            ("PUT", "assignment"),
+            ("POST", "notes"),
+            ("PATCH", "notes/{note_id}"),
+            ("POST", "notes/{note_id}/withdraw"),
+            ("POST", "devices"),
+            ("POST", "devices/{number}/remove"),
+            ("POST", "devices/{number}/moves"),
+            ("POST", "split"),
+            ("POST", "merge"),
+            ("POST", "warranty-claims"),
+        )
+    },
 }
 
 
@@ -69,8 +94,9 @@ def test_every_route_is_public_by_name_or_needs_exactly_one_scope(world: World) 
 
 
 def _url(path: str) -> str:
-    ids = {"ticket_id": "T-0001", "webhook_id": "W-0001", "delivery_id": "D-" + "0" * 32}
-    return path.format(number=0, task_id="t1", name="f", **ids)
+    ids = {"ticket_id": "T-0001", "webhook_id": "W-0001", "delivery_id": "D-" + "0" * 32, "note_id": "note-1"}
+    device = "D-00000000-0000-0000-0000-000000000000"
+    return path.format(number=0, task_id="t1", name="f", device_id=device, kind="stolen", **ids)
 
 
 @pytest.mark.parametrize(("method", "path"), list(EXPECTED))

@@ -304,7 +304,11 @@ async def test_takes_the_form_as_a_file_and_a_complaint_in_any_language(world: W
     assert response.status_code == 201
     ticket = world.views.view(TICKET_VIEWS, response.json()["ticket_id"], TicketView)
     assert ticket is not None
-    assert ticket.complaint == form["complaint"]
+    assert ticket.complaint.startswith("nzs1.")
+    async with world.client("tickets:read") as client:
+        shown = await client.get(f"/v1/tickets/{ticket.ticket_id}")
+        listed = await client.get("/v1/tickets")
+    assert shown.json()["complaint"] == listed.json()["tickets"][0]["complaint"] == form["complaint"]
 
 
 async def test_is_unavailable_with_a_retry_hint_when_the_log_is_down(world: World) -> None:

@@ -12,6 +12,7 @@ from processors.tickets.imei import imei_fault, luhn_check_digit
 from processors.tickets.lifecycle import INITIAL_STATES, WAYS, targets_of
 from processors.tickets.state import evolve
 from schemas.core.outcome import Drop, Emit, Outcome, Reject
+from schemas.device_history import RecordDeviceVisit
 from schemas.devices import Device
 from schemas.quotes import DeclineQuote
 from schemas.tickets import (
@@ -68,7 +69,9 @@ def test_refuses_an_intake_and_says_how_to_mend_it_when_something_is_missing(
 
 def test_takes_a_phone_when_its_imei_has_the_right_check_digit() -> None:
     phone = Device(category="mobile", imei="490154203237518")
-    assert isinstance(only(decide(intake(device=phone), None, NOW, POLICY)), TicketOpened)
+    outcome = decide(intake(device=phone), None, NOW, POLICY)
+    assert isinstance(outcome, Emit)
+    assert [type(message) for message in outcome.messages] == [TicketOpened, RecordDeviceVisit]
 
 
 def test_drops_an_intake_when_it_is_sent_again() -> None:
