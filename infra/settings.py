@@ -18,6 +18,7 @@ DEFAULT_PORTS = {
     "gateway_port": 8080,
 }
 METRICS_PORT = 19464
+BROKER_METRICS_PORT = 19465
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +59,7 @@ class Settings:
     currency: str
     vision_processes: int
     metrics_port: int
+    broker_metrics_port: int
     traces: str | None
     samples: Path | None
     audit: bool
@@ -149,6 +151,7 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         "samples": source.path("NOIZYLAB_SAMPLES"),
         "audit": source.flag("NOIZYLAB_AUDIT", default=True),
         "metrics_port": source.number("NOIZYLAB_METRICS_PORT", METRICS_PORT),
+        "broker_metrics_port": source.number("NOIZYLAB_BROKER_METRICS_PORT", BROKER_METRICS_PORT),
         "traces": source.optional("NOIZYLAB_TRACES"),
         "hook_secrets": source.hook_secrets(),
         "ebay_client_id": source.optional("NOIZYLAB_EBAY_CLIENT_ID"),
@@ -191,6 +194,7 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "public_url": "NOIZYLAB_PUBLIC_URL",
         "vision_processes": "NOIZYLAB_VISION_PROCESSES",
         "metrics_port": "NOIZYLAB_METRICS_PORT",
+        "broker_metrics_port": "NOIZYLAB_BROKER_METRICS_PORT",
         "traces": "NOIZYLAB_TRACES",
         "kafka": "NOIZYLAB_KAFKA",
         "clickhouse_url": "NOIZYLAB_CLICKHOUSE",

@@ -39,7 +39,7 @@ from connectors.blobs.port import (
     retained,
     same_bytes,
 )
-from connectors.blobs.presign import BlobUrls, needed
+from connectors.blobs.presign import BlobUrls, ThroughGateway
 from connectors.blobs.stream import read_stream
 from connectors.clock.clock import Clock, SystemClock
 from connectors.errors import Misconfigured, Transient
@@ -54,7 +54,7 @@ _NOT_BY_WAITING = frozenset({errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTD
 _UNKNOWN_SHA256, _LARGEST_BYTES = "0" * 64, 10**15
 
 
-class LocalBlobs:
+class LocalBlobs(ThroughGateway):
     """A ``BlobStore`` in a directory, in ``threads`` threads of its own. Without ``urls`` it cannot presign."""
 
     def __init__(
@@ -149,16 +149,6 @@ class LocalBlobs:
         check_bucket(bucket)
         check_key(key)
         await self._run(lambda: self._retain(self._path(bucket, key), bucket, key, until))
-
-    async def presign_get(self, ref: BlobRef, expires_in: timedelta) -> str:
-        """Return an address at the gateway."""
-        return needed(self._urls).get_url(ref, expires_in)
-
-    async def presign_put(
-        self, bucket: str, key: str, media_type: str, *, max_bytes: int, expires_in: timedelta
-    ) -> str:
-        """Return an address at the gateway."""
-        return needed(self._urls).put_url(bucket, key, media_type, max_bytes=max_bytes, expires_in=expires_in)
 
     async def tidy(self, bucket: str, older_than: timedelta) -> int:
         """Remove temporary files that no put has written to for so long."""

@@ -120,15 +120,29 @@ class BlobUrls:
         return int((self._clock.now() + expires_in).timestamp())
 
 
-def needed(urls: BlobUrls | None) -> BlobUrls:
-    """Return what signs.
+class ThroughGateway:
+    """The part of a store that gives out addresses: they lead to the gateway. Without ``_urls`` there are none.
 
     Raises:
-        Misconfigured: the store was opened without it.
+        Misconfigured: the store was opened without what signs.
     """
-    if urls is None:
-        raise Misconfigured("this store was opened without a link secret; open it with one to give out addresses")
-    return urls
+
+    _urls: BlobUrls | None
+
+    async def presign_get(self, ref: BlobRef, expires_in: timedelta) -> str:
+        """Return an address at the gateway."""
+        return self._needed().get_url(ref, expires_in)
+
+    async def presign_put(
+        self, bucket: str, key: str, media_type: str, *, max_bytes: int, expires_in: timedelta
+    ) -> str:
+        """Return an address at the gateway."""
+        return self._needed().put_url(bucket, key, media_type, max_bytes=max_bytes, expires_in=expires_in)
+
+    def _needed(self) -> BlobUrls:
+        if self._urls is None:
+            raise Misconfigured("this store was opened without a link secret; open it with one to give out addresses")
+        return self._urls
 
 
 def _right(payload: object) -> tuple[MayGet | MayPut, int]:

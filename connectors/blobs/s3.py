@@ -36,7 +36,7 @@ from connectors.blobs.port import (
     retained,
     same_bytes,
 )
-from connectors.blobs.presign import BlobUrls, needed
+from connectors.blobs.presign import BlobUrls, ThroughGateway
 from connectors.blobs.s3_client import PARTS_AT_ONCE, S3Settings, connect
 from connectors.blobs.s3_errors import translated
 from connectors.clock.clock import Clock, SystemClock
@@ -57,7 +57,7 @@ _PART_BYTES = 8 * 1024 * 1024
 _SPOOL_BYTES = 8 * 1024 * 1024
 
 
-class S3Blobs:
+class S3Blobs(ThroughGateway):
     """A ``BlobStore`` on S3. Buckets are created when first written to. Retrying is the caller's: one retry here.
 
     ``urls`` signs addresses for puts, which go through the gateway: an object that a stranger puts straight to the
@@ -165,12 +165,6 @@ class S3Blobs:
     async def presign_get(self, ref: BlobRef, expires_in: timedelta) -> str:
         """Return an address at the server itself; signing asks nobody, once the region is known."""
         return await self._run(lambda: self._client.presigned_get_object(ref.bucket, ref.key, expires=expires_in))
-
-    async def presign_put(
-        self, bucket: str, key: str, media_type: str, *, max_bytes: int, expires_in: timedelta
-    ) -> str:
-        """Return an address at the gateway."""
-        return needed(self._urls).put_url(bucket, key, media_type, max_bytes=max_bytes, expires_in=expires_in)
 
     async def tidy(self, bucket: str, older_than: timedelta) -> int:
         """Abort multipart uploads that were begun so long ago."""

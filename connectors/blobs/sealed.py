@@ -28,7 +28,7 @@ from connectors.blobs.port import (
     reference,
     same_bytes,
 )
-from connectors.blobs.presign import BlobUrls, needed
+from connectors.blobs.presign import BlobUrls, ThroughGateway
 from connectors.blobs.seal import (
     CHUNK_BYTES,
     FOOTER_BYTES,
@@ -50,7 +50,7 @@ _PIECE_BYTES = 16 * CHUNK_BYTES
 _LISTED_AT_ONCE = 16
 
 
-class SealedBlobs:
+class SealedBlobs(ThroughGateway):
     """A ``BlobStore`` over ``below``. Addresses lead to the gateway, which opens; without ``urls`` there are none."""
 
     def __init__(self, below: BlobStore, keys: BlobKeys, *, urls: BlobUrls | None = None) -> None:
@@ -145,16 +145,6 @@ class SealedBlobs:
     async def retain(self, bucket: str, key: str, until: datetime) -> None:
         """Lock the object in the store below."""
         await self._below.retain(bucket, key, until)
-
-    async def presign_get(self, ref: BlobRef, expires_in: timedelta) -> str:
-        """Return an address at the gateway."""
-        return needed(self._urls).get_url(ref, expires_in)
-
-    async def presign_put(
-        self, bucket: str, key: str, media_type: str, *, max_bytes: int, expires_in: timedelta
-    ) -> str:
-        """Return an address at the gateway."""
-        return needed(self._urls).put_url(bucket, key, media_type, max_bytes=max_bytes, expires_in=expires_in)
 
     async def tidy(self, bucket: str, older_than: timedelta) -> int:
         """Tidy the store below."""

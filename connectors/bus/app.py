@@ -18,7 +18,8 @@ from faust.app.base import BootStrategy
 from connectors.bus.aggregate import StateOf
 from connectors.bus.batch import BatchHandler, BatchStage
 from connectors.bus.cluster import Cluster
-from connectors.bus.engine import Engine, EngineLimits
+from connectors.bus.engine import Engine
+from connectors.bus.epoch import EngineLimits
 from connectors.bus.records import Outgoing, Publisher, command_record
 from connectors.bus.snapshot import Snapshots
 from connectors.bus.stage import Counts, Handler, Stage, StageLimits, Step

@@ -9,7 +9,6 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from time import monotonic
 
 from aiokafka import ConsumerRebalanceListener, TopicPartition
@@ -18,62 +17,19 @@ from aiokafka.errors import KafkaError
 from connectors.bus.batch import BatchStage
 from connectors.bus.cluster import Cluster, refused
 from connectors.bus.counts import EngineCounts
+from connectors.bus.epoch import EngineLimits, Epoch, Standing
 from connectors.bus.ledger import Handover, Hole, Ledger, Run
 from connectors.bus.records import Fetched
 from connectors.bus.restore import restore_views
 from connectors.bus.snapshot import Snapshots
 from connectors.bus.stage import PartitionState, Stage, WorkerStop
 from connectors.bus.transport import Taken, Transport
-from connectors.bus.watchdog import Patience, Sight, Watchdog
+from connectors.bus.watchdog import Sight, Watchdog
 from connectors.clock.clock import Clock, SystemClock
 from connectors.errors import Transient
 from topics.topic import Topic
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class EngineLimits:
-    """Times in seconds."""
-
-    batch_records: int = 500
-    commit_interval_s: float = 0.5
-    proof_interval_s: float = 2.5
-    open_within_s: float = 60.0
-    revoke_wait_s: float = 4.0
-    revoke_commit_s: float = 3.0
-    first_retry_s: float = 0.05
-    longest_retry_s: float = 5.0
-    watch_interval_s: float = 5.0
-    patience: Patience = field(default_factory=Patience)
-
-
-@dataclass(slots=True)
-class Epoch:
-    """One assignment of this worker. ``since``: when a batch was handed over; ``ages``: (end, oldest record's time in
-    milliseconds) of finished batches that are not committed; ``ends``: the next offset of a log when last asked.
-    """
-
-    generation: int
-    tps: tuple[TopicPartition, ...]
-    accepting: bool = True
-    alive: bool = True
-    ledgers: dict[TopicPartition, Ledger] = field(default_factory=dict)
-    states: dict[tuple[str, int], PartitionState] = field(default_factory=dict)
-    busy: dict[TopicPartition, asyncio.Task[None]] = field(default_factory=dict)
-    tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    since: dict[TopicPartition, float] = field(default_factory=dict)
-    ages: dict[TopicPartition, deque[tuple[int, int]]] = field(default_factory=dict)
-    ends: dict[TopicPartition, int] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """How a partition stands: the age of its batch in hand, 0 without one, and how many records are not finished."""
-
-    tp: TopicPartition
-    batch_age_s: float
-    lag: int | None
 
 
 _EPOCH: ContextVar[Epoch] = ContextVar("epoch")

@@ -23,18 +23,28 @@ def versitygw() -> Path:
         Missing: it is not there, and no Go to build it.
         Misconfigured: the download or the build failed.
     """
-    home = CACHE / f"versitygw-{VERSION}"
+    return go_program("versitygw", "github.com/versity/versitygw/cmd/versitygw", VERSION)
+
+
+def go_program(name: str, package: str, version: str) -> Path:
+    """Return a program of Go, building it from its sources the first time.
+
+    Raises:
+        Missing: it is not there, and no Go to build it.
+        Misconfigured: the download or the build failed.
+    """
+    home = CACHE / f"{name}-{version}"
     if not home.exists():
         need("go", "Go")
-        package = f"github.com/versity/versitygw/cmd/versitygw@{VERSION}"
+        wanted = f"{package}@{version}"
         with arriving(home) as folder:
             try:
-                subprocess.run(["env", f"GOBIN={folder}", "go", "install", package], check=True, stdout=sys.stderr)  # noqa: S603, S607 - fixed words
+                subprocess.run(["env", f"GOBIN={folder}", "go", "install", wanted], check=True, stdout=sys.stderr)  # noqa: S603, S607 - fixed words
             except subprocess.CalledProcessError as error:
                 raise Misconfigured(
-                    f"Go could not build {package} (exit status {error.returncode}); what it said stands above"
+                    f"Go could not build {wanted} (exit status {error.returncode}); what it said stands above"
                 ) from error
-    return home / "versitygw"
+    return home / name
 
 
 @contextmanager
@@ -53,17 +63,18 @@ def s3_server(program: Path, home: Path) -> Iterator[str]:
     node = Node("s3", home, command, {"ROOT_ACCESS_KEY": ACCESS_KEY, "ROOT_SECRET_KEY": SECRET_KEY})
     node.start()
     try:
-        node.await_ready("S3 server", lambda: _speaks_http(port))
+        node.await_ready("S3 server", lambda: speaks_http(port))
         yield f"127.0.0.1:{port}"
     finally:
         node.stop()
 
 
-def _speaks_http(port: int) -> bool:
+def speaks_http(port: int, path: str = "/") -> bool:
+    """Whether something on a port of this machine answers HTTP requests, and not with an error of its own."""
     connection = HTTPConnection("127.0.0.1", port, timeout=2)
     try:
-        connection.request("GET", "/")
-        return bool(connection.getresponse().status)
+        connection.request("GET", path)
+        return connection.getresponse().status < 500
     except (OSError, HTTPException):
         return False
     finally:

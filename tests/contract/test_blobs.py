@@ -90,7 +90,7 @@ REAL = {"live", "sealed-live", "minio"}
 
 
 if not os.environ.get("NOIZYLAB_TEST_MINIO"):
-    del STORES["minio"]  # only where somebody runs one; `make test-live` does not build it
+    del STORES["minio"]  # only where one runs: `python -m tests.live --minio` brings it
 
 
 @pytest.fixture(params=[pytest.param(name, marks=pytest.mark.live) if name in REAL else name for name in STORES])

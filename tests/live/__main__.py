@@ -1,4 +1,7 @@
-"""``make test-live``: bring real servers, start them, run the tests marked ``live`` against them, stop them."""
+"""``make test-live``: bring real servers, start them, run the tests marked ``live`` against them, stop them.
+
+``python -m tests.live --minio`` brings MinIO as well, whose first build takes some ten minutes.
+"""
 
 import os
 import signal
@@ -14,8 +17,10 @@ from infra.bench.fetch import Missing, kafka_jars
 from infra.bench.kafka_nodes import kafka_cluster
 from infra.bench.s3_server import ACCESS_KEY, SECRET_KEY, s3_server, versitygw
 from tests.live.fetch import kafka_tools
+from tests.live.minio import minio, minio_server
 
 ROOT = Path(__file__).parents[2]
+MINIO = "--minio"
 PLACES = ["tests/connectors", "tests/contract", "tests/live"]
 """Where tests of real servers are; arguments of the program take its place."""
 
@@ -29,6 +34,8 @@ def main() -> int:
     with ExitStack() as running:
         home = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="noizylab-live-")))
         servers = _kafka(running, home) | _kafka_tools() | _s3(running, home)
+        if MINIO in sys.argv:
+            servers |= _minio(running, home)
         if not servers:
             return 0
         _say("the tests")
@@ -38,7 +45,7 @@ def main() -> int:
 def _pytest(environment: dict[str, str]) -> int:
     # One process: the tests share a broker, and leave the cores to the servers.
     command = [sys.executable, "-m", "pytest", "-n", "0", "-m", "live", "-rs", "--durations=5"]
-    command += sys.argv[1:] or PLACES
+    command += [word for word in sys.argv[1:] if word != MINIO] or PLACES
     process = subprocess.Popen(command, cwd=ROOT, env=environment)
     try:
         return process.wait()
@@ -79,6 +86,12 @@ def _s3(running: ExitStack, home: Path) -> dict[str, str]:
     _say("an S3 server")
     address = running.enter_context(s3_server(program, home))
     return {"NOIZYLAB_TEST_S3": f"{address},{ACCESS_KEY},{SECRET_KEY}"}
+
+
+def _minio(running: ExitStack, home: Path) -> dict[str, str]:
+    _say("MinIO")
+    address = running.enter_context(minio_server(minio(), home))
+    return {"NOIZYLAB_TEST_MINIO": f"{address},{ACCESS_KEY},{SECRET_KEY}"}
 
 
 def _say(what: str) -> None:

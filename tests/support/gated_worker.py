@@ -19,7 +19,7 @@ def say(line: str) -> None:
 
 
 async def main(bootstrap: str, gate: Path) -> int:
-    cluster = Cluster(bootstrap, session_timeout_ms=6000, heartbeat_interval_ms=500)
+    cluster = Cluster(bootstrap, session_timeout_ms=3000, heartbeat_interval_ms=500)
     publisher = KafkaPublisher(cluster, client_id="gated")
     await publisher.start()
     app = App("notify", cluster, publisher)

@@ -18,7 +18,7 @@ from connectors.bus.admin import apply_topics, plan_topics
 from connectors.bus.aggregate import Aggregate
 from connectors.bus.app import App
 from connectors.bus.cluster import Cluster
-from connectors.bus.engine import EngineLimits
+from connectors.bus.epoch import EngineLimits
 from connectors.bus.publisher import KafkaPublisher
 from connectors.bus.records import record_of
 from connectors.bus.restore import LogReader
@@ -190,8 +190,9 @@ async def test_commits_nothing_beyond_a_slow_record(cluster: Cluster) -> None:
     async with publishing(cluster) as publisher:
         await submit(publisher, 40)
         async with working(make_app(cluster, publisher, [], gate)) as app:
-            await asyncio.sleep(1.2)  # two rounds of the committer, which must find nothing
             assert app.engine is not None
+            await until(lambda: len(app.engine._epoch.busy) == 4)  # type: ignore[union-attr]
+            await app.engine._commit(app.engine._epoch)  # type: ignore[arg-type]
             assert {ledger.committed for ledger in app.engine.ledgers().values()} == {0}
             gate.set()
             await until(lambda: sum(one.committed for one in app.engine.ledgers().values()) == 40)  # type: ignore[union-attr]

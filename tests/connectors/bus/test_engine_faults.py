@@ -11,7 +11,8 @@ from aiokafka.errors import KafkaConnectionError
 from connectors.bus.admin import apply_topics
 from connectors.bus.batch import BatchStage
 from connectors.bus.cluster import Cluster
-from connectors.bus.engine import Engine, EngineLimits
+from connectors.bus.engine import Engine
+from connectors.bus.epoch import EngineLimits
 from connectors.bus.publisher import MAX_BATCH_BYTES, KafkaPublisher
 from connectors.bus.records import Fetched, Outgoing, record_of
 from connectors.bus.transport import PARTITION_BYTES

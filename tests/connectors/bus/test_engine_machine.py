@@ -19,7 +19,8 @@ from hypothesis.stateful import (
 
 from connectors.bus.batch import BatchStage
 from connectors.bus.cluster import Cluster
-from connectors.bus.engine import Engine, EngineLimits
+from connectors.bus.engine import Engine
+from connectors.bus.epoch import EngineLimits
 from connectors.bus.ledger import Admission, Ledger
 from connectors.bus.records import Fetched
 from connectors.errors import Transient

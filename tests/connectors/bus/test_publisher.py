@@ -127,10 +127,10 @@ async def test_keeps_the_order_of_first_occurrences_when_sends_fail(
 ) -> None:
     publisher = FaultyPublisher(Cluster(f"127.0.0.1:{broker.port}"), seed, error)
     async with opened(publisher):
-        await publish_side_by_side(publisher, callers=3, calls=2, count=100)
+        await publish_side_by_side(publisher, callers=3, calls=2, count=60)
 
     assert sum(producer.injected for producer in publisher.made) > 5
-    assert_whole_and_in_order(await first_occurrences(broker), 600)
+    assert_whole_and_in_order(await first_occurrences(broker), 360)
 
 
 @pytest.mark.parametrize("seed", [1, 2])

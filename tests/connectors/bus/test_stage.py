@@ -27,6 +27,7 @@ from topics.notifications import NOTIFICATION_COMMANDS, NOTIFICATION_EVENTS, NOT
 
 TICKET = "T-0001"
 FAST = StageLimits(transient_budget_s=0.05, first_retry_s=0.001, longest_retry_s=0.002)
+PATIENT = StageLimits(first_retry_s=0.001, longest_retry_s=0.002)
 
 
 def evolve(view: OutboxView | None, event: Event) -> OutboxView:
@@ -94,7 +95,7 @@ def inspected() -> BoardInspected:
 
 @pytest.fixture(params=[False, True], ids=["delivered once", "everything delivered twice"])
 def driver(request: pytest.FixtureRequest) -> Driver:
-    return Driver(wire, "notify", limits=FAST, redeliver=request.param)
+    return Driver(wire, "notify", limits=PATIENT, redeliver=request.param)
 
 
 async def test_publishes_events_before_the_view(driver: Driver) -> None:

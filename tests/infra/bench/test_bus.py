@@ -72,6 +72,16 @@ async def test_an_engine_that_does_not_exist_is_refused() -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(100)
+async def test_our_stage_puts_all_events_through() -> None:
+    result = await run_bus_bench(Plan(events=100, repeat=1, latency_events=0, engines=("stage",)), lambda _: None)
+
+    [row] = result["runs"]
+    assert (row["engine"], row["ratio"], result["latency_ms"]) == ("stage", None, None)
+    assert row["events_per_s"] > 0
+
+
+@pytest.mark.long
 @pytest.mark.timeout(240)
 async def test_every_engine_puts_all_events_through_and_peers_are_left_out_with_a_word() -> None:
     said: list[str] = []

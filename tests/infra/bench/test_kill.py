@@ -6,6 +6,16 @@ from infra.bench.kill import Plan, is_unharmed, run_kill_bench
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(100)
+async def test_one_kill_loses_nothing() -> None:
+    result = await run_kill_bench(Plan(kills=1, seed=1, control=False), lambda _: None)
+
+    assert is_unharmed(result), result
+    assert result["order_violations"] == 0
+    assert (result["kills"], result["events"]) == (1, 500)
+
+
+@pytest.mark.long
 @pytest.mark.timeout(300)
 async def test_six_kills_lose_nothing_and_keep_the_order_of_every_key() -> None:
     said: list[str] = []
