@@ -334,6 +334,13 @@ def _analytics(app: App, ports: Ports) -> None:
     wire(app, ports.warehouse)
 
 
+def _gateway(app: App, ports: Ports) -> None:
+    from processors.gateway.access.policy import AccessPolicy
+    from processors.gateway.agent import wire
+
+    wire(app, AccessPolicy())
+
+
 WIRED: dict[str, Callable[[App, Ports], None]] = {
     "tickets": _tickets,
     "vision": _vision,
@@ -343,8 +350,9 @@ WIRED: dict[str, Callable[[App, Ports], None]] = {
     "notify": _notify,
     "orchestrator": _orchestrator,
     "analytics": _analytics,
+    "gateway": _gateway,
 }
-"""The processors that run as Faust apps. The gateway is a web server and has a process of its own."""
+"""The processors that run as Faust apps. The gateway's web server has a process of its own beside its app."""
 
 
 def _auditor(app: App, ports: Ports) -> None:

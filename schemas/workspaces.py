@@ -2,12 +2,15 @@
 
 from datetime import date, time
 from itertools import pairwise
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
 
-from schemas.core.message import Value
+from schemas.core.ids import WorkspaceId
+from schemas.core.message import Command, Event, Value, View
+from schemas.core.text import ShortText
+from schemas.core.time import UtcTime
 
 Weekday = Literal["monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday"]
 """In the order of ``datetime.weekday()``, so that a weekday's number is its place here."""
@@ -65,3 +68,75 @@ class WorkingHours(Value):
                 if after.opens < before.closes:
                     raise ValueError(f"{day}: {after.opens:%H:%M} is before {before.closes:%H:%M}; name hours in order")
         return week
+
+
+class WorkspaceSettings(Value):
+    """What a shop sets about itself."""
+
+    name: ShortText = Field(min_length=1)
+    hours: WorkingHours = Field(default_factory=WorkingHours)
+    benches: tuple[ShortText, ...] = Field(default=(), max_length=100)
+    ticket_prefix: str | None = Field(
+        default=None, pattern=r"^[A-Z]{2,5}$", description="Begins the numbers that people call tickets by."
+    )
+
+
+WorkspaceAccessId = Annotated[str, StringConstraints(pattern=r"^W-[a-z0-9][a-z0-9-]{0,38}$")]
+"""``W-`` and the workspace's id: its key among what is about access."""
+
+
+class CreateWorkspace(Command):
+    """Open a workspace."""
+
+    TYPE: ClassVar[str] = "noizylab.workspace.create.v1"
+
+    access_id: WorkspaceAccessId
+    workspace_id: WorkspaceId
+    settings: WorkspaceSettings
+    by: ShortText
+
+
+class AmendWorkspace(Command):
+    """Give a workspace other settings, all of them."""
+
+    TYPE: ClassVar[str] = "noizylab.workspace.amend.v1"
+
+    access_id: WorkspaceAccessId
+    workspace_id: WorkspaceId
+    settings: WorkspaceSettings
+    by: ShortText
+
+
+class WorkspaceCreated(Event):
+    """There is a workspace."""
+
+    TYPE: ClassVar[str] = "noizylab.workspace.created.v1"
+
+    access_id: WorkspaceAccessId
+    workspace_id: WorkspaceId
+    settings: WorkspaceSettings
+    by: ShortText
+    created_at: UtcTime
+
+
+class WorkspaceAmended(Event):
+    """A workspace has these settings now."""
+
+    TYPE: ClassVar[str] = "noizylab.workspace.amended.v1"
+
+    access_id: WorkspaceAccessId
+    workspace_id: WorkspaceId
+    settings: WorkspaceSettings
+    by: ShortText
+    amended_at: UtcTime
+
+
+class WorkspaceView(View):
+    """A workspace as it is set now. The default one has a view only once it was amended."""
+
+    TYPE: ClassVar[str] = "noizylab.workspace.view.v1"
+
+    access_id: WorkspaceAccessId
+    workspace_id: WorkspaceId
+    settings: WorkspaceSettings
+    amended_at: UtcTime

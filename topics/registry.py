@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from schemas.core.message import Message
+from topics.access import ACCESS_COMMANDS, ACCESS_EVENTS, ACCESS_VIEWS
 from topics.audit import AUDIT_CHECKPOINTS, AUDIT_HEADS, LETTERS_SETTLED
 from topics.diagnoses import DIAGNOSIS_COMMANDS, DIAGNOSIS_EVENTS, DIAGNOSIS_VIEWS
 from topics.inspections import IMAGE_EVENTS, INSPECTION_COMMANDS, INSPECTION_EVENTS, INSPECTION_VIEWS
@@ -21,6 +22,7 @@ COMMANDS = (
     QUOTE_COMMANDS,
     NOTIFICATION_COMMANDS,
     WORKFLOW_COMMANDS,
+    ACCESS_COMMANDS,
 )
 EVENTS = (
     TICKET_EVENTS,
@@ -31,6 +33,7 @@ EVENTS = (
     QUOTE_EVENTS,
     NOTIFICATION_EVENTS,
     WORKFLOW_EVENTS,
+    ACCESS_EVENTS,
 )
 VIEWS = (
     TICKET_VIEWS,
@@ -40,6 +43,7 @@ VIEWS = (
     QUOTE_VIEWS,
     NOTIFICATION_VIEWS,
     WORKFLOW_VIEWS,
+    ACCESS_VIEWS,
 )
 PROCESSORS = ("tickets", "vision", "brain", "inventory", "pricing", "notify", "orchestrator", "analytics", "gateway")
 
