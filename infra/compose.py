@@ -32,9 +32,11 @@ from connectors.pricelist.table import PriceTable
 from connectors.sms.port import Sms
 from connectors.traces.port import Spans
 from connectors.vault.master_key import load_or_create_master_key
+from connectors.vault.people import People
 from connectors.vault.port import Vault
 from connectors.vault.sealed import BUCKET as VAULT_BUCKET
 from connectors.vault.sealed import SealedVault
+from connectors.vault.sealed_people import SealedPeople
 from infra.clickhouse.layout import load_passwords
 from infra.secret_files import load_or_create_secret
 from infra.settings import Settings, read_settings
@@ -134,6 +136,11 @@ class Ports:
     def vault(self) -> Vault:
         """Personal data, encrypted, in the object store."""
         return SealedVault(self.stored_blobs, load_or_create_master_key(self.settings.home / "secrets" / "vault.key"))
+
+    @cached_property
+    def people(self) -> People:
+        """What is known of the people who work here, encrypted, in the object store."""
+        return SealedPeople(self.stored_blobs, load_or_create_master_key(self.settings.home / "secrets" / "vault.key"))
 
     @cached_property
     def signer(self) -> LinkSigner:

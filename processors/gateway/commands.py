@@ -24,9 +24,12 @@ TRACE: ContextVar[tuple[str | None, str | None]] = ContextVar("trace", default=(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: an API key, or the holder of a signed link. Every command carries it in its envelope."""
+    """Who asks: a person, an API key, a service, the holder of a signed link, or whoever has the shop's machine.
 
-    kind: Literal["api_key", "link"]
+    Every command carries it in its envelope.
+    """
+
+    kind: Literal["user", "api_key", "service", "link", "operator"]
     id: str
 
 

@@ -5,15 +5,19 @@ from fastapi import FastAPI
 from processors.gateway.edge import (
     links,
     problems,
+    routes_auth,
     routes_blobs,
     routes_events,
     routes_figures,
     routes_flows,
     routes_health,
     routes_intakes,
+    routes_keys,
     routes_stock,
     routes_tasks,
     routes_tickets,
+    routes_users,
+    routes_workspaces,
 )
 from processors.gateway.edge.deps import Edge, GatewayDeps
 from processors.gateway.edge.middleware import AnswerHeaders, BodyLimit, TraceContext
@@ -44,6 +48,10 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         routes_flows,
         routes_blobs,
         links,
+        routes_auth,
+        routes_users,
+        routes_keys,
+        routes_workspaces,
     ):
         app.include_router(module.router)
     app.add_middleware(BodyLimit, policy=deps.policy)

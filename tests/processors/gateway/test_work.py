@@ -31,6 +31,7 @@ def _flow(ticket_id: str, *roles: str, minutes: int = 0) -> FlowView:
 
 async def test_lists_open_tasks_of_all_flows_the_oldest_first(world: World) -> None:
     world.feed(ticket_view())
+    world.feed(ticket_view("T-0002"))
     world.feed(_flow("T-0002", "manager", minutes=5))
     world.feed(_flow(TICKET, "technician", "manager"))
     async with world.client("workflows:manage") as client:
