@@ -27,9 +27,14 @@ def open_keyring(settings: Settings) -> Keyring:
     return Keyring(settings.home / "secrets" / "api-keys.json", pepper)
 
 
+def open_session_keys(settings: Settings) -> SessionKeys:
+    """Return the keys that access tokens are signed with."""
+    return SessionKeys(settings.home / "secrets" / "session-keys.json")
+
+
 def open_credentials(settings: Settings, ports: Ports) -> Credentials:
     """Return what people are known by. The secret names users as well: with another one nobody is found any more."""
-    keys = SessionKeys(settings.home / "secrets" / "session-keys.json")
+    keys = open_session_keys(settings)
     return Credentials(
         people=ports.people,
         seals=Seals(load_or_create_secret(settings.home, "access").encode()),
