@@ -32,9 +32,11 @@ from connectors.pricelist.table import PriceTable
 from connectors.sms.port import Sms
 from connectors.traces.port import Spans
 from connectors.vault.master_key import load_or_create_master_key
+from connectors.vault.people import People
 from connectors.vault.port import Vault
 from connectors.vault.sealed import BUCKET as VAULT_BUCKET
 from connectors.vault.sealed import SealedVault
+from connectors.vault.sealed_people import SealedPeople
 from connectors.webhooks.port import Verifier
 from infra.clickhouse.layout import load_passwords
 from infra.secret_files import load_or_create_secret
@@ -135,6 +137,11 @@ class Ports:
     def vault(self) -> Vault:
         """Personal data, encrypted, in the object store."""
         return SealedVault(self.stored_blobs, load_or_create_master_key(self.settings.home / "secrets" / "vault.key"))
+
+    @cached_property
+    def people(self) -> People:
+        """What is known of the people who work here, encrypted, in the object store."""
+        return SealedPeople(self.stored_blobs, load_or_create_master_key(self.settings.home / "secrets" / "vault.key"))
 
     @cached_property
     def signer(self) -> LinkSigner:
@@ -377,6 +384,13 @@ def _webhooks(app: App, ports: Ports) -> None:
         ports.on_close(close)
 
 
+def _gateway(app: App, ports: Ports) -> None:
+    from processors.gateway.access.policy import AccessPolicy
+    from processors.gateway.agent import wire
+
+    wire(app, AccessPolicy())
+
+
 WIRED: dict[str, Callable[[App, Ports], None]] = {
     "tickets": _tickets,
     "vision": _vision,
@@ -387,8 +401,9 @@ WIRED: dict[str, Callable[[App, Ports], None]] = {
     "orchestrator": _orchestrator,
     "analytics": _analytics,
     "webhooks": _webhooks,
+    "gateway": _gateway,
 }
-"""The processors that run as Faust apps. The gateway is a web server and has a process of its own."""
+"""The processors that run as Faust apps. The gateway's web server has a process of its own beside its app."""
 
 
 def _auditor(app: App, ports: Ports) -> None:

@@ -10,9 +10,12 @@ from infra.compose import Ports
 from infra.secret_files import load_or_create_secret
 from infra.settings import Settings
 from processors.analytics.figures import FIGURES
+from processors.gateway.access.seals import Seals
 from processors.gateway.edge.app import create_app
+from processors.gateway.edge.credentials import Credentials
 from processors.gateway.edge.deps import GatewayDeps
 from processors.gateway.edge.keyring import Keyring
+from processors.gateway.edge.tokens import AccessTokens, SessionKeys
 from processors.gateway.views import ReadModel
 from processors.orchestrator.deployment import check
 
@@ -23,6 +26,22 @@ def open_keyring(settings: Settings) -> Keyring:
     """Return the shop's API keys."""
     pepper = load_or_create_secret(settings.home, "key-pepper").encode()
     return Keyring(settings.home / "secrets" / "api-keys.json", pepper)
+
+
+def open_session_keys(settings: Settings) -> SessionKeys:
+    """Return the keys that access tokens are signed with."""
+    return SessionKeys(settings.home / "secrets" / "session-keys.json")
+
+
+def open_credentials(settings: Settings, ports: Ports) -> Credentials:
+    """Return what people are known by. The secret names users as well: with another one nobody is found any more."""
+    keys = open_session_keys(settings)
+    return Credentials(
+        people=ports.people,
+        seals=Seals(load_or_create_secret(settings.home, "access").encode()),
+        keys=keys,
+        tokens=AccessTokens(keys, settings.public_url),
+    )
 
 
 async def serve_gateway(settings: Settings) -> None:
@@ -42,6 +61,7 @@ async def serve_gateway(settings: Settings) -> None:
                     vault=ports.vault,
                     signer=ports.signer,
                     keyring=open_keyring(settings),
+                    credentials=open_credentials(settings, ports),
                     clock=ports.clock,
                     warehouse=ports.figures_warehouse,
                     figures={figure.name: figure for figure in FIGURES},

@@ -12,14 +12,14 @@ Who = Annotated[str, StringConstraints(pattern=r"^[a-z_]{1,20}:[0-9A-Za-z_.:/-]{
 """``api_key:<id>``, ``user:<id>``; ``address:<keyed hash>`` for a caller who is nobody yet."""
 
 
-class AccessRefused(Event):
+class RequestRefused(Event):
     """Requests of one caller that were refused for one reason.
 
     The first of a minute is told at once with ``count`` 1; what follows within the minute is told at its end, together.
     ``route`` is the route's template: no path, which could name a customer's key, and no body.
     """
 
-    TYPE: ClassVar[str] = "noizylab.access.refused.v1"
+    TYPE: ClassVar[str] = "noizylab.request.refused.v1"
 
     who: Who
     method: str = Field(max_length=20)

@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 from schemas.core.message import Message
+from topics.access import ACCESS_COMMANDS, ACCESS_EVENTS, ACCESS_VIEWS
 from topics.audit import AUDIT_CHECKPOINTS, AUDIT_HEADS, LETTERS_SETTLED
 from topics.devices import DEVICE_COMMANDS, DEVICE_EVENTS, DEVICE_VIEWS
 from topics.diagnoses import DIAGNOSIS_COMMANDS, DIAGNOSIS_EVENTS, DIAGNOSIS_VIEWS
@@ -27,6 +28,7 @@ COMMANDS = (
     NOTIFICATION_COMMANDS,
     WORKFLOW_COMMANDS,
     WEBHOOK_COMMANDS,
+    ACCESS_COMMANDS,
 )
 EVENTS = (
     TICKET_EVENTS,
@@ -41,6 +43,7 @@ EVENTS = (
     HOOK_EVENTS,
     WEBHOOK_EVENTS,
     REFUSAL_EVENTS,
+    ACCESS_EVENTS,
 )
 SUBSCRIBABLE = tuple(topic for topic in EVENTS if topic.owner not in {"gateway", "webhooks"})
 """What others may subscribe to: what happens in the shop. A delivery is no news, or each would lead to another; nor
@@ -56,6 +59,7 @@ VIEWS = (
     NOTIFICATION_VIEWS,
     WORKFLOW_VIEWS,
     WEBHOOK_VIEWS,
+    ACCESS_VIEWS,
 )
 PROCESSORS = (
     "tickets", "vision", "brain", "inventory", "pricing", "notify", "orchestrator", "analytics", "gateway", "webhooks",

@@ -24,6 +24,7 @@ from connectors.intake.form import CustomerForm, IntakeForm
 from connectors.vault.port import Contact, Vault
 from schemas.core.blob_ref import BlobRef
 from schemas.core.envelope import NAMESPACE
+from schemas.core.ids import DEFAULT_WORKSPACE, WorkspaceId
 from schemas.core.message import Message
 from schemas.devices import Device
 from schemas.notifications import NotificationChannel
@@ -115,6 +116,7 @@ async def submit(
     blobs: BlobStore,
     vault: Vault,
     send: Send,
+    workspace_id: WorkspaceId = DEFAULT_WORKSPACE,
 ) -> tuple[SubmitIntake, UUID]:
     """Store photos and contact, seal the complaint, then write the command; return it with its id.
 
@@ -128,6 +130,7 @@ async def submit(
     customer_id = await vault.put(_contact(form.customer, ticket_id))
     command = SubmitIntake(
         ticket_id=ticket_id,
+        workspace_id=workspace_id,
         customer_id=customer_id,
         device=Device.model_validate(form.device.model_dump()),
         complaint=await vault.seal_text(ticket_id, form.complaint),

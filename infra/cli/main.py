@@ -5,7 +5,7 @@ import sys
 import typer
 
 from connectors.errors import ConnectorError
-from infra.cli import audit, bench, blobs, broker, demo, dlq, doctor, flow, kiosk, serve, ticket, topics, up
+from infra.cli import admin, audit, bench, blobs, broker, demo, dlq, doctor, flow, kiosk, serve, ticket, topics, up
 from infra.cli.common import complain
 
 app = typer.Typer(
@@ -20,6 +20,7 @@ app.command("down")(up.down)
 app.command("demo")(demo.demo)
 app.command("doctor")(doctor.doctor)
 app.command("migrate")(up.migrate)
+app.add_typer(admin.app, name="admin")
 app.add_typer(kiosk.app, name="kiosk")
 app.add_typer(topics.app, name="topics")
 app.add_typer(ticket.app, name="ticket")

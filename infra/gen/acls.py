@@ -5,7 +5,6 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
 from connectors.bus.acls import CLUSTER_NAME, Acl, Operation
-from infra.compose import WIRED
 from infra.gen.wiring import Wiring, wirings
 from topics.audit import AUDIT_CHECKPOINTS, AUDIT_HEADS
 from topics.registry import AUDITED, VIEWS, dead_letters
@@ -49,8 +48,7 @@ def _processor(principal: str, wiring: Wiring) -> list[Acl]:
     reads = [*wiring.reads, *(topic for topic in wiring.writes if topic in VIEWS)]
     writes = [*wiring.writes, dead_letters(wiring.processor)]
     rules = [*_may(principal, reads, "read"), *_may(principal, writes, "write")]
-    # The gateway folds the log in memory, in no consumer group.
-    return [*rules, *(_group(principal, wiring.processor) if wiring.processor in WIRED else ())]
+    return [*rules, *_group(principal, wiring.processor)]
 
 
 def _auditor(principal: str) -> list[Acl]:

@@ -41,7 +41,8 @@ class Wiring:
 
 def wirings() -> list[Wiring]:
     """Return the wiring of all processors, by name."""
-    return sorted((*map(_wired, WIRED), _gateway()), key=lambda wiring: wiring.processor)
+    workers = (_wired(name) for name in WIRED if name != "gateway")
+    return sorted((*workers, _gateway()), key=lambda wiring: wiring.processor)
 
 
 def topics_of(name: str) -> tuple[Topic, ...]:
@@ -73,13 +74,16 @@ def _wired(processor: str) -> Wiring:
 
 
 def _gateway() -> Wiring:
-    """The web edge has no steps: it folds every events and views topic, sends the commands its modules name, and
-    writes the events that it owns.
+    """The gateway is two: a worker that decides about access, and the web edge, which has no steps.
+
+    The edge folds every events and views topic, sends the commands its modules name, and writes events that it owns.
     """
-    reads = _unique((*EVENTS, *VIEWS))
+    worker = _wired("gateway")
+    folded = _unique((*EVENTS, *VIEWS))
     sent = {topic_of(command.TYPE) for module in _modules(gateway) for command in _commands_named_in(module)}
     own = {topic for topic in EVENTS if topic.owner == "gateway"}
-    return Wiring("gateway", reads, _unique(sent | own), {topic.name: topic.carries for topic in reads})
+    heard = {**{topic.name: topic.carries for topic in folded}, **worker.hears}
+    return Wiring("gateway", _unique((*folded, *worker.reads)), _unique((*sent, *own, *worker.writes)), heard)
 
 
 def _modules(package: ModuleType) -> Iterable[ModuleType]:

@@ -24,11 +24,13 @@ TRACE: ContextVar[tuple[str | None, str | None]] = ContextVar("trace", default=(
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who asks: an API key, the holder of a signed link, the provider of a webhook, one of our own services. Every
-    command carries it in its envelope.
+    """Who asks: a person, an API key, a service, the holder of a signed link, the provider of a webhook, or whoever has
+    the shop's machine.
+
+    Every command carries it in its envelope.
     """
 
-    kind: Literal["api_key", "link", "webhook", "service"]
+    kind: Literal["user", "api_key", "service", "link", "webhook", "operator"]
     id: str
 
 

@@ -177,12 +177,12 @@ class ReadModel:
         """Return when the model has caught up for the first time."""
         await self._caught_up.wait()
 
-    async def start(self, cluster: Cluster) -> None:
-        """Follow the log until :meth:`stop`; returns at once, see :attr:`ready`."""
+    async def start(self, cluster: Cluster, only: Collection[Topic] = ()) -> None:
+        """Follow the log until :meth:`stop`, or ``only`` some of its topics; returns at once, see :attr:`ready`."""
         if self._task is not None:
             raise RuntimeError("the read model follows a log already")
         self._failure = "reading the log from its start"
-        self._task = asyncio.create_task(self._run(cluster), name="gateway-read-model")
+        self._task = asyncio.create_task(self._run(cluster, only), name="gateway-read-model")
 
     async def stop(self) -> None:
         """Stop following."""
@@ -193,17 +193,17 @@ class ReadModel:
         self._task = None
         self._failure = "stopped"
 
-    async def _run(self, cluster: Cluster) -> None:
+    async def _run(self, cluster: Cluster, only: Collection[Topic]) -> None:
         while True:
             try:
-                await self._follow(cluster)
+                await self._follow(cluster, only)
             except (ConnectorError, KafkaError) as error:
                 self._failure = str(error)
                 log.warning("read model: %s; again in %.0f s", error, _RETRY_S)
                 await asyncio.sleep(_RETRY_S)
 
-    async def _follow(self, cluster: Cluster) -> None:
-        topics = {**_VIEW_TOPICS, **_EVENT_TOPICS}
+    async def _follow(self, cluster: Cluster, only: Collection[Topic]) -> None:
+        topics = {topic.name: topic for topic in only} or {**_VIEW_TOPICS, **_EVENT_TOPICS}
         async with LogReader(cluster, "gateway-read-model") as reader:
             partitions = await reader.partitions(topics)
             missing = sum(topic.partitions for topic in topics.values()) - len(partitions)

@@ -8,6 +8,11 @@ TicketId = Annotated[str, StringConstraints(pattern=r"^T-[0-9A-Za-z-]{4,60}$")]
 CustomerId = Annotated[str, StringConstraints(pattern=r"^C-[0-9A-Za-z-]{4,60}$")]
 WorkspaceId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,38}$")]
 """A tenant: one shop with its members, benches, tickets and settings."""
+UserId = Annotated[str, StringConstraints(pattern=r"^U-[0-9a-f]{32}$")]
+"""A person who works in one workspace, named by a keyed hash of that workspace and their mail address."""
+ApiKeyId = Annotated[str, StringConstraints(pattern=r"^K-[0-9A-Za-z]{8}$")]
+RecordId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
+"""A sealed record in the vault, a session or a link: 128 random bits."""
 LocationId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,30}$")]
 Sku = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{1,60}$")]
 """Stock keeping unit. Generic shop parts are named ``<part>.<device category>``, for example ``battery.laptop``."""

@@ -33,7 +33,7 @@ from topics.tickets import TICKET_EVENTS
 from topics.workflow import WORKFLOW_EVENTS
 
 pytestmark = [pytest.mark.live, pytest.mark.timeout(180)]
-USERS = [f"noizylab-{one}" for one in (*WIRED, "gateway", "auditor", "operator")]
+USERS = [f"noizylab-{one}" for one in (*WIRED, "auditor", "operator")]
 
 
 @pytest.fixture(scope="module")

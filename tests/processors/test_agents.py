@@ -1,6 +1,7 @@
 """Each processor as it is wired: one wish is one answer, however often it is delivered and whatever is restarted."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -10,22 +11,26 @@ from connectors.pricelist.table import PriceTable
 from infra.compose import PRICES
 from processors.brain.agent import wire as wire_brain
 from processors.brain.diagnostician import Diagnostician
+from processors.gateway.access.policy import AccessPolicy
+from processors.gateway.agent import wire as wire_gateway
 from processors.inventory.agent import wire as wire_inventory
 from processors.inventory.config import Policy as InventoryPolicy
 from processors.pricing.agent import wire as wire_pricing
 from processors.pricing.config import Policy as PricingPolicy
 from processors.tickets.agent import wire as wire_tickets
 from processors.tickets.config import Policy as TicketPolicy
+from schemas.access import CreateUser, EndSessions, OpenSession, RotateSession
 from schemas.core.message import Command
 from schemas.devices import Device
 from schemas.diagnoses import DiagnoseFault, PartLine
 from schemas.inventory import CommitParts, ReceiveStock, ReleaseParts, ReserveParts
 from schemas.quotes import DeclineQuote, PrepareQuote
 from schemas.tickets import MoveEvidence, MoveTicket, SubmitIntake
-from tests.support.driver import Driver
+from tests.support.driver import START, Driver
 from tests.support.vault import NO_PLACE, vault_in
 
 TICKET = "T-0001"
+USER, RECORD = "U-" + "a" * 32, "1" * 32
 LAPTOP = Device(category="laptop", brand="Lumen", lock_state="unlocked")
 BATTERY = PartLine(sku="battery.laptop", quantity=1)
 
@@ -61,6 +66,10 @@ def intake(ticket_id: str, **changes: object) -> SubmitIntake:
 
 def stock(sku: str, quantity: int) -> ReceiveStock:
     return ReceiveStock(location_id="main", receipt_id=f"r-{sku}", sku=sku, quantity=quantity, unit_cost_cents=100)
+
+
+def gateway(app: App) -> None:
+    wire_gateway(app, AccessPolicy())
 
 
 STORIES: dict[str, tuple[Callable[[App], None], tuple[Command, ...], tuple[str, ...]]] = {
@@ -115,6 +124,20 @@ STORIES: dict[str, tuple[Callable[[App], None], tuple[Command, ...], tuple[str, 
             ReleaseParts(location_id="main", ticket_id="T-0003", reason="no_need"),
         ),
         ("stock.received", "parts.reserved", "stock.low", "parts.short", "parts.committed", "parts.refused"),
+    ),
+    "gateway": (
+        gateway,
+        (
+            CreateUser(access_id=USER, workspace_id="main", roles=("owner",), by="operator:cli", password_id=RECORD),
+            OpenSession(access_id=USER, session_id=RECORD, password_id=RECORD, expires_at=START + timedelta(days=30)),
+            RotateSession(access_id=USER, session_id=RECORD, number=0),
+            RotateSession(access_id=USER, session_id=RECORD, number=2),
+            EndSessions(access_id=USER, reason="logout"),
+            OpenSession(access_id=USER, session_id=RECORD, password_id=RECORD, expires_at=START + timedelta(days=30)),
+            CreateUser(access_id=USER, workspace_id="main", roles=("kiosk",), by="operator:cli"),
+            EndSessions(access_id=f"U-{'b' * 32}", reason="logout"),
+        ),
+        ("user.created", "session.opened", "session.rotated", "access.refused", "session.ended"),
     ),
 }
 

@@ -24,6 +24,9 @@ from processors.analytics.rows import EventRow, Record, event_row
 from processors.brain.decide import decide as brain
 from processors.brain.diagnostician import Diagnostician
 from processors.brain.state import evolve as evolve_diagnosis
+from processors.gateway.access.decide import decide as access
+from processors.gateway.access.policy import AccessPolicy
+from processors.gateway.access.state import evolve_one as evolve_access
 from processors.inventory.config import Policy as InventoryPolicy
 from processors.inventory.decide import decide as inventory
 from processors.inventory.keys import keys_of, reservation_key, stock_key
@@ -48,6 +51,7 @@ from processors.vision.state import evolve as evolve_inspection
 from processors.webhooks.config import Policy as WebhookPolicy
 from processors.webhooks.decide import decide as webhooks
 from processors.webhooks.state import evolve as evolve_webhook
+from schemas.access import AccessRefused
 from schemas.core.blob_ref import BlobRef
 from schemas.core.envelope import Envelope
 from schemas.core.message import Message, View
@@ -58,6 +62,7 @@ from schemas.inventory import ReservationView, StockView
 from schemas.quotes import PrepareQuote
 from schemas.workflow import FlowView
 from tests.schemas.examples import examples_of, stem
+from topics.access import ACCESS_EVENTS
 from topics.devices import DEVICE_COMMANDS, DEVICE_EVENTS
 from topics.registry import ALL, COMMANDS, EVENTS, VIEWS, topic_of
 from topics.topic import Topic
@@ -68,7 +73,7 @@ CAUSE = UUID("018f6b8f-20c4-7d19-b6a2-53e07f91d8bc")
 Cases = Iterator[tuple[str, Outcome]]
 
 
-def owned(topics: tuple[Topic, ...], processor: str) -> Iterator[tuple[str, Message]]:
+def owned(topics: tuple[Topic, ...], processor: str) -> Iterator[tuple[str, Any]]:
     """Yield the name and the message of each example in a processor's own topics of one kind."""
     for topic in topics:
         if topic.owner == processor:
@@ -181,6 +186,15 @@ def webhook_cases() -> Cases:
     return against_each_view("webhooks", lambda command, view: webhooks(command, CAUSE, view, NOW, WebhookPolicy()))
 
 
+def gateway_cases() -> Cases:
+    """Each command on each state of what it can be about, at an hour when the examples' links are still good."""
+    views = [("nothing", None), *owned(VIEWS, "gateway")]
+    for name, command in owned(COMMANDS, "gateway"):
+        for state, view in views:
+            if view is None or view.access_id[0] == command.access_id[0]:
+                yield f"{name} on {state}", access(command, view, NOW, AccessPolicy())
+
+
 CASES: dict[str, Callable[[], Cases]] = {
     "tickets": ticket_cases,
     "vision": vision_cases,
@@ -190,6 +204,7 @@ CASES: dict[str, Callable[[], Cases]] = {
     "notify": notify_cases,
     "orchestrator": orchestrator_cases,
     "webhooks": webhook_cases,
+    "gateway": gateway_cases,
 }
 
 
@@ -292,6 +307,17 @@ def test_folds_every_example_event_of_the_stock_into_the_views_that_it_names() -
         for key in keys_of(event):
             after = evolve_stock(key, None, event)
             assert key_of(after) == key
+
+
+def test_folds_every_example_event_about_access_into_every_view_that_it_can_be_about() -> None:
+    for _, event in owned(EVENTS, "gateway"):
+        for _, view in owned(VIEWS, "gateway"):
+            if type(event) not in ACCESS_EVENTS.carries or isinstance(event, AccessRefused):
+                continue
+            if view.access_id[0] == event.access_id[0]:
+                after = evolve_access(view.access_id, view, event)
+                assert type(after) is type(view)
+                assert type(after).model_validate_json(after.to_json()) == after
 
 
 @pytest.mark.parametrize("topic", EVENTS, ids=lambda topic: topic.name)

@@ -55,14 +55,14 @@ def without_own_settings() -> Iterator[None]:
         yield
 
 
-async def command(settings: Settings, *arguments: str) -> Ran:
-    """Run the ``noizylab`` command as a process with these settings."""
+async def command(settings: Settings, *arguments: str, typed: str = "") -> Ran:
+    """Run the ``noizylab`` command as a process with these settings; ``typed`` is its standard input."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "infra.cli", *arguments,
         env={**os.environ, **to_environment(settings)},
-        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    out, err = await process.communicate()
+    out, err = await process.communicate(typed.encode())
     assert process.returncode is not None
     return Ran(process.returncode, out.decode(), err.decode())
 

@@ -5,6 +5,7 @@ from fastapi import FastAPI
 from processors.gateway.edge import (
     links,
     problems,
+    routes_auth,
     routes_blobs,
     routes_devices,
     routes_events,
@@ -13,11 +14,14 @@ from processors.gateway.edge import (
     routes_health,
     routes_hooks,
     routes_intakes,
+    routes_keys,
     routes_stock,
     routes_tasks,
     routes_ticket_writes,
     routes_tickets,
+    routes_users,
     routes_webhooks,
+    routes_workspaces,
 )
 from processors.gateway.edge.deps import Edge, GatewayDeps
 from processors.gateway.edge.headers import Cors, PathGuard, SecurityHeaders
@@ -55,6 +59,10 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         routes_webhooks,
         routes_blobs,
         links,
+        routes_auth,
+        routes_users,
+        routes_keys,
+        routes_workspaces,
     ):
         app.include_router(module.router)
     app.add_middleware(OpenTexts, vault=deps.vault, views=deps.views)

@@ -1,61 +1,106 @@
-"""Who calls, and what they may do. Every route of the API names one scope."""
+"""Who calls, and what they may do. Every route of the API names one scope, or says why it needs none."""
 
+import asyncio
+import logging
 from dataclasses import dataclass
-from typing import Annotated
+from datetime import timedelta
+from typing import Annotated, Literal
 
 from fastapi import Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
+from connectors.errors import ConnectorError
+from processors.gateway.access.roles import Scope, known_scopes, scopes_of
 from processors.gateway.commands import Caller
-from processors.gateway.edge.deps import edge_of
-from processors.gateway.edge.keyring import KeyRecord, Scope
+from processors.gateway.edge.deps import Edge, edge_of
+from processors.gateway.edge.desk import actor
 from processors.gateway.edge.problems import Problem
+from processors.gateway.edge.tokens import Claims
+from schemas.access import Session, UserView
+from schemas.api_keys import ApiKeyView, NoteApiKeyUse
 from schemas.core.ids import WorkspaceId
+from topics.access import ACCESS_VIEWS
+
+log = logging.getLogger(__name__)
 
 # These only describe the two ways to send a key in the OpenAPI text; the key is read below, once for both.
-_BEARER = HTTPBearer(auto_error=False, description="An API key, `nzl_...`.")
+_BEARER = HTTPBearer(auto_error=False, description="An access token of a session, or an API key, `nzl_...`.")
 _HEADER = APIKeyHeader(name="X-API-Key", auto_error=False)
+FRESH = timedelta(seconds=5)
+"""A token this young may have come from another gateway whose log was read faster than ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """A caller with a good key."""
+    """Who calls, as far as was proved."""
 
-    key: KeyRecord
+    kind: Literal["user", "api_key", "service"]
+    id: str
+    workspace_id: WorkspaceId
+    """What the caller belongs to: everything else does not exist for it."""
+    scopes: frozenset[Scope]
+    per_minute: int | None = None
+    """The caller's own rate; None for the house's."""
+    session_id: str | None = None
 
     @property
     def caller(self) -> Caller:
         """Return the caller as commands name it."""
-        return Caller("api_key", self.key.id)
+        return Caller(self.kind, self.id)
 
     @property
-    def workspace_id(self) -> WorkspaceId:
-        """Return the workspace that the caller belongs to: everything else does not exist for it."""
-        return self.key.workspace_id
-
-    @property
-    def scopes(self) -> frozenset[Scope]:
-        """Return what the key opens."""
-        return self.key.scopes
+    def actor(self) -> str:
+        """Return the caller as events name whoever did something."""
+        return actor(self.caller)
 
     def require(self, scope: Scope) -> None:
-        """Refuse a key without ``scope``.
+        """Refuse a caller without ``scope``.
 
         Raises:
             Problem: 403.
         """
-        if not self.key.allows(scope):
+        if scope not in self.scopes and "admin" not in self.scopes:
             raise Problem(
                 403,
                 "missing_scope",
-                f"this key does not have the scope {scope}; ask for a key that has it",
+                f"you do not have the scope {scope}; ask an administrator for a role or a key that has it",
                 headers={"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},
                 scope=scope,
             )
 
 
-class Needs:
-    """A dependency: a good key with one scope, within its rate."""
+class SignedIn:
+    """A dependency: a caller who is known and within its rate, whatever they may do."""
+
+    async def __call__(
+        self,
+        request: Request,
+        _bearer: Annotated[object, Security(_BEARER)] = None,
+        _header: Annotated[object, Security(_HEADER)] = None,
+    ) -> Principal:
+        """Return the caller, and bound what the request can see to their workspace.
+
+        Raises:
+            Problem: 401 or 429.
+        """
+        edge = edge_of(request)
+        principal = await identify(edge, _credential_in(request))
+        if principal is None:
+            await edge.limits.stranger(request.client.host if request.client else "")
+            detail = (
+                "no good API key or access token; send one as 'Authorization: Bearer ...', a key also as 'X-API-Key: "
+                "nzl_...'; an access token lasts minutes, get the next one at /v1/auth/refresh"
+            )
+            raise Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="noizylab"'})
+        request.state.caller = principal.caller
+        request.state.workspace_id = principal.workspace_id
+        request.state.allowance = await edge.limits.key(principal.id, principal.per_minute)
+        request.state.edge = edge.within(principal.workspace_id)
+        return principal
+
+
+class Needs(SignedIn):
+    """A dependency: a known caller with one scope, within its rate."""
 
     def __init__(self, scope: Scope) -> None:
         self.scope: Scope = scope
@@ -71,21 +116,79 @@ class Needs:
         Raises:
             Problem: 401, 403 or 429.
         """
-        edge = edge_of(request)
-        record = edge.deps.keyring.verify(_key_in(request), now=edge.deps.clock.now())
-        if record is None:
-            await edge.limits.stranger(request.client.host if request.client else "")
-            detail = "no good API key; send one as 'Authorization: Bearer nzl_...' or 'X-API-Key: nzl_...'"
-            raise Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="noizylab"'})
-        request.state.caller = Caller("api_key", record.id)
-        allowance = await edge.limits.key(record.id)
-        request.state.allowance = allowance
-        principal = Principal(record)
-        request.state.workspace_id = principal.workspace_id
+        principal = await super().__call__(request)
         principal.require(self.scope)
         return principal
 
 
-def _key_in(request: Request) -> str:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
+async def identify(edge: Edge, credential: str) -> Principal | None:
+    """Return whose key or access token this is; None when it is no good, whatever the reason."""
+    if credential.startswith("nzl_"):
+        return _of_file(edge, credential) or _of_key(edge, credential)
+    claims = edge.deps.credentials.tokens.read(credential, now=edge.deps.clock.now()) if credential else None
+    return None if claims is None else await _of_session(edge, claims)
+
+
+def _of_file(edge: Edge, key: str) -> Principal | None:
+    record = edge.deps.keyring.verify(key, now=edge.deps.clock.now())
+    return None if record is None else Principal("api_key", record.id, record.workspace_id, record.scopes)
+
+
+def _of_key(edge: Edge, key: str) -> Principal | None:
+    key_id = edge.deps.keyring.id_in(key)
+    if key_id is None:
+        return None
+    view, now = edge.deps.views.view(ACCESS_VIEWS, f"K-{key_id}", ApiKeyView), edge.deps.clock.now()
+    fits = edge.deps.keyring.fits(key, None if view is None else view.mac)
+    if view is None or not fits or view.revoked_at is not None:
+        return None
+    if view.expires_at is not None and now >= view.expires_at:
+        return None
+    if view.used_at is None or now - view.used_at >= edge.deps.credentials.policy.key_use_every:
+        _note_use(edge, view)
+    return Principal("api_key", key_id, view.workspace_id, known_scopes(view.scopes), view.per_minute)
+
+
+def _note_use(edge: Edge, view: ApiKeyView) -> None:
+    """Say on the log that a key is in use, beside the request, and no oftener than the owner wants to hear it."""
+    now, every = edge.deps.clock.now(), edge.deps.credentials.policy.key_use_every
+    told = edge.key_uses.get(view.access_id)
+    if told is not None and now - told < every:
+        return
+    edge.key_uses[view.access_id] = now
+    task = asyncio.create_task(_tell_use(edge, view))
+    edge.at_work.add(task)
+    task.add_done_callback(edge.at_work.discard)
+
+
+async def _tell_use(edge: Edge, view: ApiKeyView) -> None:
+    caller = Caller("api_key", view.access_id.removeprefix("K-"))
+    try:
+        await edge.commands.tell(NoteApiKeyUse(access_id=view.access_id), correlation_id=view.access_id, caller=caller)
+    except ConnectorError as error:
+        log.warning("the use of key %s is not noted: %s", view.access_id, error)
+
+
+async def _of_session(edge: Edge, claims: Claims) -> Principal | None:
+    """Hold a token against the user's state: what they may do now counts, not what the token remembers."""
+    views, now = edge.deps.views, edge.deps.clock.now()
+    user, session = _session_of(edge, claims)
+    if session is None and now - claims.issued_at <= FRESH:
+        await views.settled(ACCESS_VIEWS, claims.user_id, claims.command_id, edge.deps.policy.outcome_wait_s)
+        user, session = _session_of(edge, claims)
+    if user is None or session is None or user.disabled or now >= session.expires_at:
+        return None
+    if user.workspace_id != claims.workspace_id:
+        return None
+    return Principal("user", user.access_id, user.workspace_id, scopes_of(user.roles), session_id=session.session_id)
+
+
+def _session_of(edge: Edge, claims: Claims) -> tuple[UserView | None, Session | None]:
+    user = edge.deps.views.view(ACCESS_VIEWS, claims.user_id, UserView)
+    sessions = () if user is None else user.sessions
+    return user, next((one for one in sessions if one.session_id == claims.session_id), None)
+
+
+def _credential_in(request: Request) -> str:
+    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
+    return credential.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")

@@ -1,8 +1,10 @@
 """What the edge is made of. The composition root builds one and hands it to ``create_app``."""
 
 import asyncio
+import copy
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Protocol
 
 from fastapi import Request
@@ -18,11 +20,16 @@ from connectors.vault.port import Vault
 from connectors.webhooks.port import Verifier
 from processors.gateway.commands import Commands
 from processors.gateway.config import Policy
+from processors.gateway.edge.credentials import Credentials
+from processors.gateway.edge.desk import Desk
 from processors.gateway.edge.hooks import Hooks
 from processors.gateway.edge.keyring import Keyring
 from processors.gateway.edge.limits import RateLimits
 from processors.gateway.edge.refusals import RefusalLog
+from processors.gateway.edge.throttle import Throttle
+from processors.gateway.tenancy import within
 from processors.gateway.views import ReadModel
+from schemas.core.ids import WorkspaceId
 
 
 class Figure(Protocol):
@@ -89,6 +96,7 @@ class GatewayDeps:
     vault: Vault
     signer: LinkSigner
     keyring: Keyring
+    credentials: Credentials
     clock: Clock
     blob_urls: BlobUrls | None = None
     warehouse: Warehouse | None = None
@@ -117,6 +125,19 @@ class Edge:
         self.hooks = Hooks(self.commands, deps.blobs, deps.clock)
         self.intakes_at_work: set[str] = set()
         self.upload_slots = asyncio.Semaphore(deps.policy.uploads_at_once)
+        self.throttle = Throttle()
+        self.desk = Desk(self.commands, deps.views, deps.credentials, deps.clock, deps.policy)
+        self.key_uses: dict[str, datetime] = {}
+        self.at_work: set[asyncio.Task[None]] = set()
+
+    def within(self, workspace_id: WorkspaceId) -> "Edge":
+        """Return this edge for a caller of one workspace: the views of all others are not in it.
+
+        A shallow copy, so whatever the edge counts lies in objects that both share.
+        """
+        bounded = copy.copy(self)
+        bounded.deps = replace(self.deps, views=within(self.deps.views, workspace_id))
+        return bounded
 
     async def close(self) -> None:
         """Write down what only this process knows; the publisher still works."""
@@ -124,7 +145,13 @@ class Edge:
             await self.refusals.close()
 
 
-def edge_of(request: Request) -> Edge:
-    """Return the edge that a request came to."""
+def whole_edge(request: Request) -> Edge:
+    """Return the edge with all workspaces in it, for what only whoever runs the house may do."""
     edge: Edge = request.app.state.edge
     return edge
+
+
+def edge_of(request: Request) -> Edge:
+    """Return the edge that a request came to: once its caller is known, with their workspace alone in it."""
+    bounded: Edge | None = getattr(request.state, "edge", None)
+    return bounded or whole_edge(request)

@@ -1,4 +1,8 @@
-"""API keys. The file keeps an id and a keyed hash of each; a key itself is shown once, when it is made."""
+"""API keys, and those of them that lie in a file.
+
+The file is for what must work before a shop is up: its first key, demos, benchmarks. Keys that the API makes are on
+the log (``schemas/api_keys.py``), under the same pepper. A key itself is shown once, when it is made.
+"""
 
 import hashlib
 import hmac
@@ -10,21 +14,16 @@ import tempfile
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from connectors.errors import Misconfigured
+from processors.gateway.access.roles import SCOPES, Scope
 from schemas.core.ids import DEFAULT_WORKSPACE, WorkspaceId
 from schemas.core.text import ShortText
 from schemas.core.time import UtcTime
 
-Scope = Literal[
-    "tickets:read", "tickets:write", "tickets:delete", "ai:diagnose", "ai:vision", "ai:voice", "pricing:read",
-    "pricing:write", "inventory:read", "inventory:write", "admin", "workflows:manage",
-]  # fmt: skip
-SCOPES: tuple[Scope, ...] = get_args(Scope)
-"""``admin`` includes all others."""
+__all__ = ["SCOPES", "KeyRecord", "Keyring", "NewKey", "Scope"]
 
 _KEY = re.compile(r"nzl_([a-z]{2,8})_([0-9A-Za-z]{8})_([0-9A-Za-z_-]{43})")
 _ID_ALPHABET = string.ascii_letters + string.digits
@@ -82,13 +81,24 @@ class Keyring:
         self._records: dict[str, KeyRecord] = {}
 
     def create(
-        self, name: str, scopes: frozenset[Scope], *, now: datetime, expires_at: datetime | None = None
+        self,
+        name: str,
+        scopes: frozenset[Scope],
+        *,
+        now: datetime,
+        expires_at: datetime | None = None,
+        workspace_id: WorkspaceId = DEFAULT_WORKSPACE,
     ) -> NewKey:
         """Make a key, keep its hash, and return it: the only moment it is readable."""
-        key_id = "".join(secrets.choice(_ID_ALPHABET) for _ in range(8))
-        key = f"nzl_{self._environment}_{key_id}_{secrets.token_urlsafe(32)}"
+        key_id, key, mac = self.mint()
         record = KeyRecord(
-            id=key_id, name=name, scopes=scopes, mac=self._mac(key).hex(), created_at=now, expires_at=expires_at
+            id=key_id,
+            name=name,
+            workspace_id=workspace_id,
+            scopes=scopes,
+            mac=mac,
+            created_at=now,
+            expires_at=expires_at,
         )
         self._load()
         self._save({**self._records, key_id: record})
@@ -107,15 +117,30 @@ class Keyring:
         self._load()
         return tuple(sorted(self._records.values(), key=lambda record: (record.created_at, record.id)))
 
-    def verify(self, key: str, *, now: datetime) -> KeyRecord | None:
-        """Return the record of a key that is good now, or None. Takes the same time for an unknown id."""
+    def mint(self) -> tuple[str, str, str]:
+        """Return the id of a fresh key, the key, and what is to be kept of it. Nothing is written."""
+        key_id = "".join(secrets.choice(_ID_ALPHABET) for _ in range(8))
+        key = f"nzl_{self._environment}_{key_id}_{secrets.token_urlsafe(32)}"
+        return key_id, key, self._mac(key).hex()
+
+    def id_in(self, key: str) -> str | None:
+        """Return the id that a text of the form of our keys names; None for any other text."""
         match = _KEY.fullmatch(key)
-        if match is None or match[1] != self._environment:
+        return match[2] if match is not None and match[1] == self._environment else None
+
+    def fits(self, key: str, mac: str | None) -> bool:
+        """Whether ``mac`` is what was kept of a key. Takes the same time where nothing was."""
+        expected = bytes.fromhex(mac) if mac else _NO_SUCH_MAC
+        return hmac.compare_digest(self._mac(key), expected) and mac is not None
+
+    def verify(self, key: str, *, now: datetime) -> KeyRecord | None:
+        """Return the record of a key of the file that is good now, or None. Takes the same time for an unknown id."""
+        key_id = self.id_in(key)
+        if key_id is None:
             return None
         self._load()
-        record = self._records.get(match[2])
-        expected = bytes.fromhex(record.mac) if record else _NO_SUCH_MAC
-        good = hmac.compare_digest(self._mac(key), expected)
+        record = self._records.get(key_id)
+        good = self.fits(key, record.mac if record else None)
         if record is None or not good or (record.expires_at is not None and now >= record.expires_at):
             return None
         return record

@@ -36,13 +36,14 @@ class RateLimits:
         self._key = RateLimitItemPerMinute(policy.requests_per_minute)
         self._page = RateLimitItemPerMinute(policy.page_requests_per_minute)
 
-    async def key(self, key_id: str) -> Allowance:
-        """Count a request of an API key.
+    async def key(self, key_id: str, per_minute: int | None = None) -> Allowance:
+        """Count a request of an API key or a user; ``per_minute`` is its own limit, if it has one.
 
         Raises:
             Problem: 429, with ``Retry-After``.
         """
-        return await self._hit(self._key, "key", key_id)
+        own = self._key if per_minute is None else RateLimitItemPerMinute(per_minute)
+        return await self._hit(own, "key", key_id)
 
     async def page(self, ticket_id: str) -> Allowance:
         """Count a request for a customer's page of one ticket; raises as :meth:`key` does."""

@@ -22,7 +22,7 @@ from connectors.errors import ConnectorError
 from processors.gateway.commands import SOURCE, Caller
 from processors.gateway.edge.problems import MEDIA_TYPE
 from schemas.core.trace import is_traceparent, parts_of
-from schemas.refusals import AccessRefused
+from schemas.refusals import RequestRefused
 
 log = logging.getLogger(__name__)
 
@@ -80,7 +80,7 @@ class RefusalCounter:
             return Kind("address:many", MANY, MANY, kind.status, MANY)
         return replace(kind, method=MANY, route=MANY, code=MANY) if self._each[kind.who] >= KINDS_EACH else kind
 
-    def end(self) -> Iterator[AccessRefused]:
+    def end(self) -> Iterator[RequestRefused]:
         """Yield what was counted beyond the first of each kind, and begin anew."""
         counted, self._kinds, self._each = self._kinds, {}, Counter()
         for kind, one in counted.items():
@@ -95,9 +95,9 @@ def refusal(
     last_at: datetime,
     request_id: str | None = None,
     trace: str | None = None,
-) -> AccessRefused:
+) -> RequestRefused:
     """Return the fact."""
-    return AccessRefused(
+    return RequestRefused(
         who=kind.who,
         method=kind.method,
         route=kind.route,
@@ -121,7 +121,7 @@ class RefusalLog:
     def __init__(self, publisher: Publisher, clock: Clock, address_key: bytes, *, window_s: float = WINDOW_S) -> None:
         self._publisher, self._clock, self._address_key, self._window_s = publisher, clock, address_key, window_s
         self._counter = RefusalCounter()
-        self._waiting: list[AccessRefused] = []
+        self._waiting: list[RequestRefused] = []
         self._more = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 

@@ -5,14 +5,30 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Depends, Path, Request, Response
 
+from processors.gateway.access.roles import runs_the_house
 from processors.gateway.edge.auth import Needs, Principal
-from processors.gateway.edge.deps import Figure, edge_of
+from processors.gateway.edge.deps import Figure, edge_of, whole_edge
 from processors.gateway.edge.problems import Problem, away
+from schemas.core.ids import DEFAULT_WORKSPACE
+from schemas.workspaces import WorkspaceView
+from topics.access import ACCESS_VIEWS
 
 router = APIRouter(prefix="/v1/figures", tags=["figures"])
 
 # Figures show turnover and margins, so they are for whoever may read prices.
 Reader = Annotated[Principal, Depends(Needs("pricing:read"))]
+
+
+def _may_see_all(request: Request, principal: Principal) -> None:
+    """The warehouse adds up all workspaces: with several, only who runs the house may look."""
+    others = any(
+        one.workspace_id != DEFAULT_WORKSPACE
+        for one in whole_edge(request).deps.views.views(ACCESS_VIEWS, WorkspaceView)
+    )
+    alone = principal.workspace_id == DEFAULT_WORKSPACE and not others
+    if not alone and not runs_the_house(principal.workspace_id, principal.scopes):
+        detail = "figures add up all workspaces; ask an administrator of the default workspace for yours"
+        raise Problem(403, "all_workspaces", detail)
 
 
 @router.get("")
@@ -23,8 +39,9 @@ async def list_figures(request: Request, _: Reader) -> Response:
 
 
 @router.get("/{name}")
-async def get_figure(request: Request, name: Annotated[str, Path(max_length=100)], _: Reader) -> Response:
+async def get_figure(request: Request, name: Annotated[str, Path(max_length=100)], principal: Reader) -> Response:
     """Return a figure with its rows, in the figure's own order."""
+    _may_see_all(request, principal)
     deps = edge_of(request).deps
     figure = deps.figures.get(name)
     if figure is None:

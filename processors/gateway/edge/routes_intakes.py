@@ -67,7 +67,7 @@ async def take_in(
     """Take a device in: 201 with the ticket, 422 when the shop refuses, 202 when the answer takes too long."""
     edge = edge_of(request)
     key = idempotency_key
-    ticket_id = repeated_ticket_id(principal.key.id, key) if key else new_ticket_id()
+    ticket_id = repeated_ticket_id(principal.id, key) if key else new_ticket_id()
     data, upload = await read_upload(request, edge.deps.policy)
     try:
         with _alone(edge, ticket_id):
@@ -79,6 +79,7 @@ async def take_in(
                         upload.form,
                         photos,
                         ticket_id=ticket_id,
+                        workspace_id=principal.workspace_id,
                         blobs=edge.deps.blobs,
                         vault=edge.deps.vault,
                         send=partial(edge.commands.tell, caller=principal.caller),

@@ -9,7 +9,9 @@ from pydantic import ConfigDict
 from connectors.clock.clock import new_id
 from processors.gateway.commands import stable_id
 from processors.gateway.edge.auth import Needs, Principal
-from processors.gateway.edge.deps import edge_of
+from processors.gateway.edge.deps import edge_of, whole_edge
+from processors.gateway.edge.problems import Problem
+from processors.gateway.tenancy import workspace_of_location
 from schemas.core.ids import LocationId, Sku
 from schemas.inventory import ReceiveStock, StockReceived, StockView
 from topics.inventory import INVENTORY_VIEWS
@@ -47,6 +49,10 @@ async def receive(
 ) -> Response:
     """Book parts in: 201 when they are booked, 202 when the answer takes too long."""
     edge = edge_of(request)
+    if workspace_of_location(whole_edge(request).deps.views, receipt.location_id) != principal.workspace_id:
+        raise Problem(
+            404, "not_found", f"there is no location {receipt.location_id} here; begin it with your workspace"
+        )
     command = ReceiveStock.model_validate(receipt.model_dump())
     outcome = await edge.commands.ask(
         command,

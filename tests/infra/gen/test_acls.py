@@ -22,7 +22,7 @@ def of(name: str, operation: str) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("processor", [*WIRED, "gateway"])
+@pytest.mark.parametrize("processor", WIRED)
 def test_a_processor_may_read_and_write_what_it_is_wired_to(processor: str) -> None:
     wiring = next(one for one in wirings() if one.processor == processor)
     views = {topic.name for topic in wiring.writes if topic in VIEWS}
@@ -66,7 +66,7 @@ def test_takes_another_prefix() -> None:
     assert {one.principal for one in acls("User:CN=")} == {f"User:CN={one}" for one in (*WIRED, *SERVICES)}
 
 
-SERVICES = ("gateway", "auditor", "operator")
+SERVICES = ("auditor", "operator")
 
 
 def test_prints_commands_for_kafkas_own_tool() -> None:

@@ -11,7 +11,7 @@ from connectors.clock.clock import SettableClock
 from connectors.errors import Transient
 from processors.gateway.edge.problems import Problem
 from processors.gateway.edge.refusals import KINDS_EACH, KINDS_IN_ALL, Kind, RefusalCounter, RefusalLog, hidden
-from schemas.refusals import AccessRefused
+from schemas.refusals import RequestRefused
 from tests.processors.gateway.world import NOW, TICKET, World
 
 KIND = Kind("api_key:Ab12Cd34", "GET", "/v1/tickets", 403, "missing_scope")
@@ -22,9 +22,9 @@ def world(tmp_path: Path) -> World:
     return World(tmp_path, more={"address_key": b"k" * 32})
 
 
-async def told(world: World) -> list[AccessRefused]:
+async def told(world: World) -> list[RequestRefused]:
     await world.app.state.edge.close()
-    return [message for _, message in world.sent if isinstance(message, AccessRefused)]
+    return [message for _, message in world.sent if isinstance(message, RequestRefused)]
 
 
 async def test_says_who_where_and_why_and_nothing_of_what(world: World) -> None:
@@ -34,7 +34,7 @@ async def test_says_who_where_and_why_and_nothing_of_what(world: World) -> None:
         await client.post(f"/v1/tasks/{TICKET}/secret-task/complete", json={"by": "Erika"}, headers=headers)
     [key] = world.keyring.list()
     [fact] = await told(world)
-    assert fact == AccessRefused(
+    assert fact == RequestRefused(
         who=f"api_key:{key.id}",
         method="POST",
         route="/v1/tasks/{ticket_id}/{task_id}/complete",
@@ -115,7 +115,7 @@ async def test_writes_by_itself_at_once_and_at_the_end_of_the_window() -> None:
 
     class Log:
         async def publish(self, records: object) -> None:
-            written.extend(AccessRefused.model_validate_json(one.value).count for one in records)  # type: ignore[attr-defined]
+            written.extend(RequestRefused.model_validate_json(one.value).count for one in records)  # type: ignore[attr-defined]
             more.set()
 
     refusals = RefusalLog(Log(), SettableClock(NOW), b"k" * 32, window_s=0.1)  # type: ignore[arg-type]

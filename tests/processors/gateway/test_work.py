@@ -31,13 +31,15 @@ def _flow(ticket_id: str, *roles: str, minutes: int = 0) -> FlowView:
 
 async def test_lists_open_tasks_of_all_flows_the_oldest_first(world: World) -> None:
     world.feed(ticket_view())
+    world.feed(ticket_view("T-0002"))
+    world.feed(_flow("T-0003", "manager"))
     world.feed(_flow("T-0002", "manager", minutes=5))
     world.feed(_flow(TICKET, "technician", "manager"))
     async with world.client("workflows:manage") as client:
         every = (await client.get("/v1/tasks")).json()["tasks"]
+        # Nobody can tell yet whose ticket the third flow is about, so nobody sees it.
         assert [task["task_id"] for task in every] == ["T-0001-manager", "T-0001-technician", "T-0002-manager"]
         assert every[0]["device"]["brand"] == "Lenovo"
-        assert every[2]["device"] is None
         one = (await client.get("/v1/tasks?role=technician")).json()["tasks"]
         assert [task["ticket_id"] for task in one] == [TICKET]
         problem(await client.get("/v1/tasks?role=Boss!"), 422, "validation")

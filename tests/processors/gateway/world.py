@@ -21,11 +21,19 @@ from connectors.bus.records import Fetched, Outgoing
 from connectors.clock.clock import SettableClock
 from connectors.links.signer import LinkSigner
 from connectors.vault.master_key import load_or_create_master_key
+from connectors.vault.people import Person
 from connectors.vault.sealed import SealedVault
+from connectors.vault.sealed_people import SealedPeople
+from processors.gateway.access.roles import Role
+from processors.gateway.access.seals import Seals
+from processors.gateway.commands import Caller
 from processors.gateway.config import Policy
 from processors.gateway.edge.app import create_app
+from processors.gateway.edge.credentials import Credentials
 from processors.gateway.edge.deps import GatewayDeps
 from processors.gateway.edge.keyring import Keyring, Scope
+from processors.gateway.edge.passwords import Passwords
+from processors.gateway.edge.tokens import AccessTokens, SessionKeys
 from processors.gateway.views import ReadModel
 from processors.orchestrator.deployment import check
 from schemas.core.envelope import Envelope
@@ -45,12 +53,14 @@ from schemas.quotes import (
 )
 from schemas.tickets import SubmitIntake, TicketOpened, TicketView
 from schemas.workflow import CompleteTask, TaskCompleted
+from tests.processors.gateway.access_owner import AccessOwner
 from topics.registry import class_of, topic_of
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
 TICKET = "T-0001"
 HASH = "ab" * 32
 SECRET = "a-secret-for-tests-only"
+PASSWORD = "four words do nicely"
 
 Answer = Callable[[Message, Envelope], Sequence[tuple[Event, View | None]]]
 
@@ -133,7 +143,9 @@ def opens(command: Message, envelope: Envelope) -> Sequence[tuple[Event, View | 
     """Answer every command with a yes, as its owner would on a good day."""
     at = envelope.time
     if isinstance(command, SubmitIntake):
-        shared = command.model_dump(include={"ticket_id", "customer_id", "complaint", "language", "channel"})
+        shared = command.model_dump(
+            include={"ticket_id", "workspace_id", "customer_id", "complaint", "language", "channel"}
+        )
         taken = {"device": command.device, "photos": command.photos, "state": "received", "opened_at": at, **shared}
         opened = TicketOpened(consent_version=command.consent_version, **taken)
         return [(opened, TicketView(version=1, moved_at=at, **taken))]
@@ -177,18 +189,27 @@ class World:
         self.vault = SealedVault(self.stored, load_or_create_master_key(self.path / "master.key"))
         self.signer = LinkSigner(SECRET, "http://shop.example")
         self.keyring = Keyring(self.path / "keys.json", b"p" * 32, environment="test")
+        self.credentials = self._credentials()
+        self.access = AccessOwner()
+        self.records: list[Fetched] = []
+        self.models = [self.views]
         self._offsets: dict[str, int] = {}
         self._versions: dict[tuple[str, str], int] = {}
         self._seen: set[UUID] = set()
-        self.app: FastAPI = create_app(
+        self.app: FastAPI = self.gateway(self.views)
+
+    def gateway(self, views: ReadModel) -> FastAPI:
+        """Return one more gateway of the same shop, over a read model of its own."""
+        return create_app(
             GatewayDeps(
                 publisher=self,
-                views=self.views,
+                views=views,
                 blobs=self.blobs,
                 blob_urls=self.blob_urls,
                 vault=self.vault,
                 signer=self.signer,
                 keyring=self.keyring,
+                credentials=self.credentials,
                 clock=self.clock,
                 warehouse=self.warehouse,
                 figures=self.figures,
@@ -198,8 +219,39 @@ class World:
             )
         )
 
-    def key(self, *scopes: Scope) -> str:
-        return self.keyring.create("test", frozenset(scopes), now=NOW).key
+    def _credentials(self) -> Credentials:
+        keys = SessionKeys(self.path / "session-keys.json")
+        return Credentials(
+            people=SealedPeople(self.stored, load_or_create_master_key(self.path / "master.key")),
+            seals=Seals(SECRET.encode()),
+            keys=keys,
+            tokens=AccessTokens(keys, "http://edge"),
+            passwords=Passwords(memory_kib=64, passes=1),
+        )
+
+    async def user(
+        self, *roles: Role, mail: str = "ada@example.org", workspace_id: str = "main", password: str = PASSWORD
+    ) -> str:
+        """Make a member who can log in; return the id."""
+        person = Person(name="Ada", mail=mail)
+        made = await self.app.state.edge.desk.create_user(
+            workspace_id, person, roles or ("owner",), Caller("operator", "test"), password
+        )
+        return str(made.user_id)
+
+    async def logged_in(self, *roles: Role, app: FastAPI | None = None, **who: Any) -> httpx.AsyncClient:
+        """Return a client that bears the access token of a new member's session."""
+        await self.user(*roles, **who)
+        client = httpx.AsyncClient(transport=httpx.ASGITransport(app or self.app), base_url="http://edge")
+        body = {"mail": who.get("mail", "ada@example.org"), "workspace_id": who.get("workspace_id", "main")}
+        answer = await client.post("/v1/auth/login", json={**body, "password": PASSWORD})
+        assert answer.status_code == 200, answer.text
+        client.headers["Authorization"] = f"Bearer {answer.json()['access_token']}"
+        client.headers["X-Test-Refresh"] = answer.json()["refresh_token"]
+        return client
+
+    def key(self, *scopes: Scope, workspace_id: str = "main") -> str:
+        return self.keyring.create("test", frozenset(scopes), now=NOW, workspace_id=workspace_id).key
 
     def client(self, *scopes: Scope) -> httpx.AsyncClient:
         headers = {"Authorization": f"Bearer {self.key(*scopes)}"} if scopes else {}
@@ -216,7 +268,8 @@ class World:
             if envelope.id in self._seen:
                 continue
             self._seen.add(envelope.id)
-            for event, view in self.answer(command, envelope):
+            answers = self.access.answer(command, envelope) or self.answer(command, envelope)
+            for event, view in answers:
                 self.feed(event, cause=envelope)
                 if view is not None:
                     self.feed(view, cause=envelope)
@@ -248,7 +301,9 @@ class World:
             value = Held(message, version, (cause.id,) if cause else ()).to_value()
         offset = self._offsets[topic.name] = self._offsets.get(topic.name, -1) + 1
         record = Fetched(topic.name, 0, offset, 0, subject.encode(), value, envelope.to_headers())
-        self.views.apply(record)
+        self.records.append(record)
+        for model in self.models:
+            model.apply(record)
         return record
 
     def with_quote(self, **changes: Any) -> str:
