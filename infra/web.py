@@ -45,6 +45,7 @@ async def serve_gateway(settings: Settings) -> None:
                     warehouse=ports.figures_warehouse,
                     figures={figure.name: figure for figure in FIGURES},
                     check_flow=check,
+                    secret=load_or_create_secret(settings.home, "edge").encode(),
                 )
             )
             server = uvicorn.Server(

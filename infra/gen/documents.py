@@ -88,13 +88,14 @@ def _arrows(wiring: Wiring) -> list[str]:
     lines = []
     whole = [(kind, topics) for kind, topics in _KINDS if set(topics) <= set(wiring.reads)]
     lines += [f"  {kind} ==> {wiring.processor}" for kind, _ in whole]
+    drawn = {topic for _, topics in _KINDS for topic in topics}  # what the replicas of one processor share is not
     grouped = {topic for _, topics in whole for topic in topics}
     for topic in wiring.reads:
-        if topic not in grouped:
+        if topic in drawn - grouped:
             lines.append(
                 f"  {topic_id(topic)} {'-->' if topic.owner == wiring.processor else '-.->'} {wiring.processor}"
             )
-    lines += [f"  {wiring.processor} --> {topic_id(topic)}" for topic in wiring.writes]
+    lines += [f"  {wiring.processor} --> {topic_id(topic)}" for topic in wiring.writes if topic in drawn]
     return lines
 
 

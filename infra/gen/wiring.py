@@ -12,7 +12,7 @@ from connectors.bus.records import Outgoing
 from infra.compose import WIRED, wire_without_ports
 from processors import gateway
 from schemas.core.message import Command, Message
-from topics.registry import AUDIT, AUDITED, EVENTS, VIEWS, dead_letters, topic_of
+from topics.registry import AUDIT, AUDITED, EDGE, EVENTS, VIEWS, dead_letters, topic_of
 from topics.topic import Topic
 
 
@@ -71,10 +71,13 @@ def _wired(processor: str) -> Wiring:
 
 
 def _gateway() -> Wiring:
-    """The web edge has no steps: it folds every events and views topic, and sends the commands its modules name."""
-    reads = _unique((*EVENTS, *VIEWS))
+    """The web edge has no steps: it folds every events and views topic, and sends the commands its modules name.
+
+    Its replicas talk to each other in topics of their own.
+    """
+    reads = _unique((*EVENTS, *VIEWS, *EDGE))
     sent = {topic_of(command.TYPE) for module in _modules(gateway) for command in _commands_named_in(module)}
-    return Wiring("gateway", reads, _unique(sent), {topic.name: topic.carries for topic in reads})
+    return Wiring("gateway", reads, _unique((*sent, *EDGE)), {topic.name: topic.carries for topic in reads})
 
 
 def _modules(package: ModuleType) -> Iterable[ModuleType]:

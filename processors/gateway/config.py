@@ -1,6 +1,7 @@
 """Limits of the edge. Each guards memory, the disk or a person's patience."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 from connectors.intake.submit import IntakeLimits
 
@@ -22,6 +23,15 @@ class Policy:
 
     outcome_wait_s: float = 3.0
     publish_wait_s: float = 5.0
+
+    answer_kept: timedelta = timedelta(hours=24)
+    """How long a request with the same ``Idempotency-Key`` gets the same answer; the topic keeps it as long."""
+    answer_max_bytes: int = 500_000
+    """A longer answer is not kept: sealed, it would not fit into a record."""
+    answers_max: int = 50_000
+    answers_max_characters: int = 64_000_000
+    claim_s: float = 60.0
+    """A replica that dies with a request in hand holds the key for so long."""
 
     requests_per_minute: int = 600
     page_requests_per_minute: int = 60

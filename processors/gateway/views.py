@@ -16,10 +16,13 @@ from connectors.bus.cluster import Cluster
 from connectors.bus.records import Fetched
 from connectors.bus.restore import LogReader, fold_view
 from connectors.errors import ConnectorError, Transient
+from processors.gateway.answers import Answers
 from processors.gateway.config import Policy
 from processors.gateway.timeline import Timelines
 from schemas.core.envelope import Envelope, EnvelopeError
 from schemas.core.message import Event, View
+from schemas.edge import RequestAnswered, RequestClaimed
+from topics.edge import EDGE_ANSWERS
 from topics.registry import EVENTS, VIEWS, class_of
 from topics.topic import Topic
 
@@ -56,6 +59,9 @@ class ReadModel:
     def __init__(self, policy: Policy | None = None) -> None:
         limits = policy or Policy()
         self.timelines = Timelines(events_max=limits.timeline_events_max, tickets_max=limits.timelines_max)
+        self.answers = Answers(
+            kept_for=limits.answer_kept, keys_max=limits.answers_max, sealed_max=limits.answers_max_characters
+        )
         self.unreadable = 0
         self._outcomes_max = limits.outcomes_max
         self._views: dict[str, dict[str, Held]] = {name: {} for name in _VIEW_TOPICS}
@@ -80,6 +86,9 @@ class ReadModel:
                 self._apply_view(_VIEW_TOPICS[record.topic], record)
             elif record.topic in _EVENT_TOPICS:
                 self._apply_event(_EVENT_TOPICS[record.topic], record)
+            elif record.topic == EDGE_ANSWERS.name and record.value is not None:
+                kind = class_of(Envelope.from_headers(record.headers).type)
+                self.answers.apply(cast(RequestClaimed | RequestAnswered, kind.model_validate_json(record.value)))
         except (EnvelopeError, ValueError, KeyError, TypeError) as error:
             self.unreadable += 1
             log.warning("%s-%d@%d is unreadable: %s", record.topic, record.partition, record.offset, error)
@@ -203,7 +212,7 @@ class ReadModel:
                 await asyncio.sleep(_RETRY_S)
 
     async def _follow(self, cluster: Cluster) -> None:
-        topics = {**_VIEW_TOPICS, **_EVENT_TOPICS}
+        topics = {**_VIEW_TOPICS, **_EVENT_TOPICS, EDGE_ANSWERS.name: EDGE_ANSWERS}
         async with LogReader(cluster, "gateway-read-model") as reader:
             partitions = await reader.partitions(topics)
             missing = sum(topic.partitions for topic in topics.values()) - len(partitions)

@@ -16,6 +16,7 @@ from processors.gateway.edge import (
     routes_tickets,
 )
 from processors.gateway.edge.deps import Edge, GatewayDeps
+from processors.gateway.edge.idempotency import KeptAnswers
 from processors.gateway.edge.middleware import AnswerHeaders, BodyLimit, TraceContext
 
 API_VERSION = "1.0"
@@ -31,7 +32,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         docs_url=None,
         redoc_url=None,
     )
-    app.state.edge = Edge(deps)
+    edge = app.state.edge = Edge(deps)
     problems.install(app)
     for module in (
         routes_health,
@@ -46,6 +47,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         links,
     ):
         app.include_router(module.router)
+    app.add_middleware(KeptAnswers, claims=edge.claims, policy=deps.policy)
     app.add_middleware(BodyLimit, policy=deps.policy)
     app.add_middleware(TraceContext)
     app.add_middleware(AnswerHeaders)

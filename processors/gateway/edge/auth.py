@@ -8,6 +8,7 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 
 from processors.gateway.commands import Caller
 from processors.gateway.edge.deps import edge_of
+from processors.gateway.edge.idempotency import begin
 from processors.gateway.edge.keyring import KeyRecord, Scope
 from processors.gateway.edge.problems import Problem
 from schemas.core.ids import WorkspaceId
@@ -81,6 +82,7 @@ class Needs:
         request.state.allowance = allowance
         principal = Principal(record)
         principal.require(self.scope)
+        await begin(request, edge.claims, principal.caller)
         return principal
 
 

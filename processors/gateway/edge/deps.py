@@ -1,6 +1,7 @@
 """What the edge is made of. The composition root builds one and hands it to ``create_app``."""
 
 import asyncio
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -16,6 +17,7 @@ from connectors.links.signer import LinkSigner
 from connectors.vault.port import Vault
 from processors.gateway.commands import Commands
 from processors.gateway.config import Policy
+from processors.gateway.edge.idempotency import Claims
 from processors.gateway.edge.keyring import Keyring
 from processors.gateway.edge.limits import RateLimits
 from processors.gateway.views import ReadModel
@@ -88,6 +90,8 @@ class GatewayDeps:
     check_flow: Callable[[bytes], Sequence[FlowIssue]] | None = None
     policy: Policy = field(default_factory=Policy)
     shop_name: str = "NoizyLab"
+    secret: bytes = field(default_factory=lambda: os.urandom(32))
+    """Seals kept answers and signs tickets for sockets. Replicas need the same; a random one is good for one alone."""
 
 
 class Edge:
@@ -97,7 +101,7 @@ class Edge:
         self.deps = deps
         self.commands = Commands(deps.publisher, deps.views, deps.clock, deps.policy)
         self.limits = RateLimits(deps.policy)
-        self.intakes_at_work: set[str] = set()
+        self.claims = Claims(deps.publisher, deps.views, deps.clock, deps.policy, deps.secret)
         self.upload_slots = asyncio.Semaphore(deps.policy.uploads_at_once)
 
 

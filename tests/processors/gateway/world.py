@@ -45,6 +45,7 @@ from schemas.quotes import (
 )
 from schemas.tickets import SubmitIntake, TicketOpened, TicketView
 from schemas.workflow import CompleteTask, TaskCompleted
+from topics.edge import EDGE_ANSWERS
 from topics.registry import class_of, topic_of
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -165,6 +166,7 @@ class World:
     warehouse: Any = None
     sent: list[tuple[Envelope, Message]] = field(default_factory=list)
     down: Exception | None = None
+    others: list[ReadModel] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.clock = SettableClock(NOW)
@@ -178,10 +180,17 @@ class World:
         self._offsets: dict[str, int] = {}
         self._versions: dict[tuple[str, str], int] = {}
         self._seen: set[UUID] = set()
-        self.app: FastAPI = create_app(
+        self.app = self.replica(self.views)
+
+    def replica(self, views: ReadModel | None = None) -> FastAPI:
+        """Return one more gateway beside the same log and stores, with a read model of its own."""
+        if views is None:
+            views = ReadModel(self.policy)
+            self.others.append(views)
+        return create_app(
             GatewayDeps(
                 publisher=self,
-                views=self.views,
+                views=views,
                 blobs=self.blobs,
                 blob_urls=self.blob_urls,
                 vault=self.vault,
@@ -192,15 +201,16 @@ class World:
                 figures=self.figures,
                 check_flow=check,
                 policy=self.policy,
+                secret=b"s" * 32,
             )
         )
 
     def key(self, *scopes: Scope) -> str:
         return self.keyring.create("test", frozenset(scopes), now=NOW).key
 
-    def client(self, *scopes: Scope) -> httpx.AsyncClient:
-        headers = {"Authorization": f"Bearer {self.key(*scopes)}"} if scopes else {}
-        transport = httpx.ASGITransport(self.app)
+    def client(self, *scopes: Scope, key: str = "", app: FastAPI | None = None) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {key or self.key(*scopes)}"} if scopes or key else {}
+        transport = httpx.ASGITransport(app or self.app)
         return httpx.AsyncClient(transport=transport, base_url="http://edge", headers=headers)
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
@@ -208,6 +218,9 @@ class World:
             raise self.down
         for record in records:
             envelope = Envelope.from_headers(record.headers)
+            if record.topic == EDGE_ANSWERS.name:
+                self._fold(record.topic, envelope, record.value)
+                continue
             command = class_of(envelope.type).model_validate_json(record.value or b"")
             self.sent.append((envelope, command))
             if envelope.id in self._seen:
@@ -243,9 +256,13 @@ class World:
         if isinstance(message, View):
             version = self._versions[topic.name, subject] = self._versions.get((topic.name, subject), 0) + 1
             value = Held(message, version, (cause.id,) if cause else ()).to_value()
-        offset = self._offsets[topic.name] = self._offsets.get(topic.name, -1) + 1
-        record = Fetched(topic.name, 0, offset, 0, subject.encode(), value, envelope.to_headers())
-        self.views.apply(record)
+        return self._fold(topic.name, envelope, value)
+
+    def _fold(self, topic: str, envelope: Envelope, value: bytes | None) -> Fetched:
+        offset = self._offsets[topic] = self._offsets.get(topic, -1) + 1
+        record = Fetched(topic, 0, offset, 0, envelope.subject.encode(), value, envelope.to_headers())
+        for replica in (self.views, *self.others):
+            replica.apply(record)
         return record
 
     def with_quote(self, **changes: Any) -> str:
