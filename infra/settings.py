@@ -57,6 +57,7 @@ class Settings:
     currency: str
     vision_processes: int
     metrics_port: int
+    limits_url: str
     traces: str | None
     samples: Path | None
     audit: bool
@@ -143,6 +144,7 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         "samples": source.path("NOIZYLAB_SAMPLES"),
         "audit": source.flag("NOIZYLAB_AUDIT", default=True),
         "metrics_port": source.number("NOIZYLAB_METRICS_PORT", METRICS_PORT),
+        "limits_url": source.text("NOIZYLAB_LIMITS_URL", "memory://"),
         "traces": source.optional("NOIZYLAB_TRACES"),
     }
     values |= overrides
@@ -180,6 +182,7 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "public_url": "NOIZYLAB_PUBLIC_URL",
         "vision_processes": "NOIZYLAB_VISION_PROCESSES",
         "metrics_port": "NOIZYLAB_METRICS_PORT",
+        "limits_url": "NOIZYLAB_LIMITS_URL",
         "traces": "NOIZYLAB_TRACES",
         "kafka": "NOIZYLAB_KAFKA",
         "clickhouse_url": "NOIZYLAB_CLICKHOUSE",

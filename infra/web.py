@@ -6,6 +6,7 @@ import uvicorn
 
 from connectors.bus.publisher import KafkaPublisher
 from infra.compose import Ports
+from infra.patience import PatientProtocol
 from infra.secret_files import load_or_create_secret
 from infra.settings import Settings
 from processors.analytics.figures import FIGURES
@@ -15,7 +16,8 @@ from processors.gateway.edge.keyring import Keyring
 from processors.gateway.views import ReadModel
 from processors.orchestrator.deployment import check
 
-MAX_CONCURRENCY = 500
+MAX_CONNECTIONS = 2_000
+"""A last bound, which uvicorn answers curtly; the edge's own bounds on requests and sockets come first."""
 
 
 def open_keyring(settings: Settings) -> Keyring:
@@ -45,6 +47,7 @@ async def serve_gateway(settings: Settings) -> None:
                     warehouse=ports.figures_warehouse,
                     figures={figure.name: figure for figure in FIGURES},
                     check_flow=check,
+                    limits_url=settings.limits_url,
                     secret=load_or_create_secret(settings.home, "edge").encode(),
                 )
             )
@@ -55,10 +58,11 @@ async def serve_gateway(settings: Settings) -> None:
                     port=settings.gateway_port,
                     log_level="warning",
                     access_log=False,
+                    http=PatientProtocol,
                     ws="none",
                     server_header=False,
                     timeout_graceful_shutdown=3,
-                    limit_concurrency=MAX_CONCURRENCY,
+                    limit_concurrency=MAX_CONNECTIONS,
                 )
             )
             await server.serve()

@@ -37,6 +37,14 @@ class Policy:
     page_requests_per_minute: int = 60
     """For customers' links, counted by ticket, and for callers without a good key, counted by address."""
 
+    bulk_items_per_minute: int = 10_000
+    """What requests on many things at once may touch, counted by thing."""
+    in_flight_max: int = 200
+    in_flight_per_caller_max: int = 50
+    body_grace_s: float = 10.0
+    body_min_bytes_per_s: float = 8_000.0
+    """A body may take the grace, and beyond it as long as it needs at this rate: whoever drips is cut off."""
+
     timeline_events_max: int = 500
     timelines_max: int = 2_000
     outcomes_max: int = 10_000

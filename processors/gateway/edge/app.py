@@ -16,6 +16,7 @@ from processors.gateway.edge import (
     routes_tickets,
 )
 from processors.gateway.edge.deps import Edge, GatewayDeps
+from processors.gateway.edge.flight import InFlight
 from processors.gateway.edge.idempotency import KeptAnswers
 from processors.gateway.edge.middleware import AnswerHeaders, BodyLimit, TraceContext
 
@@ -49,6 +50,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         app.include_router(module.router)
     app.add_middleware(KeptAnswers, claims=edge.claims, policy=deps.policy)
     app.add_middleware(BodyLimit, policy=deps.policy)
+    app.add_middleware(InFlight, flights=edge.flights)
     app.add_middleware(TraceContext)
     app.add_middleware(AnswerHeaders)
     return app

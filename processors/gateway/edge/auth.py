@@ -7,8 +7,8 @@ from fastapi import Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
 
 from processors.gateway.commands import Caller
+from processors.gateway.edge.admission import admit
 from processors.gateway.edge.deps import edge_of
-from processors.gateway.edge.idempotency import begin
 from processors.gateway.edge.keyring import KeyRecord, Scope
 from processors.gateway.edge.problems import Problem
 from schemas.core.ids import WorkspaceId
@@ -75,14 +75,14 @@ class Needs:
         edge = edge_of(request)
         record = edge.deps.keyring.verify(_key_in(request), now=edge.deps.clock.now())
         if record is None:
-            await edge.limits.stranger(request.client.host if request.client else "")
+            host = request.client.host if request.client else ""
+            request.state.allowance = await edge.limits.stranger(host)
             detail = "no good API key; send one as 'Authorization: Bearer nzl_...' or 'X-API-Key: nzl_...'"
             raise Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="noizylab"'})
-        allowance = await edge.limits.key(record.id)
-        request.state.allowance = allowance
         principal = Principal(record)
+        request.state.allowance = await edge.limits.key(record.id, getattr(principal, "limit_per_minute", None))
         principal.require(self.scope)
-        await begin(request, edge.claims, principal.caller)
+        await admit(request, edge, principal.caller)
         return principal
 
 

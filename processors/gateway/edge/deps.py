@@ -17,9 +17,10 @@ from connectors.links.signer import LinkSigner
 from connectors.vault.port import Vault
 from processors.gateway.commands import Commands
 from processors.gateway.config import Policy
+from processors.gateway.edge.flight import Flights
 from processors.gateway.edge.idempotency import Claims
 from processors.gateway.edge.keyring import Keyring
-from processors.gateway.edge.limits import RateLimits
+from processors.gateway.edge.limits import IN_MEMORY, RateLimits
 from processors.gateway.views import ReadModel
 
 
@@ -90,6 +91,7 @@ class GatewayDeps:
     check_flow: Callable[[bytes], Sequence[FlowIssue]] | None = None
     policy: Policy = field(default_factory=Policy)
     shop_name: str = "NoizyLab"
+    limits_url: str = IN_MEMORY
     secret: bytes = field(default_factory=lambda: os.urandom(32))
     """Seals kept answers and signs tickets for sockets. Replicas need the same; a random one is good for one alone."""
 
@@ -100,7 +102,8 @@ class Edge:
     def __init__(self, deps: GatewayDeps) -> None:
         self.deps = deps
         self.commands = Commands(deps.publisher, deps.views, deps.clock, deps.policy)
-        self.limits = RateLimits(deps.policy)
+        self.limits = RateLimits(deps.policy, deps.limits_url)
+        self.flights = Flights(deps.policy)
         self.claims = Claims(deps.publisher, deps.views, deps.clock, deps.policy, deps.secret)
         self.upload_slots = asyncio.Semaphore(deps.policy.uploads_at_once)
 
