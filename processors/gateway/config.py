@@ -51,4 +51,5 @@ class Policy:
     stream_queue_max: int = 256
     streams_max: int = 200
     heartbeat_s: float = 15.0
+    cache_max_bytes: int = 32_000_000
     list_max: int = 200

@@ -128,6 +128,10 @@ class Timelines:
             return ()
         return tuple(sorted(timeline.entries, key=lambda entry: (entry.envelope.recorded_time, entry.envelope.time)))
 
+    def holds(self, ticket_id: str) -> bool:
+        """Whether events of the ticket are in memory."""
+        return ticket_id in self._held
+
     def complete(self, ticket_id: str) -> bool:
         """Whether no event of the ticket was let go."""
         timeline = self._held.get(ticket_id)

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections import Counter, OrderedDict
+from collections.abc import Collection, Hashable, Iterator
 from dataclasses import dataclass
 from typing import TypeVar, cast
 from uuid import UUID
@@ -65,6 +65,7 @@ class ReadModel:
         self.unreadable = 0
         self._outcomes_max = limits.outcomes_max
         self._views: dict[str, dict[str, Held]] = {name: {} for name in _VIEW_TOPICS}
+        self._touched: Counter[str] = Counter()
         self._next: dict[tuple[str, int], int] = {}
         self._outcomes: OrderedDict[UUID, list[Outcome]] = OrderedDict()
         self._waiters: dict[UUID, list[_Waiter]] = {}
@@ -99,6 +100,8 @@ class ReadModel:
         if record.key is None:
             return
         key = record.key.decode()
+        if topic.key == "ticket_id":
+            self._touched[key] += 1
         waiting = self._settling.get((topic.name, key))
         if waiting and key in held:
             for cause, future in waiting:
@@ -110,8 +113,10 @@ class ReadModel:
         if topic.type_named(envelope.type) is None or record.value is None:
             return
         ticket_id = envelope.subject if topic.key == "ticket_id" else orjson.loads(record.value).get("ticket_id")
-        if isinstance(ticket_id, str) and self.timelines.add(ticket_id, record, envelope) is None:
-            return
+        if isinstance(ticket_id, str):
+            if self.timelines.add(ticket_id, record, envelope) is None:
+                return
+            self._touched[ticket_id] += 1
         if envelope.causation_id is not None:
             self._note(envelope.causation_id, Outcome(envelope, record.value))
 
@@ -136,6 +141,10 @@ class ReadModel:
         for held in self._views[topic.name].values():
             if isinstance(held.state, kind):
                 yield held.state
+
+    def stamp(self, ticket_id: str) -> Hashable:
+        """Return a value that is another one after each record about a ticket, and when its events left memory."""
+        return self._touched[ticket_id], self.timelines.holds(ticket_id)
 
     async def outcome_of(self, command_id: UUID, timeout_s: float, types: Collection[type[Event]]) -> Outcome | None:
         """Return the first event of ``types`` that the command caused, or None when none came in ``timeout_s``."""

@@ -15,6 +15,7 @@ from processors.gateway.edge import (
     routes_tasks,
     routes_tickets,
 )
+from processors.gateway.edge.conditional import Conditional
 from processors.gateway.edge.deps import Edge, GatewayDeps
 from processors.gateway.edge.flight import InFlight
 from processors.gateway.edge.idempotency import KeptAnswers
@@ -48,6 +49,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         links,
     ):
         app.include_router(module.router)
+    app.add_middleware(Conditional)
     app.add_middleware(KeptAnswers, claims=edge.claims, policy=deps.policy)
     app.add_middleware(BodyLimit, policy=deps.policy)
     app.add_middleware(InFlight, flights=edge.flights)

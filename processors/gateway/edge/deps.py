@@ -17,6 +17,7 @@ from connectors.links.signer import LinkSigner
 from connectors.vault.port import Vault
 from processors.gateway.commands import Commands
 from processors.gateway.config import Policy
+from processors.gateway.edge.cache import ReadCache
 from processors.gateway.edge.flight import Flights
 from processors.gateway.edge.idempotency import Claims
 from processors.gateway.edge.keyring import Keyring
@@ -104,6 +105,7 @@ class Edge:
         self.commands = Commands(deps.publisher, deps.views, deps.clock, deps.policy)
         self.limits = RateLimits(deps.policy, deps.limits_url)
         self.flights = Flights(deps.policy)
+        self.cache = ReadCache(deps.policy.cache_max_bytes)
         self.claims = Claims(deps.publisher, deps.views, deps.clock, deps.policy, deps.secret)
         self.upload_slots = asyncio.Semaphore(deps.policy.uploads_at_once)
 

@@ -22,7 +22,8 @@ async def _admitted(limits: RateLimits, times: int, per_minute: int | None = Non
         try:
             await limits.key("k1", per_minute)
         except Problem as refused:
-            assert refused.status_code == 429
+            if refused.status_code != 429:
+                raise
             continue
         done += 1
     return done
