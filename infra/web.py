@@ -59,7 +59,9 @@ async def serve_gateway(settings: Settings) -> None:
                     log_level="warning",
                     access_log=False,
                     http=PatientProtocol,
-                    ws="none",
+                    ws="websockets-sansio",
+                    ws_max_size=4_096,  # readers have nothing to say
+                    ws_per_message_deflate=False,  # would cost each socket a window of its own
                     server_header=False,
                     timeout_graceful_shutdown=3,
                     limit_concurrency=MAX_CONNECTIONS,

@@ -34,6 +34,9 @@ class Caller:
     kind: Literal["api_key", "link"]
     id: str
 
+    def __str__(self) -> str:
+        return f"{self.kind}/{self.id}"
+
 
 def stable_id(caller: Caller, *parts: str) -> UUID:
     """Return the id that the same caller gets for the same wish each time (UUIDv5)."""

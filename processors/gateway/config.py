@@ -49,7 +49,16 @@ class Policy:
     timelines_max: int = 2_000
     outcomes_max: int = 10_000
     stream_queue_max: int = 256
-    streams_max: int = 200
+    streams_max: int = 1_000
+    streams_per_caller_max: int = 100
+    feed_max: int = 500
+    """Events of each partition that a reader of the whole workspace can resume from."""
     heartbeat_s: float = 15.0
+    ping_s: float = 20.0
+    recheck_s: float = 5.0
+    """How long a live reader goes on after its right has ended."""
+    stall_s: float = 20.0
+    """How long a socket that takes nothing is waited for, before it is cut off without a word."""
+    socket_ticket_s: float = 30.0
     cache_max_bytes: int = 32_000_000
     list_max: int = 200

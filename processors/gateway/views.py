@@ -18,12 +18,15 @@ from connectors.bus.restore import LogReader, fold_view
 from connectors.errors import ConnectorError, Transient
 from processors.gateway.answers import Answers
 from processors.gateway.config import Policy
+from processors.gateway.feed import Feed
 from processors.gateway.timeline import Timelines
 from schemas.core.envelope import Envelope, EnvelopeError
 from schemas.core.message import Event, View
 from schemas.edge import RequestAnswered, RequestClaimed
+from schemas.tickets import TicketView
 from topics.edge import EDGE_ANSWERS
 from topics.registry import EVENTS, VIEWS, class_of
+from topics.tickets import TICKET_VIEWS
 from topics.topic import Topic
 
 log = logging.getLogger(__name__)
@@ -59,6 +62,7 @@ class ReadModel:
     def __init__(self, policy: Policy | None = None) -> None:
         limits = policy or Policy()
         self.timelines = Timelines(events_max=limits.timeline_events_max, tickets_max=limits.timelines_max)
+        self.feed = Feed(held_max=limits.feed_max)
         self.answers = Answers(
             kept_for=limits.answer_kept, keys_max=limits.answers_max, sealed_max=limits.answers_max_characters
         )
@@ -102,6 +106,8 @@ class ReadModel:
         key = record.key.decode()
         if topic.key == "ticket_id":
             self._touched[key] += 1
+        if topic is TICKET_VIEWS and (ticket := self.view(topic, key, TicketView)) is not None:
+            self.feed.about(key, ticket.workspace_id, ticket.state)
         waiting = self._settling.get((topic.name, key))
         if waiting and key in held:
             for cause, future in waiting:
@@ -114,8 +120,10 @@ class ReadModel:
             return
         ticket_id = envelope.subject if topic.key == "ticket_id" else orjson.loads(record.value).get("ticket_id")
         if isinstance(ticket_id, str):
-            if self.timelines.add(ticket_id, record, envelope) is None:
+            entry = self.timelines.add(ticket_id, record, envelope)
+            if entry is None:
                 return
+            self.feed.add(ticket_id, entry)
             self._touched[ticket_id] += 1
         if envelope.causation_id is not None:
             self._note(envelope.causation_id, Outcome(envelope, record.value))

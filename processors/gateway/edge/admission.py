@@ -15,7 +15,5 @@ async def admit(request: Request, edge: Edge, caller: Caller) -> None:
         Problem: 409, 422 or 503.
         Replay: it was answered before.
     """
-    flight = flight_of(request)
-    if flight is not None:
-        flight.hold(f"{caller.kind}/{caller.id}")
+    flight_of(request).hold(str(caller))
     await begin(request, edge.claims, caller)

@@ -5,10 +5,11 @@ from typing import Annotated
 
 from fastapi import Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
+from starlette.requests import HTTPConnection
 
 from processors.gateway.commands import Caller
 from processors.gateway.edge.admission import admit
-from processors.gateway.edge.deps import edge_of
+from processors.gateway.edge.deps import Edge, edge_of
 from processors.gateway.edge.keyring import KeyRecord, Scope
 from processors.gateway.edge.problems import Problem
 from schemas.core.ids import WorkspaceId
@@ -73,19 +74,35 @@ class Needs:
             Problem: 401, 403 or 429.
         """
         edge = edge_of(request)
-        record = edge.deps.keyring.verify(_key_in(request), now=edge.deps.clock.now())
-        if record is None:
-            host = request.client.host if request.client else ""
-            request.state.allowance = await edge.limits.stranger(host)
-            detail = "no good API key; send one as 'Authorization: Bearer nzl_...' or 'X-API-Key: nzl_...'"
-            raise Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="noizylab"'})
-        principal = Principal(record)
-        request.state.allowance = await edge.limits.key(record.id, getattr(principal, "limit_per_minute", None))
+        principal = await authenticate(request, edge)
         principal.require(self.scope)
         await admit(request, edge, principal.caller)
         return principal
 
 
-def _key_in(request: Request) -> str:
-    scheme, _, key = request.headers.get("authorization", "").partition(" ")
-    return key.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
+async def authenticate(connection: HTTPConnection, edge: Edge) -> Principal:
+    """Return who calls, by the key in its headers, and count the call.
+
+    Raises:
+        Problem: 401 or 429.
+    """
+    record = edge.deps.keyring.verify(_key_in(connection), now=edge.deps.clock.now())
+    if record is None:
+        host = connection.client.host if connection.client else ""
+        connection.state.allowance = await edge.limits.stranger(host)
+        detail = "no good API key; send one as 'Authorization: Bearer nzl_...' or 'X-API-Key: nzl_...'"
+        raise Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="noizylab"'})
+    principal = Principal(record)
+    connection.state.allowance = await edge.limits.key(record.id, getattr(principal, "limit_per_minute", None))
+    return principal
+
+
+def principal_named(edge: Edge, caller: Caller) -> Principal | None:
+    """Return a caller as it is now, None when it has no right any more: live readers ask every few seconds."""
+    record = edge.deps.keyring.find(caller.id, now=edge.deps.clock.now()) if caller.kind == "api_key" else None
+    return None if record is None else Principal(record)
+
+
+def _key_in(connection: HTTPConnection) -> str:
+    scheme, _, key = connection.headers.get("authorization", "").partition(" ")
+    return key.strip() if scheme.lower() == "bearer" else connection.headers.get("x-api-key", "")

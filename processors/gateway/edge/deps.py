@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from fastapi import Request
+from starlette.requests import HTTPConnection
 
 from connectors.blobs.port import BlobStore
 from connectors.blobs.presign import BlobUrls
@@ -22,6 +22,7 @@ from processors.gateway.edge.flight import Flights
 from processors.gateway.edge.idempotency import Claims
 from processors.gateway.edge.keyring import Keyring
 from processors.gateway.edge.limits import IN_MEMORY, RateLimits
+from processors.gateway.edge.socket_tickets import SocketTickets
 from processors.gateway.views import ReadModel
 
 
@@ -93,6 +94,8 @@ class GatewayDeps:
     policy: Policy = field(default_factory=Policy)
     shop_name: str = "NoizyLab"
     limits_url: str = IN_MEMORY
+    origins: frozenset[str] = frozenset()
+    """Origins of pages that may open a socket, besides pages of the gateway's own host: ``https://desk.example``."""
     secret: bytes = field(default_factory=lambda: os.urandom(32))
     """Seals kept answers and signs tickets for sockets. Replicas need the same; a random one is good for one alone."""
 
@@ -104,13 +107,15 @@ class Edge:
         self.deps = deps
         self.commands = Commands(deps.publisher, deps.views, deps.clock, deps.policy)
         self.limits = RateLimits(deps.policy, deps.limits_url)
-        self.flights = Flights(deps.policy)
+        self.flights = Flights("requests", deps.policy.in_flight_max, deps.policy.in_flight_per_caller_max)
+        self.streams = Flights("streams", deps.policy.streams_max, deps.policy.streams_per_caller_max)
+        self.socket_tickets = SocketTickets(deps.secret, deps.policy.socket_ticket_s)
         self.cache = ReadCache(deps.policy.cache_max_bytes)
         self.claims = Claims(deps.publisher, deps.views, deps.clock, deps.policy, deps.secret)
         self.upload_slots = asyncio.Semaphore(deps.policy.uploads_at_once)
 
 
-def edge_of(request: Request) -> Edge:
-    """Return the edge that a request came to."""
+def edge_of(request: HTTPConnection) -> Edge:
+    """Return the edge that a request or socket came to."""
     edge: Edge = request.app.state.edge
     return edge

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from processors.gateway.config import Policy
 from processors.gateway.edge.problems import RETRY_AFTER_S, Problem, problem_response
 
 ALWAYS = frozenset({"/healthz", "/readyz"})
@@ -14,50 +13,69 @@ ALWAYS = frozenset({"/healthz", "/readyz"})
 
 
 class Flights:
-    """Counts the requests in hand."""
+    """Counts what is in hand: ``most`` in all, ``per_caller`` of one caller."""
 
-    def __init__(self, policy: Policy) -> None:
-        self._policy = policy
+    def __init__(self, what: str, most: int, per_caller: int) -> None:
+        self.what = what
+        self.most = most
+        self.per_caller = per_caller
         self.count = 0
         self.callers: Counter[str] = Counter()
 
     def enter(self) -> "Flight":
-        """Begin a request.
+        """Begin one.
 
         Raises:
             Problem: 503, as many as allowed are in hand.
         """
-        if self.count >= self._policy.in_flight_max:
-            raise _busy("this server has as many requests in hand as it takes")
+        if self.count >= self.most:
+            raise _busy(f"this server has as many {self.what} in hand as it takes")
         self.count += 1
-        return Flight(self, self._policy.in_flight_per_caller_max)
+        return Flight(self)
 
 
 @dataclass(slots=True)
 class Flight:
-    """One request in hand."""
+    """One request or stream in hand."""
 
     _all: Flights
-    _caller_max: int
     _caller: str | None = None
     _over: bool = field(default=False)
 
     def hold(self, caller: str) -> None:
-        """Count the request for its caller.
+        """Count it for its caller.
 
         Raises:
             Problem: 503, the caller has as many in hand as it may.
         """
-        if self._all.callers[caller] >= self._caller_max:
-            raise _busy(f"you have {self._caller_max} requests in hand; wait for their answers")
+        if self._all.callers[caller] >= self._all.per_caller:
+            raise _busy(f"you have {self._all.per_caller} {self._all.what} in hand; end one of them")
         self._caller = caller
         self._all.callers[caller] += 1
 
+    def become(self, others: Flights) -> None:
+        """Count it among ``others`` from now on: a request has become a stream, which lasts.
+
+        Raises:
+            Problem: 503, there are as many of those as allowed.
+        """
+        other = others.enter()
+        try:
+            if self._caller is not None:
+                other.hold(self._caller)
+        except Problem:
+            other.end()
+            raise
+        self._leave()
+        self._all = others
+
     def end(self) -> None:
-        """Count the request no more; a second time nothing happens."""
-        if self._over:
-            return
-        self._over = True
+        """Count it no more; a second time nothing happens."""
+        if not self._over:
+            self._over = True
+            self._leave()
+
+    def _leave(self) -> None:
         self._all.count -= 1
         if self._caller is not None:
             self._all.callers[self._caller] -= 1
@@ -89,10 +107,10 @@ class InFlight:
             flight.end()
 
 
-def flight_of(connection: HTTPConnection) -> Flight | None:
-    """Return the request's place among those in hand; None where it has none, as a socket."""
-    flight = getattr(connection.state, "flight", None)
-    return flight if isinstance(flight, Flight) else None
+def flight_of(request: HTTPConnection) -> Flight:
+    """Return a request's place among those in hand."""
+    flight: Flight = request.state.flight
+    return flight
 
 
 def _busy(what: str) -> Problem:

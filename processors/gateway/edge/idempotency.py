@@ -84,7 +84,9 @@ class Claims:
             Problem: 409 while another is at work, 503 when the log does not show who was first.
             Transient: the log is away.
         """
-        seal = Seal.of(self._secret, caller.kind, caller.id, key)
+        return await self._claim(Seal.of(self._secret, caller.kind, caller.id, key))
+
+    async def _claim(self, seal: Seal) -> Claim:
         claim_id, now = new_id(), self._clock.now()
         until = now + timedelta(seconds=self._policy.claim_s)
         answers = self._views.answers
@@ -102,6 +104,21 @@ class Claims:
             detail = f"a request with this {KEY_HEADER} is at work; ask again when it has answered"
             raise Problem(409, "idempotency_key_in_use", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
         return Claim(claim_id, seal, verdict, verdict.fingerprint)
+
+    async def once(self, *name: str) -> bool:
+        """Return True for the first who asks for a name, over all replicas, and False for others for a minute.
+
+        Raises:
+            Problem: 503.
+            Transient: the log is away.
+        """
+        try:
+            await self._claim(Seal.of(self._secret, "once", *name))
+        except Problem as problem:
+            if problem.status_code != 409:
+                raise
+            return False
+        return True
 
     async def close(self, claim: Claim, answer: Answer | None) -> None:
         """Write the answer that repetitions get; None lets the key be claimed again.

@@ -107,6 +107,12 @@ class Keyring:
         self._load()
         return tuple(sorted(self._records.values(), key=lambda record: (record.created_at, record.id)))
 
+    def find(self, key_id: str, *, now: datetime) -> KeyRecord | None:
+        """Return the record of a key by its id, if the key is good now."""
+        self._load()
+        record = self._records.get(key_id)
+        return None if record is None or (record.expires_at is not None and now >= record.expires_at) else record
+
     def verify(self, key: str, *, now: datetime) -> KeyRecord | None:
         """Return the record of a key that is good now, or None. Takes the same time for an unknown id."""
         match = _KEY.fullmatch(key)
