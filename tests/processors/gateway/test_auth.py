@@ -22,6 +22,8 @@ EXPECTED = {
     ("GET", "/v1/tickets/{ticket_id}/events"): "tickets:read",
     ("GET", "/v1/tickets/{ticket_id}/images/{number}"): "tickets:read",
     ("GET", "/v1/tickets/{ticket_id}/links"): "pricing:read",
+    ("POST", "/v1/live/tickets"): "tickets:read",
+    ("GET", "/v1/live/events"): "tickets:read",
     ("GET", "/v1/tasks"): "workflows:manage",
     ("POST", "/v1/tasks/{ticket_id}/{task_id}/complete"): "workflows:manage",
     ("GET", "/v1/stock"): "inventory:read",
