@@ -17,6 +17,7 @@ DEFAULT_PORTS = {
     "gateway_port": 8080,
 }
 METRICS_PORT = 19464
+BROKER_METRICS_PORT = 19465
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +55,11 @@ class Settings:
     twilio_auth_token: str | None
     twilio_from: str | None
     public_url: str
+    limits_url: str
     currency: str
     vision_processes: int
     metrics_port: int
-    limits_url: str
+    broker_metrics_port: int
     traces: str | None
     samples: Path | None
     audit: bool
@@ -139,12 +141,13 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         "twilio_account_sid": source.optional("NOIZYLAB_TWILIO_ACCOUNT_SID"),
         "twilio_auth_token": source.optional("NOIZYLAB_TWILIO_AUTH_TOKEN"),
         "twilio_from": source.optional("NOIZYLAB_TWILIO_FROM"),
+        "limits_url": source.text("NOIZYLAB_LIMITS_URL", "memory://"),
         "currency": source.text("NOIZYLAB_CURRENCY", "EUR"),
         "vision_processes": source.number("NOIZYLAB_VISION_PROCESSES", min(4, os.cpu_count() or 1)),
         "samples": source.path("NOIZYLAB_SAMPLES"),
         "audit": source.flag("NOIZYLAB_AUDIT", default=True),
         "metrics_port": source.number("NOIZYLAB_METRICS_PORT", METRICS_PORT),
-        "limits_url": source.text("NOIZYLAB_LIMITS_URL", "memory://"),
+        "broker_metrics_port": source.number("NOIZYLAB_BROKER_METRICS_PORT", BROKER_METRICS_PORT),
         "traces": source.optional("NOIZYLAB_TRACES"),
     }
     values |= overrides
@@ -180,9 +183,10 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "broker_tls_cert": "NOIZYLAB_BROKER_TLS_CERT",
         "broker_tls_key": "NOIZYLAB_BROKER_TLS_KEY",
         "public_url": "NOIZYLAB_PUBLIC_URL",
+        "limits_url": "NOIZYLAB_LIMITS_URL",
         "vision_processes": "NOIZYLAB_VISION_PROCESSES",
         "metrics_port": "NOIZYLAB_METRICS_PORT",
-        "limits_url": "NOIZYLAB_LIMITS_URL",
+        "broker_metrics_port": "NOIZYLAB_BROKER_METRICS_PORT",
         "traces": "NOIZYLAB_TRACES",
         "kafka": "NOIZYLAB_KAFKA",
         "clickhouse_url": "NOIZYLAB_CLICKHOUSE",

@@ -74,6 +74,8 @@ def _broker(settings: Settings) -> ChildSpec:
         arguments += ["--tls-cert", str(settings.broker_tls_cert), "--users", str(settings.broker_users)]
     if settings.broker_tls_key is not None:
         arguments += ["--tls-key", str(settings.broker_tls_key)]
+    if settings.broker_metrics_port:
+        arguments += ["--metrics-port", str(settings.broker_metrics_port)]
     return ChildSpec("broker", tuple(arguments))
 
 
@@ -115,6 +117,7 @@ def private_settings(settings: Settings, home: Path, *, own_cluster: bool = Fals
         clickhouse_tcp_port=tcp,
         gateway_port=gateway,
         metrics_port=0,
+        broker_metrics_port=0,
         public_url=f"http://127.0.0.1:{gateway}",
         smtp_url=None,
         twilio_account_sid=None,

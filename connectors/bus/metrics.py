@@ -5,31 +5,18 @@ The work itself touches plain counters only; a scrape turns them into Prometheus
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from time import monotonic
-from typing import Any, Literal
 
 from prometheus_client import Metric as Family
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 from prometheus_client.registry import Collector
 
 from connectors.bus.app import App
 from connectors.bus.counts import Histogram
 from connectors.bus.engine import Engine
+from connectors.metrics import Families, MetricName, families
 
 STALE_BEAT_S = 30.0
 """An event loop that has not looked at its work for this long is blocked."""
-
-
-@dataclass(frozen=True, slots=True)
-class MetricName:
-    """One metric. Counters get ``_total`` on the wire. ``alarm``: when a person should look."""
-
-    name: str
-    kind: Literal["counter", "gauge", "histogram"]
-    labels: tuple[str, ...]
-    meaning: str
-    alarm: str = ""
 
 
 RECORDS_IN = MetricName("noizylab_records_in", "counter", ("processor", "type"), "records read and understood")
@@ -115,13 +102,13 @@ class BusCollector(Collector):
 
     def collect(self) -> Iterator[Family]:
         """Yield one family for each metric."""
-        families = {metric: _family(metric) for metric in METRICS}
+        found = families(METRICS)
         for app in self._apps:
-            _stage(families, app)
-            families[STARTED].add_metric([app.processor], self._started)
+            _stage(found, app)
+            found[STARTED].add_metric([app.processor], self._started)
             if app.engine is not None:
-                _engine(families, app.processor, app.engine)
-        yield from families.values()
+                _engine(found, app.processor, app.engine)
+        yield from found.values()
 
 
 def ailments(apps: Iterable[App]) -> list[str]:
@@ -138,16 +125,7 @@ def ailments(apps: Iterable[App]) -> list[str]:
     return found
 
 
-Families = dict[MetricName, Any]
-"""Each of the class that its kind asks for; their methods differ."""
-
-
-def _family(metric: MetricName) -> Any:
-    kinds = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}
-    return kinds[metric.kind](metric.name, metric.meaning, labels=metric.labels)
-
-
-def _stage(families: Families, app: App) -> None:
+def _stage(found: Families, app: App) -> None:
     counts = app.counts
     for metric, counter in (
         (RECORDS_IN, counts.records_in),
@@ -156,10 +134,10 @@ def _stage(families: Families, app: App) -> None:
         (DEAD_LETTERS, counts.dead_letters),
         (RETRIES, counts.retries),
     ):
-        _count(families, metric, app.processor, counter)
+        _count(found, metric, app.processor, counter)
 
 
-def _engine(families: Families, processor: str, engine: Engine) -> None:
+def _engine(found: Families, processor: str, engine: Engine) -> None:
     counts = engine.counts
     for metric, counter in (
         (BATCH_REPEATS, counts.batch_repeats),
@@ -167,7 +145,7 @@ def _engine(families: Families, processor: str, engine: Engine) -> None:
         (RETENTION_HOLES, counts.retention_holes),
         (RETENTION_RECORDS, counts.retention_records),
     ):
-        _count(families, metric, processor, counter)
+        _count(found, metric, processor, counter)
     standing = engine.standing()
     for metric, value in (
         (ASSIGNED, len(standing)),
@@ -180,20 +158,20 @@ def _engine(families: Families, processor: str, engine: Engine) -> None:
         (RESTORE_RECORDS, counts.restored_records),
         (RESTORE_KEPT, counts.restored_from_snapshot),
     ):
-        families[metric].add_metric([processor], value)
+        found[metric].add_metric([processor], value)
     for one in standing:
         if one.lag is not None:
-            families[LAG].add_metric([processor, one.tp.topic, str(one.tp.partition)], one.lag)
+            found[LAG].add_metric([processor, one.tp.topic, str(one.tp.partition)], one.lag)
     for metric, histogram in ((BATCH_SECONDS, counts.batch_s), (COMMIT_SECONDS, counts.commit_s)):
-        _observe(families, metric, processor, histogram)
+        _observe(found, metric, processor, histogram)
     if engine.crashed is not None:
-        families[CRASHED].add_metric([processor, type(engine.crashed).__name__], 1)
+        found[CRASHED].add_metric([processor, type(engine.crashed).__name__], 1)
 
 
-def _count(families: Families, metric: MetricName, processor: str, counter: Counter[str]) -> None:
+def _count(found: Families, metric: MetricName, processor: str, counter: Counter[str]) -> None:
     for label, value in list(counter.items()):
-        families[metric].add_metric([processor, label], value)
+        found[metric].add_metric([processor, label], value)
 
 
-def _observe(families: Families, metric: MetricName, processor: str, histogram: Histogram) -> None:
-    families[metric].add_metric([processor], histogram.cumulative(), histogram.sum)
+def _observe(found: Families, metric: MetricName, processor: str, histogram: Histogram) -> None:
+    found[metric].add_metric([processor], histogram.cumulative(), histogram.sum)

@@ -69,6 +69,7 @@ def _serve_with(given: list[str]) -> int:
     parser.add_argument("--tls-cert", type=Path, help="certificate chain, PEM")
     parser.add_argument("--tls-key", type=Path, help="private key of the certificate, PEM")
     parser.add_argument("--users", type=Path, help="file of `noizylab broker user add`; every client has to log in")
+    parser.add_argument("--metrics-port", type=int, help="answer /metrics and /healthz there, on loopback")
     parser.add_argument("--verify", action="store_true", help="read every page and every batch before listening")
     parser.add_argument("--lifeline", action="store_true", help="stop when standard input closes, as a child should")
     options = parser.parse_args(given)
@@ -87,7 +88,7 @@ def _serve_with(given: list[str]) -> int:
         tls_key=options.tls_key,
         users=options.users,
     )
-    asyncio.run(_serve(config))
+    asyncio.run(_serve(config, options.metrics_port))
     return 0
 
 
@@ -98,7 +99,7 @@ def _address(text: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
-async def _serve(config: BrokerConfig) -> None:
+async def _serve(config: BrokerConfig, metrics_port: int | None) -> None:
     broker = Broker(config)
     await broker.start()
     stop = asyncio.Event()
@@ -112,13 +113,26 @@ async def _serve(config: BrokerConfig) -> None:
     serving = asyncio.create_task(broker.serve_forever())
     stopping = asyncio.create_task(stop.wait())
     try:
-        await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
+        with _watched(broker, metrics_port):
+            await asyncio.wait((serving, stopping), return_when=asyncio.FIRST_COMPLETED)
         if serving.done():
             serving.result()
     finally:
         serving.cancel()
         stopping.cancel()
         await broker.stop()
+
+
+def _watched(broker: Broker, port: int | None) -> contextlib.AbstractContextManager[int | None]:
+    if port is None:
+        return contextlib.nullcontext()
+    # Imported where it is asked for: it costs memory and start-up time.
+    from connectors.clock.clock import SystemClock
+    from infra.broker.metrics import BrokerCollector, ailments
+    from infra.http_probe import http_probe
+
+    advice = "set NOIZYLAB_BROKER_METRICS_PORT or --metrics-port, 0 is off"
+    return http_probe(BrokerCollector(broker, SystemClock().now().timestamp()), lambda: ailments(broker), port, advice)
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 from kio.schema.errors import ErrorCode
 
 from infra.broker.context import Context, Request
+from infra.broker.counts import FETCH, PRODUCE, UNKNOWN_API, error_codes
 from infra.broker.errors import MalformedRequestError
 from infra.broker.handlers import APIS, api_ranges
 from infra.broker.limits import Budget
@@ -29,7 +30,7 @@ from infra.broker.wire import (
     read_request,
 )
 
-PRODUCE, FETCH, SASL_HANDSHAKE, SASL_AUTHENTICATE = 0, 1, 17, 36
+SASL_HANDSHAKE, SASL_AUTHENTICATE = 17, 36
 _BEFORE_LOGIN = {API_VERSIONS, SASL_HANDSHAKE, SASL_AUTHENTICATE}
 _BEFORE_LOGIN_BYTES = 64 * 1024
 _SMALL_BYTES = 64 * 1024
@@ -74,6 +75,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, host: Host, context: Context) -> None:
         self._host = host
         self._context = context
+        self._counts = context.counts
         self._frames = FrameReader(self._limit_of)
         self._slots: deque[_Slot] = deque()
         self._backlog: deque[tuple[bytes, int]] = deque()
@@ -102,6 +104,7 @@ class Connection(asyncio.Protocol):
         if raw is not None:
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if not self._host.admit(self):
+            self._counts.closed["too_many"] += 1
             self._say(logging.WARNING, f"refused: {self._context.config.max_connections} are open")
             transport.abort()
 
@@ -120,6 +123,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         """Work on every complete request."""
         now_s = self._last_sign_s = self._context.loop.time()
+        self._counts.bytes_in += len(data)
         began = self._frames.awaited > 0
         try:
             frames = self._frames.feed(data)
@@ -156,18 +160,20 @@ class Connection(asyncio.Protocol):
         """Close the connection when its client is idle, does not read, or does not finish a request."""
         config = self._context.config
         if not self._may_ask(None) and now_s - self._since_s > config.login_within_s:
-            self._end(f"closed: no login within {config.login_within_s:g} s")
+            self._end("no_login", f"closed: no login within {config.login_within_s:g} s")
         elif self._write_blocked:
             unread = self.unread_bytes()
             if unread < self._unread_bytes:
                 self._drained_s, self._unread_bytes = now_s, unread
             elif now_s - self._drained_s > config.slow_reader_s:
-                self._end(f"closed: it left {unread} bytes of answers unread for {config.slow_reader_s:g} s")
+                unread_for = f"{unread} bytes of answers unread for {config.slow_reader_s:g} s"
+                self._end("unread_answers", f"closed: it left {unread_for}")
         elif self._frames.awaited and not self._paused:
             patience_s = _REQUEST_PATIENCE_S + self._frames.awaited / _SLOWEST_BYTES_PER_S
             if now_s - self._frame_since_s > min(patience_s, config.connections_max_idle_s):
-                self._end(f"closed: a request of {self._frames.awaited} bytes did not come to its end")
+                self._end("slow_request", f"closed: a request of {self._frames.awaited} bytes did not come to its end")
         elif not self._slots and now_s - self._last_sign_s > config.connections_max_idle_s:
+            self._counts.closed["idle"] += 1
             self.close()
 
     def close(self) -> None:
@@ -250,6 +256,7 @@ class Connection(asyncio.Protocol):
         if not self._may_ask(head.api_key):
             raise MalformedRequestError(f"API {head.api_key} was asked before the login")
         api = APIS.get(head.api_key)
+        self._counts.requests[head.api_key if api is not None else UNKNOWN_API] += 1
         if api is None or not api.min_version <= head.api_version <= api.max_version:
             self._fill(slot, self._refuse_version(head))
             return
@@ -264,6 +271,7 @@ class Connection(asyncio.Protocol):
             except Exception as error:  # noqa: BLE001 - a defect in one answer must not reach other connections
                 self._defect(error)
                 return
+            self._counts.failed(head.api_key, error_codes(values))
             self._fill(slot, data)
 
         peer, session = self._session.peer, self._session
@@ -281,6 +289,7 @@ class Connection(asyncio.Protocol):
                 self._fetching = False
             if ready.data is not None and self._transport is not None:
                 self._transport.write(ready.data)
+                self._counts.bytes_out += len(ready.data)
             if ready.granted:
                 self._host.budget.give(ready.granted)
         self._last_sign_s = self._context.loop.time()
@@ -290,6 +299,8 @@ class Connection(asyncio.Protocol):
 
     def _refuse_version(self, head: RequestHead) -> bytes:
         """UNSUPPORTED_VERSION; for ApiVersions in version 0 with the table, so that a newer client can step down."""
+        key = head.api_key if head.api_key in APIS else UNKNOWN_API
+        self._counts.failed(key, [ErrorCode.unsupported_version])
         if head.api_key == API_VERSIONS:
             lowest = RequestHead(API_VERSIONS, 0, head.correlation_id)
             return encode_response(lowest, {"error_code": ErrorCode.unsupported_version, "api_keys": api_ranges()})
@@ -297,13 +308,14 @@ class Connection(asyncio.Protocol):
         return encode_unsupported(head)
 
     def _close(self, error: MalformedRequestError) -> None:
-        self._end(f"closed: {error}")
+        self._end("malformed", f"closed: {error}")
 
     def _defect(self, error: Exception) -> None:
-        self._end("closed: a request failed", error)
+        self._end("defect", "closed: a request failed", error)
 
-    def _end(self, text: str, error: Exception | None = None) -> None:
+    def _end(self, reason: str, text: str, error: Exception | None = None) -> None:
         if self._transport is not None:
+            self._counts.closed[reason] += 1
             self._say(logging.WARNING if error is None else logging.ERROR, text, error)
             self.abort()
 

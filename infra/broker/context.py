@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from infra.broker.config import BrokerConfig
+from infra.broker.counts import BrokerCounts
 from infra.broker.groups import Coordinator
 from infra.broker.limits import PeerLog
 from infra.broker.log import Log
@@ -59,6 +60,7 @@ class Context:
     users: Users | None = None
     penalties: Penalties = field(default_factory=Penalties)
     peer_log: PeerLog = field(default_factory=PeerLog)
+    counts: BrokerCounts = field(default_factory=BrokerCounts)
     fetch_room: Callable[[], int] = lambda: 2**31 - 1
 
 

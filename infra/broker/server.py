@@ -40,6 +40,8 @@ class Broker:
         self._tls = _tls_context(config)
         self.budget = Budget(config.requests_total_max_bytes)
         self.unread: set[Connection] = set()
+        self.beat_s = time.monotonic()
+        """When the event loop last looked at its connections, for whoever asks from another thread."""
         self._maintenance: Maintenance | None = None
         self._sweep: asyncio.TimerHandle | None = None
         self._listening_port = 0
@@ -69,6 +71,11 @@ class Broker:
         if self._context is None:
             raise BrokerError("the broker has no parts before start()")
         return self._context
+
+    @property
+    def connected(self) -> int:
+        """How many clients there are."""
+        return len(self._connections)
 
     async def start(self) -> None:
         """Open the file, read its state, listen.
@@ -218,6 +225,7 @@ class Broker:
     def _look_at_connections(self) -> None:
         if self._context is None:
             return
+        self.beat_s = time.monotonic()
         now_s = self._context.loop.time()
         for connection in list(self._connections):
             connection.look(now_s)

@@ -22,6 +22,7 @@ from queue import Empty, SimpleQueue
 from typing import NamedTuple
 
 from infra.broker import schema
+from infra.broker.counts import CommitCounts
 from infra.broker.errors import BrokerError, BrokerFileInUseError, DiskFullError, StorageFailedError
 from infra.broker.integrity import DISK_IS_FULL, damaged, mark_closed, mark_open
 from infra.broker.wal import Guard
@@ -86,6 +87,7 @@ class Store:
         self, path: Path, lock: sqlite3.Connection, writer: sqlite3.Connection, free_space_floor_bytes: int
     ) -> None:
         self.path = path
+        self.counts = CommitCounts()
         self._floor_bytes = free_space_floor_bytes
         self._refusal: str | None = None
         self._check_room_at = 0.0
@@ -174,6 +176,16 @@ class Store:
             )
         return self._refusal
 
+    @property
+    def refuses(self) -> bool:
+        """Whether writes were refused when somebody looked last; asks nobody, so any thread may read it."""
+        return self._refusal is not None
+
+    @property
+    def waiting(self) -> int:
+        """Writes that wait for the next commit."""
+        return self._queue.qsize()
+
     def _refuse(self, reason: str | None) -> None:
         if reason is None and self._refusal is not None:
             _LOG.warning("writes are taken again")
@@ -243,11 +255,13 @@ class Store:
         return writes, True
 
     def _commit(self, writes: list[Write]) -> StorageFailedError | None:
+        began = time.perf_counter()
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             self._apply(writes)
             self._writer.execute("COMMIT")
         except Exception as error:  # noqa: BLE001 - whatever it was, nothing may be written after it
+            self.counts.failed += 1
             if getattr(error, "sqlite_errorcode", None) in DISK_IS_FULL and self._roll_back():
                 return DiskFullError(f"{self.path}: {error}. Nothing of this write was stored; make room.")
             _LOG.critical("commit to %s failed: %s", self.path, error)
@@ -255,6 +269,8 @@ class Store:
                 f"{self.path}: {error}. Nothing after this point was acknowledged; free disk space or repair the "
                 "disk, then start the broker again."
             )
+        self.counts.commit_s.observe(time.perf_counter() - began)
+        self.counts.writes += len(writes)
         return None
 
     def _roll_back(self) -> bool:

@@ -88,4 +88,4 @@ def test_settings_open_the_broker_to_others_and_the_shop_logs_in_itself(tmp_path
     assert (cluster.bootstrap, cluster.username, cluster.ca_file) == ("shop.example:19092", "u", "/ca.pem")
     started = " ".join(_broker(settings).arguments)
     assert "--host 0.0.0.0 --port 19092 --advertise shop.example:19092 --tls-cert /cert.pem --users " in started
-    assert started.endswith("broker-users.json --tls-key /key.pem")
+    assert started.endswith("broker-users.json --tls-key /key.pem --metrics-port 19465")

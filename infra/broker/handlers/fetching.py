@@ -11,6 +11,7 @@ from kio.schema.errors import ErrorCode
 
 from infra.broker.batches import read_header
 from infra.broker.context import Context, Request
+from infra.broker.counts import FETCH
 from infra.broker.errors import DamagedBatchError
 from infra.broker.hotpath import FetchedPartition, encode_fetch
 from infra.broker.limits import PeerLog
@@ -42,6 +43,7 @@ def fetch(context: Context, request: Request) -> None:
     """Answer when `min_bytes` are there, when a partition is in error, or when `max_wait` is over."""
     body = request.body
     if request.head.api_version >= 7 and (body.session_id != 0 or body.session_epoch not in _NO_SESSION_EPOCHS):
+        context.counts.failed(FETCH, [ErrorCode.fetch_session_id_not_found])
         _send(request, ErrorCode.fetch_session_id_not_found, [])
         return
     _PendingFetch(context, request, body).attempt()
@@ -196,6 +198,7 @@ class _PendingFetch:
             if not topics or topics[-1][0] != entry.topic:
                 topics.append((entry.topic, []))
             topics[-1][1].append(self._answer_for(entry))
+        self._context.counts.failed(FETCH, [entry.error for entry in self._wanted])
         _send(self._request, ErrorCode.none, topics)
 
     def _answer_for(self, entry: _Wanted) -> FetchedPartition:

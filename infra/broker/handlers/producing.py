@@ -9,6 +9,7 @@ from kio.schema.errors import ErrorCode
 
 from infra.broker.batches import NO_PRODUCER, BatchInfo, check_produced, with_position
 from infra.broker.context import Context, Request, now_ms
+from infra.broker.counts import PRODUCE
 from infra.broker.errors import RequestRefusedError, StorageFailedError
 from infra.broker.hotpath import ProducedPartition, encode_produce
 from infra.broker.log import LEADER_EPOCH, Partition, Topic
@@ -47,8 +48,10 @@ def produce(context: Context, request: Request) -> None:
     def done(failure: StorageFailedError | None) -> None:
         if failure is None:
             context.log.committed(append.batches)
+        topics = append.topics if failure is None else _failed(append.topics, failure)
+        for _, parts in topics:
+            context.counts.failed(PRODUCE, [part.error_code for part in parts])
         if body.acks != 0:
-            topics = append.topics if failure is None else _failed(append.topics, failure)
             answer = encode_produce(request.head.api_version, topics)
             request.send(frame_response(request.head.correlation_id, answer))
 
