@@ -6,6 +6,7 @@ import uvicorn
 
 from connectors.bus.publisher import KafkaPublisher
 from infra.compose import Ports
+from infra.http_probe import http_probe
 from infra.patience import PatientProtocol
 from infra.secret_files import load_or_create_secret
 from infra.settings import Settings
@@ -18,6 +19,13 @@ from processors.orchestrator.deployment import check
 
 MAX_CONNECTIONS = 2_000
 """A last bound, which uvicorn answers curtly; the edge's own bounds on requests and sockets come first."""
+
+
+_ADVICE = "set NOIZYLAB_GATEWAY_METRICS_PORT, 0 is off"
+
+
+def _ailments(views: ReadModel) -> list[str]:
+    return [] if views.ready else [f"the views are not caught up: {views.failure or 'reading'}"]
 
 
 def open_keyring(settings: Settings) -> Keyring:
@@ -67,7 +75,10 @@ async def serve_gateway(settings: Settings) -> None:
                     limit_concurrency=MAX_CONNECTIONS,
                 )
             )
-            await server.serve()
+            with http_probe(
+                app.state.metrics, lambda: _ailments(views), settings.gateway_metrics_port or None, _ADVICE
+            ):
+                await server.serve()
         finally:
             await views.stop()
             await publisher.stop()

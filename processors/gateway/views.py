@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter, OrderedDict
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar, cast
 from uuid import UUID
@@ -77,6 +77,7 @@ class ReadModel:
         self._task: asyncio.Task[None] | None = None
         self._caught_up = asyncio.Event()
         self._failure: str | None = "not started"
+        self._ends: Callable[[], Mapping[tuple[str, int], int]] = dict
 
     # --- the log -----------------------------------------------------------------------------------------------
 
@@ -199,6 +200,11 @@ class ReadModel:
         """Return what keeps the model from following the log, or None."""
         return self._failure
 
+    @property
+    def lag(self) -> int:
+        """Return how many records of the log, as far as the last fetches told of them, are not folded yet."""
+        return sum(max(0, end - self._next.get(place, 0)) for place, end in self._ends().items())
+
     async def wait_ready(self) -> None:
         """Return when the model has caught up for the first time."""
         await self._caught_up.wait()
@@ -239,6 +245,7 @@ class ReadModel:
                 self.apply(record)
             self._failure = None
             self._caught_up.set()
+            self._ends = lambda: reader.known_ends(partitions)
             # Once more from the start: what is known is skipped by its offset, and nothing can fall between the two.
             async for batch in reader.follow(partitions, from_start=True):
                 for record in batch:

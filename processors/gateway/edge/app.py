@@ -20,6 +20,7 @@ from processors.gateway.edge.conditional import Conditional
 from processors.gateway.edge.deps import Edge, GatewayDeps
 from processors.gateway.edge.flight import InFlight
 from processors.gateway.edge.idempotency import KeptAnswers
+from processors.gateway.edge.metrics import Counted, GatewayCollector, RequestCounts
 from processors.gateway.edge.middleware import AnswerHeaders, BodyLimit, TraceContext
 
 API_VERSION = "1.0"
@@ -57,4 +58,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
     app.add_middleware(InFlight, flights=edge.flights)
     app.add_middleware(TraceContext)
     app.add_middleware(AnswerHeaders)
+    counts = RequestCounts()
+    app.state.metrics = GatewayCollector(edge, counts)
+    app.add_middleware(Counted, counts=counts)
     return app
