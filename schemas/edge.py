@@ -10,7 +10,7 @@ from schemas.core.time import UtcTime
 
 
 class RequestClaimed(Event):
-    """A replica is about to do what a request asks for. The first claim of a key in the log holds until ``until``.
+    """A replica is about to do what a request asks for. The first claim of a key in the log holds until ``held_until``.
 
     ``request_key`` is an HMAC of the caller and of its idempotency key, so neither lies in the log.
     """
@@ -20,7 +20,7 @@ class RequestClaimed(Event):
     request_key: Sha256
     claim_id: UUID
     claimed_at: UtcTime
-    until: UtcTime
+    held_until: UtcTime
 
 
 class RequestAnswered(Event):

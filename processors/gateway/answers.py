@@ -82,7 +82,9 @@ class Answers:
             verdict = Verdict(False)
         else:
             verdict = Verdict(True, None if held is None else held.fingerprint)
-            self._keys[claim.request_key] = _Key(claim.claim_id, claim.claimed_at, claim.until, verdict.fingerprint)
+            self._keys[claim.request_key] = _Key(
+                claim.claim_id, claim.claimed_at, claim.held_until, verdict.fingerprint
+            )
             self._keys.move_to_end(claim.request_key)
             self._drop_surplus()
         waiting = self._waiting.get(claim.claim_id)

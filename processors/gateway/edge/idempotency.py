@@ -92,7 +92,7 @@ class Claims:
         answers = self._views.answers
         answers.expect(claim_id)
         try:
-            await self._tell(RequestClaimed(request_key=seal.name, claim_id=claim_id, claimed_at=now, until=until))
+            await self._tell(RequestClaimed(request_key=seal.name, claim_id=claim_id, claimed_at=now, held_until=until))
         except BaseException:
             answers.forget(claim_id)
             raise

@@ -180,7 +180,7 @@ async def test_an_answer_too_long_to_keep_is_sent_and_the_next_asks_again(tmp_pa
 
 def _claim(key: str = "a" * 64, at: timedelta = timedelta()) -> RequestClaimed:
     return RequestClaimed(
-        request_key=key, claim_id=uuid4(), claimed_at=NOW + at, until=NOW + at + timedelta(seconds=60)
+        request_key=key, claim_id=uuid4(), claimed_at=NOW + at, held_until=NOW + at + timedelta(seconds=60)
     )
 
 
