@@ -19,6 +19,7 @@ DEFAULT_PORTS = {
 }
 METRICS_PORT = 19464
 BROKER_METRICS_PORT = 19465
+GATEWAY_METRICS_PORT = 19466
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,8 @@ class Settings:
     twilio_auth_token: str | None
     twilio_from: str | None
     public_url: str
+    limits_url: str
+    gateway_metrics_port: int
     currency: str
     vision_processes: int
     metrics_port: int
@@ -146,6 +149,8 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         "twilio_account_sid": source.optional("NOIZYLAB_TWILIO_ACCOUNT_SID"),
         "twilio_auth_token": source.optional("NOIZYLAB_TWILIO_AUTH_TOKEN"),
         "twilio_from": source.optional("NOIZYLAB_TWILIO_FROM"),
+        "limits_url": source.text("NOIZYLAB_LIMITS_URL", "memory://"),
+        "gateway_metrics_port": source.number("NOIZYLAB_GATEWAY_METRICS_PORT", GATEWAY_METRICS_PORT),
         "currency": source.text("NOIZYLAB_CURRENCY", "EUR"),
         "vision_processes": source.number("NOIZYLAB_VISION_PROCESSES", min(4, os.cpu_count() or 1)),
         "samples": source.path("NOIZYLAB_SAMPLES"),
@@ -192,6 +197,8 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "broker_tls_cert": "NOIZYLAB_BROKER_TLS_CERT",
         "broker_tls_key": "NOIZYLAB_BROKER_TLS_KEY",
         "public_url": "NOIZYLAB_PUBLIC_URL",
+        "limits_url": "NOIZYLAB_LIMITS_URL",
+        "gateway_metrics_port": "NOIZYLAB_GATEWAY_METRICS_PORT",
         "vision_processes": "NOIZYLAB_VISION_PROCESSES",
         "metrics_port": "NOIZYLAB_METRICS_PORT",
         "broker_metrics_port": "NOIZYLAB_BROKER_METRICS_PORT",

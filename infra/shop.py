@@ -118,6 +118,7 @@ def private_settings(settings: Settings, home: Path, *, own_cluster: bool = Fals
         gateway_port=gateway,
         metrics_port=0,
         broker_metrics_port=0,
+        gateway_metrics_port=0,
         public_url=f"http://127.0.0.1:{gateway}",
         smtp_url=None,
         twilio_account_sid=None,

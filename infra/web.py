@@ -7,6 +7,8 @@ import uvicorn
 from connectors.bus.publisher import KafkaPublisher
 from connectors.signing.keys import KeyFiles
 from infra.compose import Ports
+from infra.http_probe import http_probe
+from infra.patience import PatientProtocol
 from infra.secret_files import load_or_create_secret
 from infra.settings import Settings
 from processors.analytics.figures import FIGURES
@@ -19,7 +21,15 @@ from processors.gateway.edge.tokens import AccessTokens, SessionKeys
 from processors.gateway.views import ReadModel
 from processors.orchestrator.deployment import check
 
-MAX_CONCURRENCY = 500
+MAX_CONNECTIONS = 2_000
+"""A last bound, which uvicorn answers curtly; the edge's own bounds on requests and sockets come first."""
+
+
+_ADVICE = "set NOIZYLAB_GATEWAY_METRICS_PORT, 0 is off"
+
+
+def _ailments(views: ReadModel) -> list[str]:
+    return [] if views.ready else [f"the views are not caught up: {views.failure or 'reading'}"]
 
 
 def open_keyring(settings: Settings) -> Keyring:
@@ -73,6 +83,8 @@ async def serve_gateway(settings: Settings) -> None:
                     service_key=KeyFiles(settings.home / "secrets" / "services").get,
                     cors_origins=settings.cors_origins,
                     address_key=load_or_create_secret(settings.home, "refused-addresses").encode(),
+                    limits_url=settings.limits_url,
+                    secret=load_or_create_secret(settings.home, "edge").encode(),
                 )
             )
             server = uvicorn.Server(
@@ -82,13 +94,19 @@ async def serve_gateway(settings: Settings) -> None:
                     port=settings.gateway_port,
                     log_level="warning",
                     access_log=False,
-                    ws="none",
+                    http=PatientProtocol,
+                    ws="websockets-sansio",
+                    ws_max_size=4_096,  # readers have nothing to say
+                    ws_per_message_deflate=False,  # would cost each socket a window of its own
                     server_header=False,
                     timeout_graceful_shutdown=3,
-                    limit_concurrency=MAX_CONCURRENCY,
+                    limit_concurrency=MAX_CONNECTIONS,
                 )
             )
-            await server.serve()
+            with http_probe(
+                app.state.metrics, lambda: _ailments(views), settings.gateway_metrics_port or None, _ADVICE
+            ):
+                await server.serve()
             await app.state.edge.close()
         finally:
             await views.stop()

@@ -7,6 +7,7 @@ from topics.access import ACCESS_COMMANDS, ACCESS_EVENTS, ACCESS_VIEWS
 from topics.audit import AUDIT_CHECKPOINTS, AUDIT_HEADS, LETTERS_SETTLED
 from topics.devices import DEVICE_COMMANDS, DEVICE_EVENTS, DEVICE_VIEWS
 from topics.diagnoses import DIAGNOSIS_COMMANDS, DIAGNOSIS_EVENTS, DIAGNOSIS_VIEWS
+from topics.edge import EDGE_ANSWERS
 from topics.hooks import HOOK_EVENTS
 from topics.inspections import IMAGE_EVENTS, INSPECTION_COMMANDS, INSPECTION_EVENTS, INSPECTION_VIEWS
 from topics.inventory import INVENTORY_COMMANDS, INVENTORY_EVENTS, INVENTORY_VIEWS
@@ -83,9 +84,12 @@ def dead_letters(processor: str) -> Topic:
 DEAD_LETTERS = tuple(dead_letters(processor) for processor in PROCESSORS)
 AUDIT = (AUDIT_CHECKPOINTS, AUDIT_HEADS, LETTERS_SETTLED)
 """Of the auditor and the operator, who are no processors."""
+EDGE = (EDGE_ANSWERS,)
+"""What the replicas of the edge need to act as one. It is no fact about the shop and soon gone, so nobody else reads
+it and the auditor does not seal it."""
 AUDITED = (*COMMANDS, *EVENTS, *DEAD_LETTERS, LETTERS_SETTLED)
 """What the auditor seals. Views are left out: a replay checks them against the events."""
-ALL = COMMANDS + EVENTS + VIEWS + DEAD_LETTERS + AUDIT
+ALL = COMMANDS + EVENTS + VIEWS + DEAD_LETTERS + AUDIT + EDGE
 
 _BY_NAME = {topic.name: topic for topic in ALL}
 _BY_TYPE = {message.TYPE: topic for topic in ALL for message in topic.carries}

@@ -112,6 +112,11 @@ class LogReader:
         found = await self._consumer.offsets_for_times({tp: int(at.timestamp() * 1000) for tp in tps})
         return {tp: found[tp].offset if found.get(tp) is not None else None for tp in tps}
 
+    def known_ends(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, int]:
+        """Return the next offsets that the last fetches told of; a partition not fetched yet is left out."""
+        ends = {tp: self._consumer.highwater(tp) for tp in tps}
+        return {tp: end for tp, end in ends.items() if end is not None}
+
     async def end_offsets(self, tps: list[TopicPartition]) -> dict[TopicPartition, int]:
         """Return the next offset of each partition."""
         ends: dict[TopicPartition, int] = await self._consumer.end_offsets(tps)

@@ -12,7 +12,7 @@ from connectors.bus.records import Outgoing
 from infra.compose import WIRED, wire_without_ports
 from processors import gateway
 from schemas.core.message import Command, Message
-from topics.registry import AUDIT, AUDITED, EVENTS, VIEWS, dead_letters, topic_of
+from topics.registry import AUDIT, AUDITED, EDGE, EVENTS, VIEWS, dead_letters, topic_of
 from topics.topic import Topic
 
 
@@ -77,13 +77,14 @@ def _gateway() -> Wiring:
     """The gateway is two: a worker that decides about access, and the web edge, which has no steps.
 
     The edge folds every events and views topic, sends the commands its modules name, and writes events that it owns.
+    Its replicas talk to each other in topics of their own.
     """
     worker = _wired("gateway")
-    folded = _unique((*EVENTS, *VIEWS))
+    folded = _unique((*EVENTS, *VIEWS, *EDGE))
     sent = {topic_of(command.TYPE) for module in _modules(gateway) for command in _commands_named_in(module)}
     own = {topic for topic in EVENTS if topic.owner == "gateway"}
     heard = {**{topic.name: topic.carries for topic in folded}, **worker.hears}
-    return Wiring("gateway", _unique((*folded, *worker.reads)), _unique((*sent, *own, *worker.writes)), heard)
+    return Wiring("gateway", _unique((*folded, *worker.reads)), _unique((*sent, *own, *EDGE, *worker.writes)), heard)
 
 
 def _modules(package: ModuleType) -> Iterable[ModuleType]:

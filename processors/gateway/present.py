@@ -6,6 +6,7 @@ from typing import Any, Literal, get_args
 
 import orjson
 
+from processors.gateway.selection import Fields, fields_of, named, pick
 from processors.gateway.summaries import summarize
 from processors.gateway.timeline import Entry
 from processors.gateway.views import ReadModel
@@ -49,8 +50,23 @@ def quote_of(views: ReadModel, ticket_id: str) -> QuoteView | None:
     return views.view(QUOTE_VIEWS, ticket_id, QuoteView)
 
 
-def ticket_json(views: ReadModel, ticket: TicketView, parts: Collection[Part], scopes: Collection[str]) -> bytes:
-    """Return a ticket with the parts asked for; a part that does not exist yet is null."""
+def known_fields(parts: Collection[Part]) -> Fields:
+    """Return the fields of a ticket with some parts."""
+    below: dict[str, Fields | None] = {
+        part: fields_of(kind) for part, (_, kind) in _PART_VIEWS.items() if part in parts
+    }
+    timeline = {"timeline": named(("ticket_id", "complete", "events"))} if "timeline" in parts else {}
+    return {**fields_of(TicketView), **below, **timeline}
+
+
+def ticket_json(
+    views: ReadModel,
+    ticket: TicketView,
+    parts: Collection[Part],
+    scopes: Collection[str],
+    fields: Fields | None = None,
+) -> bytes:
+    """Return a ticket with the parts asked for; a part that does not exist yet is null. ``fields`` None: all."""
     body = shown(ticket, scopes)
     body["warnings"] = warnings_of(views, ticket)
     for part in PARTS:
@@ -62,7 +78,7 @@ def ticket_json(views: ReadModel, ticket: TicketView, parts: Collection[Part], s
             topic, kind = _PART_VIEWS[part]
             view = views.view(topic, ticket.ticket_id, kind)
             body[part] = None if view is None else shown(view, scopes)
-    return orjson.dumps(body)
+    return orjson.dumps(pick(body, fields))
 
 
 def newest_tickets(views: ReadModel, *, state: TicketState | None, limit: int) -> list[TicketView]:

@@ -4,6 +4,7 @@ import asyncio
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Generic, TypeVar
 
 from connectors.bus.records import Fetched
 from schemas.core.envelope import Envelope
@@ -51,16 +52,19 @@ def read_cursor(text: str) -> Cursor:
     return cursor
 
 
+T = TypeVar("T")
+
+
 @dataclass(slots=True)
-class Subscription:
-    """A live reader of one ticket. A reader that falls ``limit`` events behind is cut off, not waited for."""
+class Subscription(Generic[T]):
+    """A live reader. One that falls ``limit`` events behind is cut off, not waited for."""
 
     limit: int
     lost: bool = False
-    _queue: deque[Entry] = field(default_factory=deque)
+    _queue: deque[T] = field(default_factory=deque)
     _more: asyncio.Event = field(default_factory=asyncio.Event)
 
-    def offer(self, entry: Entry) -> None:
+    def offer(self, entry: T) -> None:
         """Hand over an event without waiting."""
         if len(self._queue) >= self.limit:
             self.lost = True
@@ -68,7 +72,7 @@ class Subscription:
             self._queue.append(entry)
         self._more.set()
 
-    def take(self) -> Entry | None:
+    def take(self) -> T | None:
         """Return the next event, or None when there is none now."""
         return self._queue.popleft() if self._queue else None
 
@@ -102,7 +106,7 @@ class Timelines:
         self._tickets_max = tickets_max
         self._held: OrderedDict[str, _Timeline] = OrderedDict()
         self._forgotten: set[str] = set()
-        self._live: dict[str, list[Subscription]] = {}
+        self._live: dict[str, list[Subscription[Entry]]] = {}
 
     def add(self, ticket_id: str, record: Fetched, envelope: Envelope) -> Entry | None:
         """Take one event; None when it is a repetition of one that is held."""
@@ -128,6 +132,10 @@ class Timelines:
             return ()
         return tuple(sorted(timeline.entries, key=lambda entry: (entry.envelope.recorded_time, entry.envelope.time)))
 
+    def holds(self, ticket_id: str) -> bool:
+        """Whether events of the ticket are in memory."""
+        return ticket_id in self._held
+
     def complete(self, ticket_id: str) -> bool:
         """Whether no event of the ticket was let go."""
         timeline = self._held.get(ticket_id)
@@ -144,13 +152,13 @@ class Timelines:
             if entry.offset > cursor.get((entry.topic, entry.partition), -1):
                 yield entry
 
-    def subscribe(self, ticket_id: str, limit: int) -> Subscription:
+    def subscribe(self, ticket_id: str, limit: int) -> Subscription[Entry]:
         """Start a live subscription; give it back with :meth:`unsubscribe`."""
-        subscription = Subscription(limit)
+        subscription: Subscription[Entry] = Subscription(limit)
         self._live.setdefault(ticket_id, []).append(subscription)
         return subscription
 
-    def unsubscribe(self, ticket_id: str, subscription: Subscription) -> None:
+    def unsubscribe(self, ticket_id: str, subscription: Subscription[Entry]) -> None:
         """End a live subscription."""
         live = self._live.get(ticket_id, [])
         if subscription in live:

@@ -2,8 +2,8 @@
 
 import asyncio
 import logging
-from collections import OrderedDict
-from collections.abc import Collection, Iterator
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TypeVar, cast
 from uuid import UUID
@@ -16,11 +16,19 @@ from connectors.bus.cluster import Cluster
 from connectors.bus.records import Fetched
 from connectors.bus.restore import LogReader, fold_view
 from connectors.errors import ConnectorError, Transient
+from processors.gateway.answers import Answers
 from processors.gateway.config import Policy
+from processors.gateway.feed import Feed
 from processors.gateway.timeline import Timelines
 from schemas.core.envelope import Envelope, EnvelopeError
 from schemas.core.message import Event, View
+from schemas.device_history import DeviceHistoryView
+from schemas.edge import RequestAnswered, RequestClaimed
+from schemas.tickets import TicketView
+from topics.devices import DEVICE_VIEWS
+from topics.edge import EDGE_ANSWERS
 from topics.registry import EVENTS, VIEWS, class_of
+from topics.tickets import TICKET_VIEWS
 from topics.topic import Topic
 
 log = logging.getLogger(__name__)
@@ -56,9 +64,14 @@ class ReadModel:
     def __init__(self, policy: Policy | None = None) -> None:
         limits = policy or Policy()
         self.timelines = Timelines(events_max=limits.timeline_events_max, tickets_max=limits.timelines_max)
+        self.feed = Feed(held_max=limits.feed_max)
+        self.answers = Answers(
+            kept_for=limits.answer_kept, keys_max=limits.answers_max, sealed_max=limits.answers_max_characters
+        )
         self.unreadable = 0
         self._outcomes_max = limits.outcomes_max
         self._views: dict[str, dict[str, Held]] = {name: {} for name in _VIEW_TOPICS}
+        self._touched: Counter[str] = Counter()
         self._next: dict[tuple[str, int], int] = {}
         self._outcomes: OrderedDict[UUID, list[Outcome]] = OrderedDict()
         self._waiters: dict[UUID, list[_Waiter]] = {}
@@ -66,6 +79,7 @@ class ReadModel:
         self._task: asyncio.Task[None] | None = None
         self._caught_up = asyncio.Event()
         self._failure: str | None = "not started"
+        self._ends: Callable[[], Mapping[tuple[str, int], int]] = dict
 
     # --- the log -----------------------------------------------------------------------------------------------
 
@@ -80,6 +94,9 @@ class ReadModel:
                 self._apply_view(_VIEW_TOPICS[record.topic], record)
             elif record.topic in _EVENT_TOPICS:
                 self._apply_event(_EVENT_TOPICS[record.topic], record)
+            elif record.topic == EDGE_ANSWERS.name and record.value is not None:
+                kind = class_of(Envelope.from_headers(record.headers).type)
+                self.answers.apply(cast(RequestClaimed | RequestAnswered, kind.model_validate_json(record.value)))
         except (EnvelopeError, ValueError, KeyError, TypeError) as error:
             self.unreadable += 1
             log.warning("%s-%d@%d is unreadable: %s", record.topic, record.partition, record.offset, error)
@@ -90,6 +107,13 @@ class ReadModel:
         if record.key is None:
             return
         key = record.key.decode()
+        if topic.key == "ticket_id":
+            self._touched[key] += 1
+        elif topic is DEVICE_VIEWS and (history := self.view(topic, key, DeviceHistoryView)) is not None:
+            # A ticket warns of what is known about its device.
+            self._touched.update(visit.ticket_id for visit in history.visits)
+        if topic is TICKET_VIEWS and (ticket := self.view(topic, key, TicketView)) is not None:
+            self.feed.about(key, ticket.workspace_id, ticket.state)
         waiting = self._settling.get((topic.name, key))
         if waiting and key in held:
             for cause, future in waiting:
@@ -101,8 +125,12 @@ class ReadModel:
         if topic.type_named(envelope.type) is None or record.value is None:
             return
         ticket_id = envelope.subject if topic.key == "ticket_id" else orjson.loads(record.value).get("ticket_id")
-        if isinstance(ticket_id, str) and self.timelines.add(ticket_id, record, envelope) is None:
-            return
+        if isinstance(ticket_id, str):
+            entry = self.timelines.add(ticket_id, record, envelope)
+            if entry is None:
+                return
+            self.feed.add(ticket_id, entry)
+            self._touched[ticket_id] += 1
         if envelope.causation_id is not None:
             self._note(envelope.causation_id, Outcome(envelope, record.value))
 
@@ -127,6 +155,10 @@ class ReadModel:
         for held in self._views[topic.name].values():
             if isinstance(held.state, kind):
                 yield held.state
+
+    def stamp(self, ticket_id: str) -> Hashable:
+        """Return a value that is another one after each record about a ticket, and when its events left memory."""
+        return self._touched[ticket_id], self.timelines.holds(ticket_id)
 
     async def outcome_of(self, command_id: UUID, timeout_s: float, types: Collection[type[Event]]) -> Outcome | None:
         """Return the first event of ``types`` that the command caused, or None when none came in ``timeout_s``."""
@@ -173,6 +205,11 @@ class ReadModel:
         """Return what keeps the model from following the log, or None."""
         return self._failure
 
+    @property
+    def lag(self) -> int:
+        """Return how many records of the log, as far as the last fetches told of them, are not folded yet."""
+        return sum(max(0, end - self._next.get(place, 0)) for place, end in self._ends().items())
+
     async def wait_ready(self) -> None:
         """Return when the model has caught up for the first time."""
         await self._caught_up.wait()
@@ -203,7 +240,11 @@ class ReadModel:
                 await asyncio.sleep(_RETRY_S)
 
     async def _follow(self, cluster: Cluster, only: Collection[Topic]) -> None:
-        topics = {topic.name: topic for topic in only} or {**_VIEW_TOPICS, **_EVENT_TOPICS}
+        topics = {topic.name: topic for topic in only} or {
+            **_VIEW_TOPICS,
+            **_EVENT_TOPICS,
+            EDGE_ANSWERS.name: EDGE_ANSWERS,
+        }
         async with LogReader(cluster, "gateway-read-model") as reader:
             partitions = await reader.partitions(topics)
             missing = sum(topic.partitions for topic in topics.values()) - len(partitions)
@@ -213,6 +254,7 @@ class ReadModel:
                 self.apply(record)
             self._failure = None
             self._caught_up.set()
+            self._ends = lambda: reader.known_ends(partitions)
             # Once more from the start: what is known is skipped by its offset, and nothing can fall between the two.
             async for batch in reader.follow(partitions, from_start=True):
                 for record in batch:

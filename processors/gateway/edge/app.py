@@ -15,6 +15,7 @@ from processors.gateway.edge import (
     routes_hooks,
     routes_intakes,
     routes_keys,
+    routes_live,
     routes_stock,
     routes_tasks,
     routes_ticket_writes,
@@ -23,8 +24,12 @@ from processors.gateway.edge import (
     routes_webhooks,
     routes_workspaces,
 )
+from processors.gateway.edge.conditional import Conditional
 from processors.gateway.edge.deps import Edge, GatewayDeps
+from processors.gateway.edge.flight import InFlight
 from processors.gateway.edge.headers import Cors, PathGuard, SecurityHeaders
+from processors.gateway.edge.idempotency import KeptAnswers
+from processors.gateway.edge.metrics import Counted, GatewayCollector, RequestCounts
 from processors.gateway.edge.middleware import AnswerHeaders, BodyLimit, TraceContext
 from processors.gateway.edge.refusals import Refusals
 from processors.gateway.edge.sealed_texts import OpenTexts
@@ -48,6 +53,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         routes_health,
         routes_intakes,
         routes_events,
+        routes_live,
         routes_tickets,
         routes_ticket_writes,
         routes_devices,
@@ -65,8 +71,12 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         routes_workspaces,
     ):
         app.include_router(module.router)
+    app.add_middleware(Conditional)
+    app.add_middleware(KeptAnswers, claims=edge.claims, policy=deps.policy)
+    # Answers are kept as they lie on the log, with what people wrote sealed.
     app.add_middleware(OpenTexts, vault=deps.vault, views=deps.views)
     app.add_middleware(BodyLimit, policy=deps.policy)
+    app.add_middleware(InFlight, flights=edge.flights)
     app.add_middleware(TraceContext)
     app.add_middleware(PathGuard)
     app.add_middleware(Cors, origins=deps.cors_origins, routes=app.routes)
@@ -74,4 +84,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
     app.add_middleware(AnswerHeaders)
     if edge.refusals is not None:
         app.add_middleware(Refusals, refusals=edge.refusals)
+    counts = RequestCounts()
+    app.state.metrics = GatewayCollector(edge, counts)
+    app.add_middleware(Counted, counts=counts)
     return app

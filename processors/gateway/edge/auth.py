@@ -3,15 +3,17 @@
 import asyncio
 import logging
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated, Literal
 
 from fastapi import Request, Security
 from fastapi.security import APIKeyHeader, HTTPBearer
+from starlette.requests import HTTPConnection
 
 from connectors.errors import ConnectorError
 from processors.gateway.access.roles import Scope, known_scopes, scopes_of
 from processors.gateway.commands import Caller
+from processors.gateway.edge.admission import admit
 from processors.gateway.edge.deps import Edge, edge_of
 from processors.gateway.edge.desk import actor
 from processors.gateway.edge.problems import Problem
@@ -84,17 +86,7 @@ class SignedIn:
             Problem: 401 or 429.
         """
         edge = edge_of(request)
-        principal = await identify(edge, _credential_in(request))
-        if principal is None:
-            await edge.limits.stranger(request.client.host if request.client else "")
-            detail = (
-                "no good API key or access token; send one as 'Authorization: Bearer ...', a key also as 'X-API-Key: "
-                "nzl_...'; an access token lasts minutes, get the next one at /v1/auth/refresh"
-            )
-            raise Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="noizylab"'})
-        request.state.caller = principal.caller
-        request.state.workspace_id = principal.workspace_id
-        request.state.allowance = await edge.limits.key(principal.id, principal.per_minute)
+        principal = await authenticate(request, edge)
         request.state.edge = edge.within(principal.workspace_id)
         return principal
 
@@ -118,7 +110,47 @@ class Needs(SignedIn):
         """
         principal = await super().__call__(request)
         principal.require(self.scope)
+        await admit(request, edge_of(request), principal.caller)
         return principal
+
+
+async def authenticate(connection: HTTPConnection, edge: Edge) -> Principal:
+    """Return who calls, by the key or token in its headers, and count the call.
+
+    Raises:
+        Problem: 401 or 429.
+    """
+    principal = await identify(edge, _credential_in(connection))
+    if principal is None:
+        connection.state.allowance = await edge.limits.stranger(connection.client.host if connection.client else "")
+        detail = (
+            "no good API key or access token; send one as 'Authorization: Bearer ...', a key also as 'X-API-Key: "
+            "nzl_...'; an access token lasts minutes, get the next one at /v1/auth/refresh"
+        )
+        raise Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="noizylab"'})
+    connection.state.caller = principal.caller
+    connection.state.workspace_id = principal.workspace_id
+    connection.state.allowance = await edge.limits.key(principal.id, principal.per_minute)
+    return principal
+
+
+def principal_named(edge: Edge, caller: Caller, session_id: str | None = None) -> Principal | None:
+    """Return a caller as it is now, None when it has no right any more: live readers ask every few seconds.
+
+    With ``session_id`` a person's right ends with that session.
+    """
+    now = edge.deps.clock.now()
+    if caller.kind == "api_key":
+        record = edge.deps.keyring.find(caller.id, now=now)
+        if record is not None:
+            return Principal("api_key", record.id, record.workspace_id, record.scopes)
+        view = edge.deps.views.view(ACCESS_VIEWS, f"K-{caller.id}", ApiKeyView)
+        return None if view is None or not _is_good(view, now) else _principal_of(view)
+    user = edge.deps.views.view(ACCESS_VIEWS, caller.id, UserView) if caller.kind == "user" else None
+    if user is None or user.disabled:
+        return None
+    open_ones = [one for one in user.sessions if now < one.expires_at and session_id in (None, one.session_id)]
+    return None if not open_ones else _of_user(user, session_id)
 
 
 async def identify(edge: Edge, credential: str) -> Principal | None:
@@ -140,12 +172,19 @@ def _of_key(edge: Edge, key: str) -> Principal | None:
         return None
     view, now = edge.deps.views.view(ACCESS_VIEWS, f"K-{key_id}", ApiKeyView), edge.deps.clock.now()
     fits = edge.deps.keyring.fits(key, None if view is None else view.mac)
-    if view is None or not fits or view.revoked_at is not None:
-        return None
-    if view.expires_at is not None and now >= view.expires_at:
+    if view is None or not fits or not _is_good(view, now):
         return None
     if view.used_at is None or now - view.used_at >= edge.deps.credentials.policy.key_use_every:
         _note_use(edge, view)
+    return _principal_of(view)
+
+
+def _is_good(view: ApiKeyView, now: datetime) -> bool:
+    return view.revoked_at is None and (view.expires_at is None or now < view.expires_at)
+
+
+def _principal_of(view: ApiKeyView) -> Principal:
+    key_id = view.access_id.removeprefix("K-")
     return Principal("api_key", key_id, view.workspace_id, known_scopes(view.scopes), view.per_minute)
 
 
@@ -180,7 +219,11 @@ async def _of_session(edge: Edge, claims: Claims) -> Principal | None:
         return None
     if user.workspace_id != claims.workspace_id:
         return None
-    return Principal("user", user.access_id, user.workspace_id, scopes_of(user.roles), session_id=session.session_id)
+    return _of_user(user, session.session_id)
+
+
+def _of_user(user: UserView, session_id: str | None) -> Principal:
+    return Principal("user", user.access_id, user.workspace_id, scopes_of(user.roles), session_id=session_id)
 
 
 def _session_of(edge: Edge, claims: Claims) -> tuple[UserView | None, Session | None]:
@@ -189,6 +232,6 @@ def _session_of(edge: Edge, claims: Claims) -> tuple[UserView | None, Session | 
     return user, next((one for one in sessions if one.session_id == claims.session_id), None)
 
 
-def _credential_in(request: Request) -> str:
-    scheme, _, credential = request.headers.get("authorization", "").partition(" ")
-    return credential.strip() if scheme.lower() == "bearer" else request.headers.get("x-api-key", "")
+def _credential_in(connection: HTTPConnection) -> str:
+    scheme, _, credential = connection.headers.get("authorization", "").partition(" ")
+    return credential.strip() if scheme.lower() == "bearer" else connection.headers.get("x-api-key", "")

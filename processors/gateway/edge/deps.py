@@ -2,12 +2,13 @@
 
 import asyncio
 import copy
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Protocol
 
-from fastapi import Request
+from starlette.requests import HTTPConnection
 
 from connectors.blobs.port import BlobStore
 from connectors.blobs.presign import BlobUrls
@@ -20,12 +21,16 @@ from connectors.vault.port import Vault
 from connectors.webhooks.port import Verifier
 from processors.gateway.commands import Commands
 from processors.gateway.config import Policy
+from processors.gateway.edge.cache import ReadCache
 from processors.gateway.edge.credentials import Credentials
 from processors.gateway.edge.desk import Desk
+from processors.gateway.edge.flight import Flights
 from processors.gateway.edge.hooks import Hooks
+from processors.gateway.edge.idempotency import Claims
 from processors.gateway.edge.keyring import Keyring
-from processors.gateway.edge.limits import RateLimits
+from processors.gateway.edge.limits import IN_MEMORY, RateLimits
 from processors.gateway.edge.refusals import RefusalLog
+from processors.gateway.edge.socket_tickets import SocketTickets
 from processors.gateway.edge.throttle import Throttle
 from processors.gateway.tenancy import within
 from processors.gateway.views import ReadModel
@@ -110,7 +115,11 @@ class GatewayDeps:
     webhooks_local: bool = False
     service_key: Callable[[str], bytes | None] = lambda key_id: None
     cors_origins: frozenset[str] = frozenset()
+    """Origins of pages that may call and open a socket, besides those of the gateway's own host."""
     address_key: bytes | None = field(default=None, repr=False)
+    limits_url: str = IN_MEMORY
+    secret: bytes = field(default_factory=lambda: os.urandom(32))
+    """Seals kept answers and signs tickets for sockets. Replicas need the same; a random one is good for one alone."""
 
 
 class Edge:
@@ -119,11 +128,15 @@ class Edge:
     def __init__(self, deps: GatewayDeps) -> None:
         self.deps = deps
         self.commands = Commands(deps.publisher, deps.views, deps.clock, deps.policy)
-        self.limits = RateLimits(deps.policy)
         self.service_calls = CallVerifier(deps.service_key)
         self.refusals = None if deps.address_key is None else RefusalLog(deps.publisher, deps.clock, deps.address_key)
         self.hooks = Hooks(self.commands, deps.blobs, deps.clock)
-        self.intakes_at_work: set[str] = set()
+        self.limits = RateLimits(deps.policy, deps.limits_url)
+        self.flights = Flights("requests", deps.policy.in_flight_max, deps.policy.in_flight_per_caller_max)
+        self.streams = Flights("streams", deps.policy.streams_max, deps.policy.streams_per_caller_max)
+        self.socket_tickets = SocketTickets(deps.secret, deps.policy.socket_ticket_s)
+        self.cache = ReadCache(deps.policy.cache_max_bytes)
+        self.claims = Claims(deps.publisher, deps.views, deps.clock, deps.policy, deps.secret)
         self.upload_slots = asyncio.Semaphore(deps.policy.uploads_at_once)
         self.throttle = Throttle()
         self.desk = Desk(self.commands, deps.views, deps.credentials, deps.clock, deps.policy)
@@ -145,13 +158,13 @@ class Edge:
             await self.refusals.close()
 
 
-def whole_edge(request: Request) -> Edge:
+def whole_edge(request: HTTPConnection) -> Edge:
     """Return the edge with all workspaces in it, for what only whoever runs the house may do."""
     edge: Edge = request.app.state.edge
     return edge
 
 
-def edge_of(request: Request) -> Edge:
-    """Return the edge that a request came to: once its caller is known, with their workspace alone in it."""
+def edge_of(request: HTTPConnection) -> Edge:
+    """Return the edge that a request or socket came to: once its caller is known, with their workspace alone in it."""
     bounded: Edge | None = getattr(request.state, "edge", None)
     return bounded or whole_edge(request)

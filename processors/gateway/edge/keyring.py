@@ -123,6 +123,12 @@ class Keyring:
         key = f"nzl_{self._environment}_{key_id}_{secrets.token_urlsafe(32)}"
         return key_id, key, self._mac(key).hex()
 
+    def find(self, key_id: str, *, now: datetime) -> KeyRecord | None:
+        """Return the record of a key of the file by its id, if the key is good now."""
+        self._load()
+        record = self._records.get(key_id)
+        return None if record is None or (record.expires_at is not None and now >= record.expires_at) else record
+
     def id_in(self, key: str) -> str | None:
         """Return the id that a text of the form of our keys names; None for any other text."""
         match = _KEY.fullmatch(key)

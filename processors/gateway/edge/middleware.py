@@ -1,6 +1,8 @@
 """What every request goes through: a bound on its body while it streams in, and headers on the answer."""
 
+import asyncio
 import re
+import time
 from uuid import uuid4
 
 from starlette.datastructures import Headers, MutableHeaders
@@ -19,7 +21,10 @@ _TRACESTATE = re.compile(r"[\x20-\x7e]{1,512}")
 
 
 class BodyLimit:
-    """Stops reading a body at its limit, so that no more than that is ever held or spooled."""
+    """Stops reading a body at its limit, so that no more than that is ever held or spooled, and one that only drips.
+
+    Only the time spent waiting for the sender counts, not that for a place to put what came.
+    """
 
     def __init__(self, app: ASGIApp, policy: Policy) -> None:
         self._app = app
@@ -35,13 +40,22 @@ class BodyLimit:
         if announced.isdecimal() and int(announced) > limit:
             await problem_response(_too_large(limit), scope["path"])(scope, receive, send)
             return
-        seen = 0
+        seen, waited, more = 0, 0.0, True
 
         async def bounded() -> Message:
-            nonlocal seen
-            message = await receive()
+            nonlocal seen, waited, more
+            if not more:  # what comes after the body is the end of the connection, and that has time
+                return await receive()
+            began = time.monotonic()
+            patience = self._policy.body_grace_s + seen / self._policy.body_min_bytes_per_s - waited
+            try:
+                message = await asyncio.wait_for(receive(), max(0.0, patience))
+            except TimeoutError:
+                raise _too_slow() from None
+            waited += time.monotonic() - began
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
+                more = message.get("more_body", False)
                 if seen > limit:
                     raise _too_large(limit)
             return message
@@ -96,6 +110,10 @@ class AnswerHeaders:
             await send(message)
 
         await self._app(scope, receive, with_headers)
+
+
+def _too_slow() -> Problem:
+    return Problem(408, "too_slow", "the request body came too slowly; send it again", headers={"Connection": "close"})
 
 
 def _too_large(limit: int) -> Problem:

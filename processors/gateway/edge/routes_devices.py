@@ -10,8 +10,8 @@ from connectors.clock.clock import new_id
 from processors.gateway.commands import stable_id
 from processors.gateway.edge.auth import Needs, Principal
 from processors.gateway.edge.deps import edge_of
+from processors.gateway.edge.idempotency import IdempotencyKey
 from processors.gateway.edge.problems import Fault, Problem, invalid
-from processors.gateway.edge.routes_intakes import IdempotencyKey
 from processors.gateway.edge.ticket_requests import actor_of
 from processors.gateway.present import shown
 from processors.gateway.warnings import history_of

@@ -1,12 +1,12 @@
 """Taking devices in."""
 
+import hashlib
 from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Depends, Header, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from connectors.images.strip import BareImage
 from connectors.intake.submit import (
@@ -21,7 +21,8 @@ from connectors.intake.submit import (
 )
 from processors.gateway.edge.auth import Needs, Principal
 from processors.gateway.edge.deps import Edge, edge_of
-from processors.gateway.edge.problems import RETRY_AFTER_S, Fault, Problem, invalid
+from processors.gateway.edge.idempotency import IdempotencyKey, same_wish
+from processors.gateway.edge.problems import Fault, Problem, invalid
 from processors.gateway.edge.uploads import Upload, read_upload
 from processors.gateway.present import ticket_of
 from processors.gateway.warnings import warnings_of
@@ -30,15 +31,6 @@ from topics.tickets import TICKET_VIEWS
 
 router = APIRouter(prefix="/v1", tags=["intakes"])
 
-IdempotencyKey = Annotated[
-    str | None,
-    Header(
-        alias="Idempotency-Key",
-        min_length=1,
-        max_length=200,
-        description="Any text of yours; the same text is the same ticket, however often it is sent.",
-    ),
-]
 _BODY = {
     "requestBody": {
         "required": True,
@@ -70,36 +62,29 @@ async def take_in(
     ticket_id = repeated_ticket_id(principal.id, key) if key else new_ticket_id()
     data, upload = await read_upload(request, edge.deps.policy)
     try:
-        with _alone(edge, ticket_id):
-            async with edge.upload_slots:
-                photos = await _photos(upload, edge)
-                command = None
-                if not await _known(edge, ticket_id, upload, photos):
-                    command, _ = await submit(
-                        upload.form,
-                        photos,
-                        ticket_id=ticket_id,
-                        workspace_id=principal.workspace_id,
-                        blobs=edge.deps.blobs,
-                        vault=edge.deps.vault,
-                        send=partial(edge.commands.tell, caller=principal.caller),
-                    )
-            return await _answer(edge, ticket_id, command)
+        async with edge.upload_slots:
+            photos = await _photos(upload, edge)
+            known = await _known(edge, ticket_id, upload, photos)
+            same_wish(request, upload.form.model_dump_json().encode(), *_digests(photos), ticket_id=ticket_id)
+            command = None
+            if not known:
+                command, _ = await submit(
+                    upload.form,
+                    photos,
+                    ticket_id=ticket_id,
+                    workspace_id=principal.workspace_id,
+                    blobs=edge.deps.blobs,
+                    vault=edge.deps.vault,
+                    send=partial(edge.commands.tell, caller=principal.caller),
+                )
+        return await _answer(edge, ticket_id, command)
     finally:
         await data.close()
 
 
-@contextmanager
-def _alone(edge: Edge, ticket_id: str) -> Iterator[None]:
-    """Hold off a second request for a ticket while the first is at work: it could bring another person's data."""
-    if ticket_id in edge.intakes_at_work:
-        detail = "a request with this Idempotency-Key is at work; ask again when it has answered"
-        raise Problem(409, "idempotency_key_in_use", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
-    edge.intakes_at_work.add(ticket_id)
-    try:
-        yield
-    finally:
-        edge.intakes_at_work.discard(ticket_id)
+def _digests(photos: tuple[BareImage, ...]) -> Iterator[bytes]:
+    """Yield what tells one photo from another, freed of its metadata: a retry may send the same file packed anew."""
+    return (hashlib.sha256(photo.data).digest() for photo in photos)
 
 
 async def _photos(upload: Upload, edge: Edge) -> tuple[BareImage, ...]:

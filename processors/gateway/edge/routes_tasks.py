@@ -6,11 +6,10 @@ import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from processors.gateway.commands import stable_id
 from processors.gateway.edge.auth import Needs, Principal
 from processors.gateway.edge.deps import edge_of
+from processors.gateway.edge.idempotency import IdempotencyKey
 from processors.gateway.edge.problems import Problem
-from processors.gateway.edge.routes_intakes import IdempotencyKey
 from processors.gateway.edge.routes_tickets import TicketPath, existing_ticket
 from processors.gateway.present import open_tasks
 from schemas.core.ids import Code
@@ -51,19 +50,17 @@ async def complete(
     task_id: Annotated[str, Path(min_length=1, max_length=200)],
     completion: Completion,
     principal: Manager,
-    idempotency_key: IdempotencyKey = None,
+    _: IdempotencyKey = None,
 ) -> Response:
     """Finish a task: 200 when the flow took it, 409 when it does not fit, 202 when the answer takes too long."""
     edge = edge_of(request)
     existing_ticket(edge, ticket_id)
     command = CompleteTask(ticket_id=ticket_id, task_id=task_id, by=completion.by, outputs=completion.outputs)
-    key = idempotency_key
     outcome = await edge.commands.ask(
         command,
         correlation_id=ticket_id,
         caller=principal.caller,
         answers=(TaskCompleted, TaskRefused),
-        id=stable_id(principal.caller, "complete", ticket_id, task_id, key) if key else None,
     )
     if outcome is None:
         body = {"ticket_id": ticket_id, "task_id": task_id, "status": "accepted"}

@@ -1,6 +1,6 @@
 """Reading tickets: one, many, their timelines and pictures."""
 
-import hashlib
+from collections.abc import Callable, Hashable
 from typing import Annotated, Literal
 
 import orjson
@@ -8,9 +8,21 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from connectors.links.signer import LinkSigner
 from processors.gateway.edge.auth import Needs, Principal
+from processors.gateway.edge.conditional import matches
 from processors.gateway.edge.deps import Edge, edge_of
 from processors.gateway.edge.problems import Fault, Problem, invalid
-from processors.gateway.present import PARTS, Part, newest_tickets, quote_of, shown, ticket_json, ticket_of, timeline
+from processors.gateway.present import (
+    PARTS,
+    Part,
+    known_fields,
+    newest_tickets,
+    quote_of,
+    shown,
+    ticket_json,
+    ticket_of,
+    timeline,
+)
+from processors.gateway.selection import Fields, UnknownField, read_fields
 from schemas.core.blob_ref import BlobRef
 from schemas.core.ids import TicketId
 from schemas.inspections import InspectionView
@@ -44,19 +56,26 @@ async def get_ticket(
     ticket_id: TicketPath,
     principal: Reader,
     include: Annotated[str, Query(description="Parts to add, joined with commas: " + ", ".join(PARTS))] = "",
+    fields: Annotated[
+        str, Query(max_length=2000, description="Only these fields, joined with commas: `state,device.model`")
+    ] = "",
 ) -> Response:
     """Return a ticket. With ``If-None-Match`` an unchanged one is 304."""
-    views = edge_of(request).deps.views
-    ticket = existing_ticket(edge_of(request), ticket_id)
-    return _json(request, ticket_json(views, ticket, _parts(include), principal.scopes))
+    edge = edge_of(request)
+    ticket = existing_ticket(edge, ticket_id)
+    parts = _parts(include)
+    chosen = _fields(fields, parts)
+    key = ("ticket", ticket_id, principal.workspace_id, principal.scopes, parts, fields)
+    return _cached(edge, ticket_id, key, lambda: ticket_json(edge.deps.views, ticket, parts, principal.scopes, chosen))
 
 
 @router.get("/{ticket_id}/timeline")
 async def get_timeline(request: Request, ticket_id: TicketPath, principal: Reader) -> Response:
     """Return a ticket's events, oldest first, each as a CloudEvent and as a sentence."""
-    views = edge_of(request).deps.views
-    existing_ticket(edge_of(request), ticket_id)
-    return _json(request, orjson.dumps(timeline(views, ticket_id, principal.scopes)))
+    edge = edge_of(request)
+    existing_ticket(edge, ticket_id)
+    key = ("timeline", ticket_id, principal.workspace_id, principal.scopes)
+    return _cached(edge, ticket_id, key, lambda: orjson.dumps(timeline(edge.deps.views, ticket_id, principal.scopes)))
 
 
 @router.get("/{ticket_id}/images/{number}")
@@ -74,7 +93,7 @@ async def get_image(
         raise Problem(404, "not_found", f"{ticket_id} has {len(images)} {variant} images; they count from 0")
     ref = images[number]
     headers = {"ETag": f'"{ref.sha256}"', "Cache-Control": "private, max-age=31536000, immutable"}
-    if _matches(request, headers["ETag"]):
+    if matches(request.headers.get("if-none-match", ""), headers["ETag"]):
         return Response(status_code=304, headers=headers)
     # The media type is the one the edge found out itself when it wrote the picture anew.
     return Response(await edge.deps.blobs.get(ref), 200, headers, ref.media_type)
@@ -125,15 +144,19 @@ def _parts(include: str) -> frozenset[Part]:
     return frozenset(part for part in PARTS if part in wanted)
 
 
-def _json(request: Request, body: bytes) -> Response:
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    if _matches(request, etag):
-        return Response(status_code=304, headers=headers)
-    return Response(body, 200, headers, "application/json")
+def _fields(text: str, parts: frozenset[Part]) -> Fields | None:
+    try:
+        return read_fields(text, known_fields(parts))
+    except UnknownField as error:
+        part = error.path.partition(".")[0]
+        hint = f"; with include={part} its fields are there too" if part in PARTS and part not in parts else ""
+        raise invalid([Fault("fields", "unknown_field", f"{error}{hint}")]) from error
 
 
-def _matches(request: Request, etag: str) -> bool:
-    """Compare as RFC 9110 section 13.1.2 says: weakly, any of a list, or ``*``."""
-    given = request.headers.get("if-none-match", "")
-    return given.strip() == "*" or etag in {one.strip().removeprefix("W/") for one in given.split(",")}
+def _json(_: Request, body: bytes) -> Response:
+    return Response(body, media_type="application/json")
+
+
+def _cached(edge: Edge, ticket_id: str, key: Hashable, make: Callable[[], bytes]) -> Response:
+    found = edge.cache.get(key, edge.deps.views.stamp(ticket_id), make)
+    return Response(found.body, 200, {"ETag": found.etag}, "application/json")

@@ -13,9 +13,9 @@ from connectors.clock.clock import new_id
 from processors.gateway.commands import stable_id
 from processors.gateway.edge.auth import Needs, Principal
 from processors.gateway.edge.deps import Edge, edge_of
+from processors.gateway.edge.idempotency import IdempotencyKey
 from processors.gateway.edge.keyring import Scope
 from processors.gateway.edge.problems import Fault, Problem, invalid
-from processors.gateway.edge.routes_intakes import IdempotencyKey
 from schemas.core.message import Event
 from schemas.core.text import ShortText
 from schemas.webhooks import (

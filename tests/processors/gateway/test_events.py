@@ -128,7 +128,7 @@ async def test_opens_no_more_streams_than_allowed(tmp_path: Path) -> None:
     world = World(tmp_path, policy=Policy(streams_max=1))
     world.feed(ticket_view())
     async with _stream(world), world.client("tickets:read") as client:
-        problem(await client.get(f"/v1/tickets/{TICKET}/events"), 503, "unavailable")
+        problem(await client.get(f"/v1/tickets/{TICKET}/events"), 503, "busy")
 
 
 async def test_cuts_off_a_reader_that_is_too_slow_without_losing_what_it_resumes_from(world: World) -> None:

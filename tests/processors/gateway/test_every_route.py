@@ -166,7 +166,8 @@ async def tenants(world: World) -> tuple[httpx.AsyncClient, httpx.AsyncClient, d
 def filled(path: str, names: dict[str, str]) -> str:
     defaults = {
         "ticket_id": TICKET, "number": "0", "task_id": "t1", "user_id": f"U-{'0' * 32}", "key_id": "a" * 8,
-        "workspace_id": "main", "name": "f", "webhook_id": "W-0001", "delivery_id": "D-" + "0" * 32, "note_id": "note-1",
+        "workspace_id": "main", "name": "f", "webhook_id": "W-0001", "delivery_id": "D-" + "0" * 32,
+        "note_id": "note-1",
         "device_id": "D-00000000-0000-0000-0000-000000000000", "kind": "stolen",
     }  # fmt: skip
     if "/devices/{number}" in path:

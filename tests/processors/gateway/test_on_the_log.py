@@ -12,7 +12,13 @@ from connectors.bus.aggregate import Held
 from connectors.bus.cluster import Cluster
 from connectors.bus.publisher import KafkaPublisher
 from connectors.bus.records import Outgoing, record_of
+from connectors.clock.clock import SettableClock
 from infra.broker import Broker, BrokerConfig
+from processors.gateway.commands import Caller
+from processors.gateway.config import Policy
+from processors.gateway.edge.idempotency import Claim, Claims
+from processors.gateway.edge.problems import Problem
+from processors.gateway.edge.sealing import Answer
 from processors.gateway.views import ReadModel
 from schemas.core.envelope import Envelope
 from schemas.core.message import Message, View
@@ -73,3 +79,31 @@ async def test_folds_what_was_in_the_log_then_follows_it(cluster: Cluster, publi
     await model.stop()
     assert not model.ready
     assert model.unreadable == 0
+
+
+async def test_of_two_gateways_on_one_log_one_answers_and_the_other_repeats_it(
+    cluster: Cluster, publisher: KafkaPublisher
+) -> None:
+    await apply_topics(cluster, ALL, replicas=1)
+    clock, policy = SettableClock(NOW), Policy()
+    models = [ReadModel(), ReadModel()]
+    async with asyncio.timeout(30):
+        for model in models:
+            await model.start(cluster)
+            await model.wait_ready()
+        caller = Caller("api_key", "k1")
+        one, other = (Claims(publisher, model, clock, policy, b"s" * 32) for model in models)
+        claims = await asyncio.gather(one.claim(caller, "a"), other.claim(caller, "a"), return_exceptions=True)
+        [won] = [claim for claim in claims if isinstance(claim, Claim)]
+        [lost] = [claim for claim in claims if isinstance(claim, Problem)]
+        assert (won.verdict.won, lost.code) == (True, "idempotency_key_in_use")
+        answer = Answer(201, (("location", "/x"),), b"{}")
+        await one.close(won, answer)
+        repeated = await other.claim(caller, "a")
+        assert repeated.verdict.sealed is not None
+        assert repeated.seal.open(repeated.verdict.sealed) == answer
+        assert await one.once("socket", "n1")
+        assert not await other.once("socket", "n1")
+        assert [model.lag for model in models] == [0, 0]
+    for model in models:
+        await model.stop()

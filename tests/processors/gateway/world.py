@@ -54,6 +54,7 @@ from schemas.quotes import (
 from schemas.tickets import SubmitIntake, TicketOpened, TicketView
 from schemas.workflow import CompleteTask, TaskCompleted
 from tests.processors.gateway.access_owner import AccessOwner
+from topics.edge import EDGE_ANSWERS
 from topics.registry import class_of, topic_of
 
 NOW = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
@@ -198,6 +199,12 @@ class World:
         self._seen: set[UUID] = set()
         self.app: FastAPI = self.gateway(self.views)
 
+    def replica(self) -> FastAPI:
+        """Return one more gateway beside the same log and stores, with a read model of its own."""
+        views = ReadModel(self.policy)
+        self.models.append(views)
+        return self.gateway(views)
+
     def gateway(self, views: ReadModel) -> FastAPI:
         """Return one more gateway of the same shop, over a read model of its own."""
         return create_app(
@@ -215,6 +222,7 @@ class World:
                 figures=self.figures,
                 check_flow=check,
                 policy=self.policy,
+                secret=b"s" * 32,
                 **self.more,
             )
         )
@@ -253,9 +261,9 @@ class World:
     def key(self, *scopes: Scope, workspace_id: str = "main") -> str:
         return self.keyring.create("test", frozenset(scopes), now=NOW, workspace_id=workspace_id).key
 
-    def client(self, *scopes: Scope) -> httpx.AsyncClient:
-        headers = {"Authorization": f"Bearer {self.key(*scopes)}"} if scopes else {}
-        transport = httpx.ASGITransport(self.app)
+    def client(self, *scopes: Scope, key: str = "", app: FastAPI | None = None) -> httpx.AsyncClient:
+        headers = {"Authorization": f"Bearer {key or self.key(*scopes)}"} if scopes or key else {}
+        transport = httpx.ASGITransport(app or self.app)
         return httpx.AsyncClient(transport=transport, base_url="http://edge", headers=headers)
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
@@ -263,6 +271,9 @@ class World:
             raise self.down
         for record in records:
             envelope = Envelope.from_headers(record.headers)
+            if record.topic == EDGE_ANSWERS.name:
+                self._fold(record.topic, envelope, record.value)
+                continue
             command = class_of(envelope.type).model_validate_json(record.value or b"")
             self.sent.append((envelope, command))
             if envelope.id in self._seen:
@@ -299,8 +310,11 @@ class World:
         if isinstance(message, View):
             version = self._versions[topic.name, subject] = self._versions.get((topic.name, subject), 0) + 1
             value = Held(message, version, (cause.id,) if cause else ()).to_value()
-        offset = self._offsets[topic.name] = self._offsets.get(topic.name, -1) + 1
-        record = Fetched(topic.name, 0, offset, 0, subject.encode(), value, envelope.to_headers())
+        return self._fold(topic.name, envelope, value)
+
+    def _fold(self, topic: str, envelope: Envelope, value: bytes | None) -> Fetched:
+        offset = self._offsets[topic] = self._offsets.get(topic, -1) + 1
+        record = Fetched(topic, 0, offset, 0, envelope.subject.encode(), value, envelope.to_headers())
         self.records.append(record)
         for model in self.models:
             model.apply(record)
