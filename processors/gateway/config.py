@@ -17,6 +17,9 @@ class Policy:
     """A body for a signed address, which has a limit of its own; it is never held in memory."""
     body_max_bytes: int = 262_144
     """Every request that is not an upload."""
+    import_max_bytes: int = 5_000_000
+    import_rows_max: int = 5_000
+    """A table of tickets; a larger one is split by whoever sends it."""
     uploads_at_once: int = 4
     """Each upload holds its photos in memory: 4 x 80 MB is what the edge may need at worst."""
 

@@ -17,6 +17,7 @@ from connectors.bus.records import Fetched
 from connectors.bus.restore import LogReader, fold_view
 from connectors.errors import ConnectorError, Transient
 from processors.gateway.config import Policy
+from processors.gateway.index import FOLD_AT_ONCE, TicketIndex
 from processors.gateway.timeline import Timelines
 from schemas.core.envelope import Envelope, EnvelopeError
 from schemas.core.message import Event, View
@@ -57,6 +58,7 @@ class ReadModel:
         limits = policy or Policy()
         self.timelines = Timelines(events_max=limits.timeline_events_max, tickets_max=limits.timelines_max)
         self.unreadable = 0
+        self._index = TicketIndex()
         self._outcomes_max = limits.outcomes_max
         self._views: dict[str, dict[str, Held]] = {name: {} for name in _VIEW_TOPICS}
         self._next: dict[tuple[str, int], int] = {}
@@ -90,6 +92,7 @@ class ReadModel:
         if record.key is None:
             return
         key = record.key.decode()
+        self._index.mark(record, key)
         waiting = self._settling.get((topic.name, key))
         if waiting and key in held:
             for cause, future in waiting:
@@ -127,6 +130,12 @@ class ReadModel:
         for held in self._views[topic.name].values():
             if isinstance(held.state, kind):
                 yield held.state
+
+    @property
+    def tickets(self) -> TicketIndex:
+        """Return the rows of all tickets, with everything that was taken so far in them."""
+        self._index.fold(self)
+        return self._index
 
     async def outcome_of(self, command_id: UUID, timeout_s: float, types: Collection[type[Event]]) -> Outcome | None:
         """Return the first event of ``types`` that the command caused, or None when none came in ``timeout_s``."""
@@ -211,12 +220,15 @@ class ReadModel:
                 raise Transient(f"{missing} partitions of the views and events topics do not exist yet")
             async for record in reader.to_end(partitions):
                 self.apply(record)
+            while self._index.fold(self, FOLD_AT_ONCE):  # noqa: ASYNC110 - this is the work, and others get their turn
+                await asyncio.sleep(0)
             self._failure = None
             self._caught_up.set()
             # Once more from the start: what is known is skipped by its offset, and nothing can fall between the two.
             async for batch in reader.follow(partitions, from_start=True):
                 for record in batch:
                     self.apply(record)
+                self._index.fold(self)
 
 
 K = TypeVar("K")

@@ -12,6 +12,7 @@ from processors.gateway.edge.limits import Allowance
 from processors.gateway.edge.problems import Problem, problem_response
 
 UPLOAD_PATH = "/v1/intakes"
+IMPORT_PATH = "/v1/imports"
 OBJECT_PATHS = "/blobs/"
 _REQUEST_ID = re.compile(r"[0-9A-Za-z_.-]{1,80}")
 _TRACESTATE = re.compile(r"[\x20-\x7e]{1,512}")
@@ -61,6 +62,8 @@ class BodyLimit:
     def _limit(self, path: str) -> int:
         if path == UPLOAD_PATH:
             return self._policy.upload_max_bytes
+        if path == IMPORT_PATH:
+            return self._policy.import_max_bytes
         return self._policy.object_max_bytes if path.startswith(OBJECT_PATHS) else self._policy.body_max_bytes
 
 
