@@ -114,7 +114,7 @@ def _tier(question: Question) -> tuple[str, list[object]]:
     words = match_expression(question.filters.q or "")
     found = "t.rowid IN (SELECT rowid FROM words WHERE words MATCH ?)"
     cases = " ".join(f"WHEN {found} THEN {tier}" for tier in range(len(_TIERS)))
-    values: list[object] = [words and f"{columns} : ({words})" for columns in _TIERS]
+    values: list[object] = [f"{columns} : ({words})" for columns in _TIERS]
     return f"CASE {cases} ELSE {len(_TIERS)} END", values
 
 

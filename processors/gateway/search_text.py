@@ -8,6 +8,9 @@ TERMS_MAX = 12
 PREFIX_MIN = 2
 """From this length on a word also finds those that begin with it; one letter would find nearly everything."""
 
+NOTHING = '""'
+"""An FTS5 expression that no row matches."""
+
 _LETTERS = str.maketrans({"ø": "o", "đ": "d", "ð": "d", "ł": "l", "æ": "ae", "œ": "oe", "þ": "th", "ı": "i", "ħ": "h"})
 """Letters that Unicode does not take apart, though people without them on the keyboard do."""
 _TERM = re.compile(r'"([^"]*)"|([^\s"]+)')
@@ -17,13 +20,14 @@ def folded(text: str) -> str:
     """Return ``text`` in lower case, without diacritics and without control characters: ``Müller`` is ``muller``."""
     if text.isascii() and text.isprintable():
         return text.lower()
-    apart = unicodedata.normalize("NFKD", text.casefold().translate(_LETTERS))
+    # Folding the case can put letters together and taking them apart can bring capitals back, so it is done on both sides.
+    apart = unicodedata.normalize("NFKD", text.casefold()).casefold()
     kept = (one if one.isprintable() else " " for one in apart if not unicodedata.combining(one))
-    return "".join(kept).casefold()
+    return "".join(kept).translate(_LETTERS)
 
 
-def match_expression(text: str) -> str | None:
-    """Return a search as an FTS5 expression in which nothing of ``text`` is syntax; None when no word is in it.
+def match_expression(text: str) -> str:
+    """Return a search as an FTS5 expression in which nothing of ``text`` is syntax. Without a word it finds nothing.
 
     All terms must be found. A phrase in double quotes is found as it stands; a word also finds longer ones. Every
     term becomes an FTS5 string, in which only the double quote would mean something, and terms hold none.
@@ -37,4 +41,4 @@ def match_expression(text: str) -> str | None:
             continue
         prefix = "*" if word is not None and len(word) >= PREFIX_MIN else ""
         terms.append(f'"{term}"{prefix}')
-    return " AND ".join(terms[:TERMS_MAX]) or None
+    return " AND ".join(terms[:TERMS_MAX]) or NOTHING

@@ -16,7 +16,11 @@ from tests.processors.gateway.world import NOW, World, problem, ticket_view
 PUBLIC = {"/healthz", "/readyz", "/a/{token}", "/a/{token}/accept", "/a/{token}/decline", "/blobs/{token}"}
 EXPECTED = {
     ("POST", "/v1/intakes"): "tickets:write",
+    ("POST", "/v1/imports"): "tickets:write",
     ("GET", "/v1/tickets"): "tickets:read",
+    ("GET", "/v1/tickets/export.csv"): "tickets:read",
+    ("POST", "/v1/tickets/bulk"): "tickets:write",
+    ("GET", "/v1/board"): "tickets:read",
     ("GET", "/v1/tickets/{ticket_id}"): "tickets:read",
     ("GET", "/v1/tickets/{ticket_id}/timeline"): "tickets:read",
     ("GET", "/v1/tickets/{ticket_id}/events"): "tickets:read",
