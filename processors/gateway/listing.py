@@ -57,7 +57,9 @@ class Question:
     @property
     def digest(self) -> str:
         """Return a text that tells this question from others; it binds cursors to it."""
-        said = f"{self.workspace}/{self.sort}/{self.filters.model_dump_json(exclude_defaults=True)}"
+        # Only the filters: whoever asks may have put page and limit beside them.
+        filters = self.filters.model_dump_json(include=set(Filters.model_fields), exclude_defaults=True)
+        said = f"{self.workspace}/{self.sort}/{filters}"
         return hashlib.sha256(said.encode()).hexdigest()[:12]
 
 

@@ -20,7 +20,7 @@ def folded(text: str) -> str:
     """Return ``text`` in lower case, without diacritics and without control characters: ``Müller`` is ``muller``."""
     if text.isascii() and text.isprintable():
         return text.lower()
-    # Folding the case can put letters together and taking them apart can bring capitals back, so it is done on both sides.
+    # Taking letters apart can bring capitals back, so the case is folded before and after.
     apart = unicodedata.normalize("NFKD", text.casefold()).casefold()
     kept = (one if one.isprintable() else " " for one in apart if not unicodedata.combining(one))
     return "".join(kept).translate(_LETTERS)

@@ -78,10 +78,8 @@ def test_nothing_of_a_search_is_syntax(text: str, expression: str) -> None:
 
 SHELF = Source()
 SHELF.put(*(ticket_view(f"T-{number:04}", complaint=f"complaint {number}") for number in range(5)))
-HOSTILE = st.lists(
-    st.one_of(st.text(max_size=12), st.sampled_from(['"', "*", "AND", "NOT", "NEAR(", ")", "{ids} :", "-", "^", "\0", "'; DROP TABLE tickets; --"])),
-    max_size=8,
-).map(" ".join)  # fmt: skip
+SYNTAX = ['"', "*", "AND", "NOT", "NEAR(", ")", "{ids} :", "-", "^", "\0", "'; DROP TABLE tickets; --"]
+HOSTILE = st.lists(st.one_of(st.text(max_size=12), st.sampled_from(SYNTAX)), max_size=8).map(" ".join)
 
 
 @given(HOSTILE)
@@ -188,8 +186,9 @@ def test_what_cannot_be_written_is_not_lost() -> None:
     assert source.find() == ["T-0001"]
 
 
+_WORKSPACES = ("main", "west")
 _MOVES = st.lists(
-    st.tuples(st.integers(0, 5), st.sampled_from(TICKET_STATES), st.text(max_size=8), st.sampled_from(["main", "west"])),
+    st.tuples(st.integers(0, 5), st.sampled_from(TICKET_STATES), st.text(max_size=8), st.sampled_from(_WORKSPACES)),
     max_size=30,
 )
 
@@ -201,7 +200,7 @@ def test_after_any_history_the_rows_are_those_of_the_newest_views(moves: Any) ->
     for number, state, model, workspace in moves:
         device = Device(category="other", model="".join(one for one in model if one.isprintable()))
         source.put(ticket_view(f"T-000{number}", state=state, device=device, workspace_id=workspace))
-    for workspace in ("main", "west"):
+    for workspace in _WORKSPACES:
         tickets = [view for view in source.held.values() if isinstance(view, TicketView)]
         expected = {one.ticket_id: one.state for one in tickets if one.workspace_id == workspace}
         assert dict(source.index.select(workspace, "t.id, t.state")) == expected
