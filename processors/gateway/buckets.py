@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from schemas.tickets import TERMINAL_STATES, TICKET_STATES, TicketState
+from schemas.tickets import TERMINAL_STATES, TicketState
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,4 +45,3 @@ BUCKETS: tuple[Bucket, ...] = (
 their turnaround. They are elapsed time: clocks with opening hours belong to the service levels, not to a list."""
 
 BY_NAME = {bucket.name: bucket for bucket in BUCKETS}
-OPEN_STATES: tuple[TicketState, ...] = tuple(state for state in TICKET_STATES if state not in TERMINAL_STATES)

@@ -115,9 +115,10 @@ def condition(filters: Filters, now: datetime) -> tuple[str, list[object]]:
         if (at := getattr(filters, f"{column}_from")) is not None:
             hold(f"t.{column}_us >= ?", micros(at))
         if (at := getattr(filters, f"{column}_to")) is not None:
-            hold(f"t.{column}_us < ?", micros(at))
+            hold(f"+t.{column}_us < ?", micros(at))
     if filters.older_than is not None:
-        hold("t.moved_us < ?", micros(now - span(filters.older_than)))
+        # The plus keeps SQLite from an index: most tickets are older, and in the order of the page 50 are soon found.
+        hold("+t.moved_us < ?", micros(now - span(filters.older_than)))
     if filters.q is not None:
         hold("t.rowid IN (SELECT rowid FROM words WHERE words MATCH ?)", match_expression(filters.q))
     return " AND ".join(f"({part})" for part in parts), values

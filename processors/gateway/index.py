@@ -40,8 +40,8 @@ _FACTS = (
 )  # fmt: skip
 _COLUMNS = (*_FACTS, *_TEXTS)
 _INDICES = (
-    "opened_us, id", "state, moved_us, id", "moved_us, id", "value_cents, id", "brand", "imei", "serial",
-    "customer", "technician",
+    "opened_us, id", "state, moved_us, id", "moved_us, id", "value_cents, id", "brand, opened_us, id", "imei", "serial",
+    "customer", "technician", "state, technician, moved_us, value_cents",
 )  # fmt: skip
 _MARKS = ", ".join("?" for _ in _COLUMNS)
 _INSERT = f"INSERT INTO tickets ({', '.join(_COLUMNS)}) VALUES ({_MARKS})"  # noqa: S608 - our names

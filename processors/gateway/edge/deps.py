@@ -16,6 +16,7 @@ from connectors.links.signer import LinkSigner
 from connectors.vault.port import Vault
 from processors.gateway.commands import Commands
 from processors.gateway.config import Policy
+from processors.gateway.edge.answers import Answers
 from processors.gateway.edge.keyring import Keyring
 from processors.gateway.edge.limits import RateLimits
 from processors.gateway.views import ReadModel
@@ -97,6 +98,7 @@ class Edge:
         self.deps = deps
         self.commands = Commands(deps.publisher, deps.views, deps.clock, deps.policy)
         self.limits = RateLimits(deps.policy)
+        self.answers = Answers()
         self.intakes_at_work: set[str] = set()
         self.upload_slots = asyncio.Semaphore(deps.policy.uploads_at_once)
 

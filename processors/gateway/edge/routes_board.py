@@ -7,6 +7,7 @@ import orjson
 from fastapi import APIRouter, Query, Request, Response
 
 from processors.gateway.board import board
+from processors.gateway.edge.answers import Answer
 from processors.gateway.edge.deps import edge_of
 from processors.gateway.edge.routes_lists import Reader, rows_of, this_minute, unchanged
 
@@ -29,12 +30,16 @@ async def get_board(
     now = this_minute(edge)
     index = edge.deps.views.tickets
     version = index.version(principal.workspace_id)
-    asked = "/".join((version, principal.workspace_id, ",".join(sorted(principal.scopes)), str(cards), now.isoformat()))
-    etag = f'"{hashlib.sha256(asked.encode()).hexdigest()[:32]}"'
+    asked = ("board", version, principal.workspace_id, *sorted(principal.scopes), str(cards), now.isoformat())
+    etag = f'"{hashlib.sha256("/".join(asked).encode()).hexdigest()[:32]}"'
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if unchanged(request, etag):
         return Response(status_code=304, headers=headers)
-    body: dict[str, Any] = board(index, principal.workspace_id, now, cards=cards)
-    for bucket in body["buckets"]:
-        bucket["cards"] = list(rows_of(edge, bucket["cards"], principal.scopes, CARD_FIELDS))
-    return Response(orjson.dumps(body), 200, headers, "application/json")
+    answer = edge.answers.get(etag)
+    if answer is None:
+        body: dict[str, Any] = board(index, principal.workspace_id, now, cards=cards)
+        for bucket in body["buckets"]:
+            bucket["cards"] = list(rows_of(edge, bucket["cards"], principal.scopes, CARD_FIELDS))
+        answer = Answer(orjson.dumps(body))
+        edge.answers.put(etag, answer)
+    return Response(answer.body, 200, headers, "application/json")

@@ -9,6 +9,7 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, ConfigDict, Field
 
+from processors.gateway.edge.answers import Answer
 from processors.gateway.edge.auth import Needs, Principal
 from processors.gateway.edge.deps import Edge, edge_of
 from processors.gateway.edge.problems import Fault, invalid
@@ -58,21 +59,32 @@ async def list_tickets(request: Request, principal: Reader, query: Annotated[Lis
     headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
     if unchanged(request, etag):
         return Response(status_code=304, headers=headers)
+    answer = edge.answers.get(etag)
+    if answer is None:
+        answer = _answer(request, principal, query, question)
+        edge.answers.put(etag, answer)
+    if answer.next is not None:
+        headers["Link"] = f'<{answer.next}>; rel="next"'
+    return Response(answer.body, 200, headers, "application/json")
+
+
+def _answer(request: Request, principal: Principal, query: ListQuery, question: Question) -> Answer:
+    edge = edge_of(request)
     index = edge.deps.views.tickets
     try:
         page = page_of(index, question, limit=min(query.limit, edge.deps.policy.list_max), cursor=query.cursor)
     except CursorInvalid as error:
         raise invalid([Fault("cursor", "cursor", str(error))]) from error
-    body: dict[str, Any] = {"tickets": list(rows_of(edge, page.ids, principal.scopes, fields_of(query.fields)))}
-    body["next"] = None
+    following = None
     if page.cursor is not None:
         url = request.url.include_query_params(cursor=page.cursor)
-        body["next"] = f"{url.path}?{url.query}"
-        headers["Link"] = f'<{body["next"]}>; rel="next"'
+        following = f"{url.path}?{url.query}"
+    tickets = list(rows_of(edge, page.ids, principal.scopes, fields_of(query.fields)))
+    body: dict[str, Any] = {"tickets": tickets, "next": following}
     counted = count_of(index, question, query.count)
     if counted is not None:
         body |= {"count": counted[0], "count_is": "exact" if counted[1] else "at_least"}
-    return Response(orjson.dumps(body), 200, headers, "application/json")
+    return Answer(orjson.dumps(body), following)
 
 
 def question_of(filters: Filters, sort: Sort | None, principal: Principal, edge: Edge) -> Question:

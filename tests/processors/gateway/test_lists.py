@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from processors.gateway.buckets import BUCKETS
+from processors.gateway.edge.answers import Answer, Answers
 from schemas.devices import Device
 from schemas.tickets import TICKET_STATES, TicketView
 from tests.processors.gateway.world import NOW, World, problem, ticket_view
@@ -251,3 +252,27 @@ async def test_the_board_counts_ages_and_values_by_bucket_and_technician(world: 
         world.feed(ticket_view("T-0006", state="qc"))
         assert (await client.get("/v1/board?cards=1", headers=tag)).status_code == 200
         problem(await client.get("/v1/board?cards=51"), 422, "validation")
+
+
+def test_answers_are_kept_up_to_a_size_the_least_used_go() -> None:
+    kept = Answers(max_bytes=10)
+    for tag in ("a", "b"):
+        kept.put(tag, Answer(b"x" * 4))
+    kept.put("a", Answer(b"y" * 4))
+    kept.put("c", Answer(b"z" * 4))
+    assert (kept.get("a"), kept.get("b")) == (Answer(b"y" * 4), None)
+    kept.put("d", Answer(b"x" * 11))
+    assert [kept.get(tag) for tag in "abcd"] == [None] * 4
+    kept.put("e", Answer(b"x" * 10))
+    assert kept.get("e") is not None
+
+
+async def test_an_answer_that_is_kept_is_given_only_to_the_question_and_version_it_was_made_for(world: World) -> None:
+    _shelf(world, 4)
+    async with world.client("tickets:read") as client:
+        first = await client.get("/v1/tickets?limit=2")
+        again = await client.get("/v1/tickets?limit=2")
+        assert (again.content, again.headers["link"]) == (first.content, first.headers["link"])
+        assert _ids(await client.get("/v1/tickets?limit=3")) == ["T-0000", "T-0001", "T-0002"]
+        world.feed(ticket_view("T-new1", opened_at=NOW + timedelta(hours=1)))
+        assert _ids(await client.get("/v1/tickets?limit=2")) == ["T-new1", "T-0000"]
