@@ -108,7 +108,7 @@ def read_table(data: bytes, *, rows_max: int) -> Table:
     """
     text, encoding = _decoded(data)
     # Spreadsheets in some countries begin with a line that names the delimiter.
-    named = re.match(r"sep=(.)\r?\n", text)
+    named = re.match(r"sep=([,;\t|])\r?\n", text)
     text = text[named.end() :] if named else text
     delimiter = named[1] if named else _delimiter(text)
     rows = _rows(text, delimiter, rows_max, 1 if named else 0)
@@ -152,10 +152,13 @@ def _decode(data: bytes, encoding: str) -> str:
 
 def _delimiter(text: str) -> str:
     """Return the delimiter under which most columns of the first line have a name that we know."""
-    first = text.lstrip().partition("\n")[0]
+    first = re.split("[\r\n]", text.lstrip(), maxsplit=1)[0]
 
     def known(delimiter: str) -> tuple[int, int]:
-        cells = next(csv.reader([first], delimiter=delimiter), [])
+        try:
+            cells = next(csv.reader([first], delimiter=delimiter), [])
+        except csv.Error:  # it will be met again, and reported, when the rows are read
+            return 0, 0
         return sum(heading(cell) in _FIELDS for cell in cells), len(cells)
 
     return max(_CANDIDATES, key=known)

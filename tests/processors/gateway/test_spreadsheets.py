@@ -148,6 +148,9 @@ def test_a_row_is_the_same_ticket_again_by_its_number_or_by_what_it_says() -> No
         (b"Name,Issue\n" + b"Ada,x\n" * 101, "more than 100 rows"),
         (b"\xff\xfeN", "byte 2"),
         (b"Name,Issue\nAda,\x81\xff\n", "byte"),
+        (b'sep="\nName,Issue\nAda,x\n', "no column"),
+        (b"Name\x00,Issue\nAda,x\n", "workbook"),
+        (b"N" * 140_000, "line 1"),
     ],
 )
 def test_says_what_to_change_in_a_file_that_is_no_table(data: bytes, says: str) -> None:
