@@ -1,5 +1,7 @@
 """The composition root: which implementation stands behind each port, and which ports each processor gets."""
 
+from __future__ import annotations  # so that the gateway, which wires nothing, does not load Faust for a name
+
 import asyncio
 import logging
 import os
@@ -18,7 +20,6 @@ from connectors.blobs.local import LocalBlobs
 from connectors.blobs.port import BlobStore
 from connectors.blobs.presign import BlobUrls
 from connectors.blobs.sealed import SealedBlobs
-from connectors.bus.app import App
 from connectors.clickhouse.port import Warehouse
 from connectors.clickhouse.server import Connection, ServerWarehouse
 from connectors.clock.clock import Clock, SystemClock
@@ -46,6 +47,7 @@ log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from connectors.blobs.s3 import S3Blobs
+    from connectors.bus.app import App
     from connectors.mail.smtp import SmtpSettings
 
 FLOWS = Path(__file__).resolve().parents[1] / "processors" / "orchestrator" / "flows"
@@ -61,11 +63,11 @@ class Ports:
     _closing: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     @classmethod
-    def open(cls, settings: Settings) -> "Ports":
+    def open(cls, settings: Settings) -> Ports:
         """Return ports for ``settings``; use them in ``async with``, which closes what was opened."""
         return cls(settings)
 
-    async def __aenter__(self) -> "Ports":
+    async def __aenter__(self) -> Ports:
         return self
 
     async def __aexit__(
@@ -93,7 +95,7 @@ class Ports:
         """Return the object store in the shop's directory, whether it is the one in use or not."""
         return LocalBlobs(self.settings.home / "blobs", urls=self.blob_urls, clock=self.clock)
 
-    def s3_blobs(self) -> "S3Blobs":
+    def s3_blobs(self) -> S3Blobs:
         """Return the object store on S3.
 
         Raises:
@@ -258,7 +260,7 @@ def warehouse_connection(settings: Settings, user: str) -> Connection:
     )
 
 
-def smtp_settings(address: str, sender: str, sender_name: str) -> "SmtpSettings":
+def smtp_settings(address: str, sender: str, sender_name: str) -> SmtpSettings:
     """Read ``smtp://``, ``smtp+starttls://`` or ``smtps://user:password@host:port``.
 
     Raises:

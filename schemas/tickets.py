@@ -43,7 +43,7 @@ class SubmitIntake(Command):
     complaint: SealableText
     language: str | None = Field(default=None, pattern=r"^[a-z]{2}$")
     photos: tuple[BlobRef, ...] = Field(default=(), max_length=24)
-    no_photos_reason: Literal["remote_estimate", "device_sealed", "camera_broken"] | None = None
+    no_photos_reason: Literal["remote_estimate", "device_sealed", "camera_broken", "imported"] | None = None
     channel: Channel
     consent_version: ShortText
     pre_approved_cents: int | None = Field(default=None, ge=0)

@@ -90,6 +90,20 @@ def kill(
         raise typer.Exit(1)
 
 
+@app.command()
+def edge(
+    tickets: Annotated[int, typer.Option(min=100, help="tickets on the log before the gateway starts")] = 50_000,
+    seconds: Annotated[float, typer.Option(min=1, help="length of each phase")] = 10.0,
+    sockets: Annotated[int, typer.Option(min=1, help="WebSockets that are opened")] = 500,
+    seed: Annotated[int, typer.Option()] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="print only the result, as JSON")] = False,
+) -> None:
+    """Measure the gateway with many tickets: reads, lists, writes, sockets, overload, cold start, bare route."""
+    from infra.bench.edge import Plan, run_edge_bench
+
+    _report(run(run_edge_bench(Plan(tickets, seconds, sockets, seed), _progress)), as_json)
+
+
 def _progress(line: str) -> None:
     err.print(f"  {time.monotonic() - _STARTED:5.1f} s: {line}", soft_wrap=True, markup=False)
 

@@ -5,7 +5,23 @@ import sys
 import typer
 
 from connectors.errors import ConnectorError
-from infra.cli import admin, audit, bench, blobs, broker, demo, dlq, doctor, flow, kiosk, serve, ticket, topics, up
+from infra.cli import (
+    admin,
+    audit,
+    bench,
+    blobs,
+    broker,
+    demo,
+    dlq,
+    doctor,
+    flow,
+    kiosk,
+    serve,
+    ticket,
+    tickets,
+    topics,
+    up,
+)
 from infra.cli.common import complain
 
 app = typer.Typer(
@@ -24,6 +40,7 @@ app.add_typer(admin.app, name="admin")
 app.add_typer(kiosk.app, name="kiosk")
 app.add_typer(topics.app, name="topics")
 app.add_typer(ticket.app, name="ticket")
+app.add_typer(tickets.app, name="tickets")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(flow.app, name="flow")
 app.add_typer(audit.app, name="audit")

@@ -20,6 +20,9 @@ class Policy:
     """Every request that is not an upload."""
     hook_max_bytes: int = 1_048_576
     """A provider's webhook: SendGrid gathers mail events up to 768 KB in one."""
+    import_max_bytes: int = 5_000_000
+    import_rows_max: int = 5_000
+    """A table of tickets; a larger one is split by whoever sends it."""
     uploads_at_once: int = 4
     """Each upload holds its photos in memory: 4 x 80 MB is what the edge may need at worst."""
 

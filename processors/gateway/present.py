@@ -18,7 +18,7 @@ from schemas.diagnoses import DiagnosisView
 from schemas.inspections import InspectionView
 from schemas.notifications import OutboxView
 from schemas.quotes import QuoteView
-from schemas.tickets import TicketState, TicketView
+from schemas.tickets import TicketView
 from schemas.workflow import FlowView
 from topics.diagnoses import DIAGNOSIS_VIEWS
 from topics.inspections import INSPECTION_VIEWS
@@ -79,12 +79,6 @@ def ticket_json(
             view = views.view(topic, ticket.ticket_id, kind)
             body[part] = None if view is None else shown(view, scopes)
     return orjson.dumps(pick(body, fields))
-
-
-def newest_tickets(views: ReadModel, *, state: TicketState | None, limit: int) -> list[TicketView]:
-    """Return at most ``limit`` tickets, the newest first."""
-    chosen = (one for one in views.views(TICKET_VIEWS, TicketView) if state is None or one.state == state)
-    return heapq.nlargest(limit, chosen, key=lambda ticket: (ticket.opened_at, ticket.ticket_id))
 
 
 def open_tasks(views: ReadModel, *, role: str | None, limit: int) -> list[dict[str, Any]]:

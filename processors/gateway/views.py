@@ -19,6 +19,7 @@ from connectors.errors import ConnectorError, Transient
 from processors.gateway.answers import Answers
 from processors.gateway.config import Policy
 from processors.gateway.feed import Feed
+from processors.gateway.index import FOLD_AT_ONCE, TicketIndex
 from processors.gateway.timeline import Timelines
 from schemas.core.envelope import Envelope, EnvelopeError
 from schemas.core.message import Event, View
@@ -69,6 +70,7 @@ class ReadModel:
             kept_for=limits.answer_kept, keys_max=limits.answers_max, sealed_max=limits.answers_max_characters
         )
         self.unreadable = 0
+        self._index = TicketIndex()
         self._outcomes_max = limits.outcomes_max
         self._views: dict[str, dict[str, Held]] = {name: {} for name in _VIEW_TOPICS}
         self._touched: Counter[str] = Counter()
@@ -114,6 +116,7 @@ class ReadModel:
             self._touched.update(visit.ticket_id for visit in history.visits)
         if topic is TICKET_VIEWS and (ticket := self.view(topic, key, TicketView)) is not None:
             self.feed.about(key, ticket.workspace_id, ticket.state)
+        self._index.mark(record, key)
         waiting = self._settling.get((topic.name, key))
         if waiting and key in held:
             for cause, future in waiting:
@@ -159,6 +162,12 @@ class ReadModel:
     def stamp(self, ticket_id: str) -> Hashable:
         """Return a value that is another one after each record about a ticket, and when its events left memory."""
         return self._touched[ticket_id], self.timelines.holds(ticket_id)
+
+    @property
+    def tickets(self) -> TicketIndex:
+        """Return the rows of all tickets, with everything that was taken so far in them."""
+        self._index.fold(self)
+        return self._index
 
     async def outcome_of(self, command_id: UUID, timeout_s: float, types: Collection[type[Event]]) -> Outcome | None:
         """Return the first event of ``types`` that the command caused, or None when none came in ``timeout_s``."""
@@ -252,6 +261,8 @@ class ReadModel:
                 raise Transient(f"{missing} partitions of the views and events topics do not exist yet")
             async for record in reader.to_end(partitions):
                 self.apply(record)
+            while self._index.fold(self, FOLD_AT_ONCE):  # noqa: ASYNC110 - this is the work, and others get their turn
+                await asyncio.sleep(0)
             self._failure = None
             self._caught_up.set()
             self._ends = lambda: reader.known_ends(partitions)
@@ -259,6 +270,7 @@ class ReadModel:
             async for batch in reader.follow(partitions, from_start=True):
                 for record in batch:
                     self.apply(record)
+                self._index.fold(self)
 
 
 K = TypeVar("K")

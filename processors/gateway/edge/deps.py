@@ -21,6 +21,7 @@ from connectors.vault.port import Vault
 from connectors.webhooks.port import Verifier
 from processors.gateway.commands import Commands
 from processors.gateway.config import Policy
+from processors.gateway.edge.answers import Answers
 from processors.gateway.edge.cache import ReadCache
 from processors.gateway.edge.credentials import Credentials
 from processors.gateway.edge.desk import Desk
@@ -137,6 +138,7 @@ class Edge:
         self.socket_tickets = SocketTickets(deps.secret, deps.policy.socket_ticket_s)
         self.cache = ReadCache(deps.policy.cache_max_bytes)
         self.claims = Claims(deps.publisher, deps.views, deps.clock, deps.policy, deps.secret)
+        self.answers = Answers()
         self.upload_slots = asyncio.Semaphore(deps.policy.uploads_at_once)
         self.throttle = Throttle()
         self.desk = Desk(self.commands, deps.views, deps.credentials, deps.clock, deps.policy)

@@ -14,6 +14,7 @@ from processors.gateway.edge.limits import Allowance
 from processors.gateway.edge.problems import Problem, problem_response
 
 UPLOAD_PATH = "/v1/intakes"
+IMPORT_PATH = "/v1/imports"
 OBJECT_PATHS = "/blobs/"
 HOOK_PATHS = "/hooks/"
 _REQUEST_ID = re.compile(r"[0-9A-Za-z_.-]{1,80}")
@@ -67,6 +68,8 @@ class BodyLimit:
             return self._policy.upload_max_bytes
         if path.startswith(HOOK_PATHS):
             return self._policy.hook_max_bytes
+        if path == IMPORT_PATH:
+            return self._policy.import_max_bytes
         return self._policy.object_max_bytes if path.startswith(OBJECT_PATHS) else self._policy.body_max_bytes
 
 

@@ -15,9 +15,7 @@ from processors.gateway.present import (
     PARTS,
     Part,
     known_fields,
-    newest_tickets,
     quote_of,
-    shown,
     ticket_json,
     ticket_of,
     timeline,
@@ -27,27 +25,13 @@ from schemas.core.blob_ref import BlobRef
 from schemas.core.ids import TicketId
 from schemas.inspections import InspectionView
 from schemas.quotes import QuoteView
-from schemas.tickets import TicketState, TicketView
+from schemas.tickets import TicketView
 from topics.inspections import INSPECTION_VIEWS
 
 router = APIRouter(prefix="/v1/tickets", tags=["tickets"])
 
 Reader = Annotated[Principal, Depends(Needs("tickets:read"))]
 TicketPath = Annotated[TicketId, Path()]
-
-
-@router.get("")
-async def list_tickets(
-    request: Request,
-    principal: Reader,
-    state: Annotated[TicketState | None, Query()] = None,
-    limit: Annotated[int, Query(ge=1)] = 50,
-) -> Response:
-    """Return tickets, the newest first."""
-    edge = edge_of(request)
-    most = min(limit, edge.deps.policy.list_max)
-    found = newest_tickets(edge.deps.views, state=state, limit=most)
-    return _json(request, orjson.dumps({"tickets": [shown(ticket, principal.scopes) for ticket in found]}))
 
 
 @router.get("/{ticket_id}")

@@ -34,7 +34,7 @@ async def test_a_device_is_found_by_what_tells_it_apart_in_the_own_workspace_onl
 
 
 async def test_a_flag_is_set_and_lifted_and_warns(world: World) -> None:
-    world.feed(history())
+    world.feed(history(visits=(EARLIER, DeviceVisit(ticket_id=TICKET, opened_at=NOW))))
     world.answer = owner_behind(world.views)
     world.feed(ticket_view(device=PHONE, checks=("Weigh it.",)))
     flags = f"/v1/devices/{ID}/flags/stolen"

@@ -1,0 +1,139 @@
+"""``noizylab tickets``: many tickets at once, over the HTTP API of the shop that runs here."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from infra.cli.common import err, fail, out, plain, run
+from infra.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    import httpx
+
+    from processors.gateway.edge.keyring import Scope
+
+app = typer.Typer(no_args_is_help=True, help="Tickets in and out as tables.")
+
+KEY_GOOD_FOR = timedelta(hours=2)
+SILENCE_S = 60.0
+
+
+@app.command("import")
+def import_(
+    file: Annotated[Path, typer.Argument(help="a CSV file, of any program", exists=True, dir_okay=False)],
+    consent: Annotated[str, typer.Option(help="version of the terms that these customers accepted")],
+    phone_prefix: Annotated[str | None, typer.Option(help="country of numbers without one, such as +49")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only say what would be done")] = False,
+    report: Annotated[Path | None, typer.Option(help="write each row's result to this file, as JSON lines")] = None,
+) -> None:
+    """Open a ticket for each row. Sending a file again, whole or corrected, opens none twice.
+
+    Exit status 1: there are rows that were not taken.
+    """
+    parameters: dict[str, Any] = {"consent_version": consent, "dry_run": dry_run}
+    if phone_prefix is not None:
+        parameters["phone_prefix"] = phone_prefix
+    counts, lines = run(_import(read_settings(), file.read_bytes(), parameters))
+    if report is not None:
+        report.write_text("".join(f"{line}\n" for line in lines))
+    out.print(", ".join(f"{count} {status.replace('_', ' ')}" for status, count in counts.items()) or "no rows")
+    if {"invalid", "refused", "failed"} & counts.keys():
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    to: Annotated[Path, typer.Option(help="the file to write")],
+    query: Annotated[str, typer.Option(help="filters as the API takes them: 'state=ready&older_than=3d'")] = "",
+) -> None:
+    """Write tickets to a CSV file."""
+    written = run(_export(read_settings(), to, query))
+    out.print(f"{written / 1e6:.1f} MB in {to}")
+
+
+async def _import(settings: Settings, data: bytes, parameters: dict[str, Any]) -> tuple[dict[str, int], list[str]]:
+    """Return how many rows became what, and each row's result as a line of JSON."""
+    headers = {"Accept": "application/x-ndjson", "Content-Type": "text/csv"}
+    counts: dict[str, int] = {}
+    lines: list[str] = []
+    total = 0
+    async with (
+        _client(settings, "tickets:write") as client,
+        client.stream("POST", "/v1/imports", params=parameters, content=data, headers=headers) as answer,
+    ):
+        await _accepted(answer)
+        async for line in answer.aiter_lines():
+            said = json.loads(line)
+            if "total" in said:
+                total = said["total"]
+                _introduce(said)
+            elif "counts" in said:
+                counts = said["counts"]
+            else:
+                lines.append(line)
+                _tell(said)
+                if len(lines) % 100 == 0:
+                    err.print(f"  {len(lines)} of {total}")
+    return counts, lines
+
+
+def _introduce(head: dict[str, Any]) -> None:
+    columns = ", ".join(f"{name} from {column!r}" for name, column in head["columns"].items())
+    err.print(f"  {head['total']} rows, {head['encoding']}; {plain(columns)}", soft_wrap=True)
+    if head["ignored_columns"]:
+        err.print(f"  not used: {plain(', '.join(head['ignored_columns']))}", soft_wrap=True)
+
+
+def _tell(row: dict[str, Any]) -> None:
+    for error in row.get("errors", ()):
+        err.print(f"  line {row['line']}, {plain(error['column'])}: {plain(error['detail'])}", soft_wrap=True)
+    if "detail" in row:
+        err.print(f"  line {row['line']} {row['status']}: {plain(row['detail'])}", soft_wrap=True)
+
+
+async def _export(settings: Settings, to: Path, query: str) -> int:
+    written = 0
+    async with (
+        _client(settings, "tickets:read") as client,
+        client.stream("GET", f"/v1/tickets/export.csv?{query}") as answer,
+    ):
+        await _accepted(answer)
+        with to.open("wb") as file:
+            async for chunk in answer.aiter_bytes():
+                written += file.write(chunk)
+    return written
+
+
+async def _accepted(answer: "httpx.Response") -> None:
+    if answer.status_code != 200:
+        body = json.loads(await answer.aread())
+        fail(f"the gateway says {answer.status_code}: {body.get('detail', body)}")
+
+
+@asynccontextmanager
+async def _client(settings: Settings, scope: "Scope") -> "AsyncIterator[httpx.AsyncClient]":
+    """Yield a client with a key of its own, which is revoked when the work is done."""
+    import httpx
+
+    from connectors.clock.clock import SystemClock
+    from infra.web import open_keyring
+
+    now = SystemClock().now()
+    keyring = open_keyring(settings)
+    made = keyring.create("noizylab tickets", frozenset({scope}), now=now, expires_at=now + KEY_GOOD_FOR)
+    try:
+        async with httpx.AsyncClient(
+            base_url=f"http://127.0.0.1:{settings.gateway_port}",
+            headers={"Authorization": f"Bearer {made.key}"},
+            timeout=SILENCE_S,
+        ) as client:
+            yield client
+    except httpx.TransportError as error:
+        fail(f"no gateway answers at 127.0.0.1:{settings.gateway_port} ({error!r}); start the shop: noizylab up")
+    finally:
+        keyring.revoke(made.record.id)

@@ -1,0 +1,229 @@
+"""Tickets as rows that can be searched: a SQLite database in memory, folded from views. A cache that events correct.
+
+A record only marks its ticket; :meth:`TicketIndex.fold` writes what is marked in one transaction, so a start with
+many tickets, or a burst of moves, costs each ticket once. Every row carries its workspace, and every question names
+one: :meth:`TicketIndex.select` is the only way in.
+"""
+
+import hashlib
+import sqlite3
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any, Protocol, TypeVar
+
+from connectors.bus.records import Fetched
+from connectors.errors import Misconfigured
+from processors.gateway.search_text import folded
+from schemas.core.ids import WorkspaceId
+from schemas.core.message import View
+from schemas.core.text import SEAL
+from schemas.diagnoses import DiagnosisView
+from schemas.quotes import QuoteView
+from schemas.tickets import TicketView
+from topics.diagnoses import DIAGNOSIS_VIEWS
+from topics.quotes import QUOTE_VIEWS
+from topics.tickets import TICKET_VIEWS
+from topics.topic import Topic
+
+V = TypeVar("V", bound=View)
+
+INDEXED = frozenset(topic.name for topic in (TICKET_VIEWS, QUOTE_VIEWS, DIAGNOSIS_VIEWS))
+"""Topics whose records change a row; all are keyed by the ticket."""
+FOLD_AT_ONCE = 500
+"""Tickets written in one go while the log is read: about 40 ms, so that the process answers in between."""
+
+_TEXTS = ("ids", "device", "complaint", "findings")
+"""What is searched, from what names one ticket to what many share."""
+_FACTS = (
+    "id", "workspace", "state", "hold", "outcome", "category", "brand", "model", "imei", "serial", "customer",
+    "technician", "bench", "channel", "opened_us", "moved_us", "value_cents",
+)  # fmt: skip
+_COLUMNS = (*_FACTS, *_TEXTS)
+_INDICES = (
+    "opened_us, id", "state, moved_us, id", "moved_us, id", "value_cents, id", "brand, opened_us, id", "imei", "serial",
+    "customer", "technician", "state, technician, moved_us, value_cents",
+)  # fmt: skip
+_MARKS = ", ".join("?" for _ in _COLUMNS)
+_INSERT = f"INSERT INTO tickets ({', '.join(_COLUMNS)}) VALUES ({_MARKS})"  # noqa: S608 - our names
+_UPDATE = f"UPDATE tickets SET ({', '.join(_COLUMNS)}) = ({_MARKS}) WHERE rowid = ?"  # noqa: S608 - our names
+_KNOWN = f"SELECT rowid, workspace, {', '.join(_TEXTS)} FROM tickets WHERE id = ?"  # noqa: S608 - our names
+_ADD_TEXTS = f"INSERT INTO words (rowid, {', '.join(_TEXTS)}) VALUES (?, ?, ?, ?, ?)"  # noqa: S608 - our names
+_DROP_TEXTS = f"INSERT INTO words (words, rowid, {', '.join(_TEXTS)}) VALUES ('delete', ?, ?, ?, ?, ?)"  # noqa: S608
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+class Views(Protocol):
+    """Where the newest views are; the read model is one."""
+
+    def view(self, topic: Topic, key: str, kind: type[V]) -> V | None:
+        """Return one view, None for none."""
+        ...
+
+
+def micros(at: datetime) -> int:
+    """Return a point in time as whole microseconds since 1970 (UTC), as rows hold it."""
+    return (at - _EPOCH) // _MICROSECOND
+
+
+def moment(microseconds: int) -> datetime:
+    """Return the point in time that :func:`micros` made."""
+    return _EPOCH + microseconds * _MICROSECOND
+
+
+class TicketIndex:
+    """One row for each ticket, and its words in a full-text index. Belongs to one thread."""
+
+    def __init__(self) -> None:
+        self._db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        _create(self._db)
+        self._marked: dict[str, dict[tuple[str, int], int]] = {}
+        self._versions: dict[WorkspaceId, dict[tuple[str, int], int]] = {}
+        self._tags: dict[WorkspaceId, str] = {}
+
+    def mark(self, record: Fetched, ticket_id: str) -> None:
+        """Note that a record may have changed a ticket's row."""
+        if record.topic in INDEXED:
+            self._marked.setdefault(ticket_id, {})[record.topic, record.partition] = record.offset
+
+    def fold(self, views: Views, most: int | None = None) -> bool:
+        """Write the rows of marked tickets, at most ``most``; returns whether more are left."""
+        if not self._marked:
+            return False
+        ids = list(self._marked if most is None else islice(self._marked, most))
+        self._db.execute("BEGIN")
+        try:
+            for ticket_id in ids:
+                self._write(ticket_id, views)
+            self._db.execute("COMMIT")
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        for ticket_id in ids:
+            del self._marked[ticket_id]
+        return bool(self._marked)
+
+    def version(self, workspace: WorkspaceId) -> str:
+        """Return a short text that changes with every record that changed a row of the workspace.
+
+        It is made of offsets, so that every process that read the same log says the same.
+        """
+        tag = self._tags.get(workspace)
+        if tag is None:
+            said = repr(sorted(self._versions.get(workspace, {}).items()))
+            tag = self._tags[workspace] = hashlib.sha256(said.encode()).hexdigest()[:20]
+        return tag
+
+    def select(
+        self,
+        workspace: WorkspaceId,
+        what: str,
+        where: str = "",
+        values: Sequence[object] = (),
+        then: str = "",
+        before: Sequence[object] = (),
+    ) -> list[tuple[Any, ...]]:
+        """Return ``SELECT what FROM tickets WHERE workspace = ... AND (where) then``.
+
+        ``what``, ``where`` and ``then`` are SQL of this package, never text of a caller's; ``before`` fills the marks
+        of ``what``, ``values`` those that follow.
+        """
+        condition = f"AND ({where})" if where else ""
+        sql = f"SELECT {what} FROM tickets AS t WHERE workspace = ? {condition} {then}"  # noqa: S608 - see above
+        return self._db.execute(sql, (*before, workspace, *values)).fetchall()
+
+    def _write(self, ticket_id: str, views: Views) -> None:
+        known = self._db.execute(_KNOWN, (ticket_id,)).fetchone()
+        ticket = views.view(TICKET_VIEWS, ticket_id, TicketView)
+        for workspace in {one for one in (known and known[1], ticket and ticket.workspace_id) if one}:
+            self._versions.setdefault(workspace, {}).update(self._marked[ticket_id])
+            self._tags.pop(workspace, None)
+        rowid, before = (known[0], known[2:]) if known is not None else (None, None)
+        after = None
+        if ticket is not None:
+            row = _row(ticket, views)
+            after = row[len(_FACTS) :]
+            rowid = self._put(rowid, row)
+        elif rowid is not None:
+            self._db.execute("DELETE FROM tickets WHERE rowid = ?", (rowid,))
+        # The words of most tickets stay as they are while the ticket moves, and they are what costs.
+        if before is not None and before != after:
+            self._db.execute(_DROP_TEXTS, (rowid, *before))
+        if after is not None and before != after:
+            self._db.execute(_ADD_TEXTS, (rowid, *after))
+
+    def _put(self, rowid: int | None, row: tuple[Any, ...]) -> int | None:
+        if rowid is None:
+            return self._db.execute(_INSERT, row).lastrowid
+        self._db.execute(_UPDATE, (*row, rowid))
+        return rowid
+
+
+def _create(db: sqlite3.Connection) -> None:
+    columns = ", ".join(f"{name} {'INTEGER' if name.endswith(('_us', '_cents')) else 'TEXT'}" for name in _FACTS[1:])
+    db.execute(
+        f"CREATE TABLE tickets (rowid INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, {columns}, "
+        f"{', '.join(f'{name} TEXT NOT NULL' for name in _TEXTS)})"
+    )
+    for number, names in enumerate(_INDICES):
+        db.execute(f"CREATE INDEX tickets_{number} ON tickets (workspace, {names})")
+    try:
+        db.execute(
+            f"CREATE VIRTUAL TABLE words USING fts5({', '.join(_TEXTS)}, content='tickets', content_rowid='rowid', "
+            "tokenize='unicode61 remove_diacritics 0')"
+        )
+    except sqlite3.OperationalError as error:
+        raise Misconfigured(
+            f"SQLite {sqlite3.sqlite_version} of this Python has no FTS5 ({error}), so tickets cannot be searched; use "
+            "a Python whose sqlite3 module was built with it, as those of python.org, Debian and conda are"
+        ) from error
+
+
+def _row(ticket: TicketView, views: Views) -> tuple[Any, ...]:
+    device = ticket.device
+    quote = views.view(QUOTE_VIEWS, ticket.ticket_id, QuoteView)
+    diagnosis = views.view(DIAGNOSIS_VIEWS, ticket.ticket_id, DiagnosisView)
+    return (
+        ticket.ticket_id,
+        ticket.workspace_id,
+        ticket.state,
+        ticket.hold,
+        ticket.outcome,
+        device.category,
+        folded(device.brand),
+        folded(device.model),
+        device.imei,
+        None if device.serial is None else folded(device.serial),
+        ticket.customer_id,
+        ticket.technician,
+        ticket.bench,
+        ticket.channel,
+        micros(ticket.opened_at),
+        micros(ticket.moved_at),
+        _value_cents(ticket, quote),
+        _joined((ticket.ticket_id, ticket.number, device.imei, device.serial)),
+        _joined((device.category, device.brand, device.model, device.board_model)),
+        # A sealed complaint is not words; it could be found by nothing that anybody types.
+        _joined((None if ticket.complaint.startswith(SEAL) else ticket.complaint,)),
+        _joined(_findings(diagnosis)),
+    )
+
+
+def _value_cents(ticket: TicketView, quote: QuoteView | None) -> int:
+    """Return what the repair is worth to the shop as far as it is known, in minor units; 0 while nobody knows."""
+    if quote is not None and quote.accepted is not None:
+        return quote.accepted.total_cents
+    if ticket.quote_total_cents is not None:
+        return ticket.quote_total_cents
+    return quote.quote.total_cents if quote is not None and quote.quote is not None else 0
+
+
+def _findings(diagnosis: DiagnosisView | None) -> Iterable[str]:
+    if diagnosis is None or diagnosis.diagnosed is None:
+        return ()
+    return [fault.title for fault in diagnosis.diagnosed.faults]
+
+
+def _joined(texts: Iterable[str | None]) -> str:
+    return folded(" | ".join(filter(None, texts)))
