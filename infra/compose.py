@@ -44,6 +44,7 @@ log = logging.getLogger(__name__)
 if TYPE_CHECKING:
     from connectors.blobs.s3 import S3Blobs
     from connectors.mail.smtp import SmtpSettings
+    from processors.tickets.sla.policy import SlaPolicy
 
 FLOWS = Path(__file__).resolve().parents[1] / "processors" / "orchestrator" / "flows"
 PRICES = Path(__file__).resolve().parent / "demo" / "data" / "prices.csv"
@@ -192,6 +193,20 @@ class Ports:
         return PriceTable.load(own if own.exists() else PRICES)
 
     @cached_property
+    def sla_policy(self) -> "SlaPolicy":
+        """What the shop promises: its own file, or the one that comes with the house.
+
+        Raises:
+            Misconfigured: the file cannot be read.
+        """
+        from processors.tickets.sla.policy import PolicyError, SlaPolicy
+
+        try:
+            return SlaPolicy.load(self.settings.home / "sla.toml")
+        except PolicyError as error:
+            raise Misconfigured(str(error)) from error
+
+    @cached_property
     def warehouse(self) -> Warehouse:
         """ClickHouse as the writer."""
         return self._warehouse("noizylab_writer")
@@ -261,8 +276,10 @@ def smtp_settings(address: str, sender: str, sender_name: str) -> "SmtpSettings"
 def _tickets(app: App, ports: Ports) -> None:
     from processors.tickets.agent import wire
     from processors.tickets.config import Policy
+    from processors.tickets.sla.agent import wire_clocks
 
     wire(app, Policy())
+    wire_clocks(app, ports.sla_policy)
 
 
 def _vision(app: App, ports: Ports) -> None:
