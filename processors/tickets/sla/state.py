@@ -56,15 +56,15 @@ def _changed(runs: tuple[ClockRun, ...], change: ClockChange, at: datetime) -> t
     if change.change == "started":
         begun = ClockRun(clock=change.clock, run=change.run, target_s=change.target_s, started_at=at)
         return (*runs, begun)
-    return tuple(
-        _after(run, change, at) if (run.clock, run.run) == (change.clock, change.run) else run for run in runs
-    )
+    return tuple(_after(run, change, at) if (run.clock, run.run) == (change.clock, change.run) else run for run in runs)
 
 
 def _after(run: ClockRun, change: ClockChange, at: datetime) -> ClockRun:
     if change.change == "paused":
         return run.model_copy(update={"pauses": (*run.pauses, ClockPause(paused_at=at, why=change.why))})
-    ended = tuple(one if one.resumed_at is not None else one.model_copy(update={"resumed_at": at}) for one in run.pauses)
+    ended = tuple(
+        one if one.resumed_at is not None else one.model_copy(update={"resumed_at": at}) for one in run.pauses
+    )
     if change.change == "resumed":
         return run.model_copy(update={"pauses": ended})
     return run.model_copy(update={"pauses": ended, "stopped_at": at})
