@@ -1,6 +1,7 @@
 """The gateway's process: its dependencies, and uvicorn on the loopback interface."""
 
 import os
+from functools import partial
 
 import uvicorn
 
@@ -14,6 +15,7 @@ from processors.gateway.edge.deps import GatewayDeps
 from processors.gateway.edge.keyring import Keyring
 from processors.gateway.views import ReadModel
 from processors.orchestrator.deployment import check
+from processors.tickets.sla.report import report
 
 MAX_CONCURRENCY = 500
 
@@ -45,6 +47,7 @@ async def serve_gateway(settings: Settings) -> None:
                     warehouse=ports.figures_warehouse,
                     figures={figure.name: figure for figure in FIGURES},
                     check_flow=check,
+                    clock_report=partial(report, policy=ports.sla_policy),
                 )
             )
             server = uvicorn.Server(

@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from processors.gateway.wording import listed, money, percent, plural, words
+from processors.gateway.wording import hours, listed, money, percent, plural, words
 from schemas.core.message import Event, Message
 from schemas.diagnoses import DiagnosisAbstained, FaultDiagnosed, PartLine
 from schemas.images import ImageJudged
@@ -21,6 +21,7 @@ from schemas.inventory import (
 )
 from schemas.notifications import NotificationDeferred, NotificationFailed, NotificationSent
 from schemas.quotes import QuoteAccepted, QuoteAnswerRefused, QuoteBlocked, QuoteDeclined, QuotePrepared
+from schemas.sla import ClocksTracked, SlaBreached, SlaMet, SlaWarned
 from schemas.tickets import IntakeRefused, TicketMoved, TicketMoveRefused, TicketOpened
 from schemas.workflow import (
     FlowAdvanced,
@@ -244,3 +245,26 @@ def _resolved(event: IncidentResolved) -> str:
 @_says(FlowEnded)
 def _ended(event: FlowEnded) -> str:
     return f"The flow ended: {event.name or event.end_id}."
+
+
+@_says(ClocksTracked)
+def _tracked(event: ClocksTracked) -> str:
+    said = [f"{words(one.clock)} {one.change}" for one in event.changes]
+    held = "" if event.hold == "none" else f", held for {words(event.hold)} reasons"
+    return f"The clocks go by {words(event.state)}{held}: {listed(said, 9) or 'nothing changes'}."
+
+
+@_says(SlaWarned)
+def _warned(event: SlaWarned) -> str:
+    used = percent(event.elapsed_s / event.target_s)
+    return f"The time for {words(event.clock)} runs out: {used} of {hours(event.target_s)} are used."
+
+
+@_says(SlaBreached)
+def _breached(event: SlaBreached) -> str:
+    return f"The time for {words(event.clock)} is over: it had {hours(event.target_s)}."
+
+
+@_says(SlaMet)
+def _met(event: SlaMet) -> str:
+    return f"In time for {words(event.clock)}: {hours(event.elapsed_s)} of {hours(event.target_s)}."

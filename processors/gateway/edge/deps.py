@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from fastapi import Request
@@ -19,6 +20,7 @@ from processors.gateway.config import Policy
 from processors.gateway.edge.keyring import Keyring
 from processors.gateway.edge.limits import RateLimits
 from processors.gateway.views import ReadModel
+from schemas.sla import ClocksReport, ClocksView
 
 
 class Figure(Protocol):
@@ -86,6 +88,7 @@ class GatewayDeps:
     warehouse: Warehouse | None = None
     figures: Mapping[str, Figure] = field(default_factory=dict)
     check_flow: Callable[[bytes], Sequence[FlowIssue]] | None = None
+    clock_report: Callable[[ClocksView, datetime], ClocksReport] | None = None
     policy: Policy = field(default_factory=Policy)
     shop_name: str = "NoizyLab"
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -28,6 +29,8 @@ from processors.gateway.edge.deps import GatewayDeps
 from processors.gateway.edge.keyring import Keyring, Scope
 from processors.gateway.views import ReadModel
 from processors.orchestrator.deployment import check
+from processors.tickets.sla.policy import SHIPPED, SlaPolicy
+from processors.tickets.sla.report import report
 from schemas.core.envelope import Envelope
 from schemas.core.message import Event, Message, View
 from schemas.devices import Device
@@ -191,6 +194,7 @@ class World:
                 warehouse=self.warehouse,
                 figures=self.figures,
                 check_flow=check,
+                clock_report=partial(report, policy=SlaPolicy.load(SHIPPED)),
                 policy=self.policy,
             )
         )
