@@ -275,11 +275,13 @@ def smtp_settings(address: str, sender: str, sender_name: str) -> "SmtpSettings"
 
 def _tickets(app: App, ports: Ports) -> None:
     from processors.tickets.agent import wire
+    from processors.tickets.conditions.agent import wire_conditions
     from processors.tickets.config import Policy
     from processors.tickets.sla.agent import wire_clocks
 
     wire(app, Policy())
     wire_clocks(app, ports.sla_policy)
+    wire_conditions(app)
 
 
 def _vision(app: App, ports: Ports) -> None:

@@ -15,6 +15,7 @@ from processors.gateway.edge.deps import GatewayDeps
 from processors.gateway.edge.keyring import Keyring
 from processors.gateway.views import ReadModel
 from processors.orchestrator.deployment import check
+from processors.tickets.conditions.checklists import checklist_of
 from processors.tickets.sla.report import report
 
 MAX_CONCURRENCY = 500
@@ -47,6 +48,7 @@ async def serve_gateway(settings: Settings) -> None:
                     warehouse=ports.figures_warehouse,
                     figures={figure.name: figure for figure in FIGURES},
                     check_flow=check,
+                    checklist_of=checklist_of,
                     clock_report=partial(report, policy=ports.sla_policy),
                 )
             )

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from processors.gateway.wording import hours, listed, money, percent, plural, words
+from schemas.conditions import ConditionPhotoAdded, ConditionRecorded, ConditionRefused, DocumentSigned
 from schemas.core.message import Event, Message
 from schemas.diagnoses import DiagnosisAbstained, FaultDiagnosed, PartLine
 from schemas.images import ImageJudged
@@ -268,3 +269,28 @@ def _breached(event: SlaBreached) -> str:
 @_says(SlaMet)
 def _met(event: SlaMet) -> str:
     return f"In time for {words(event.clock)}: {hours(event.elapsed_s)} of {hours(event.target_s)}."
+
+
+@_says(ConditionRecorded)
+def _condition(event: ConditionRecorded) -> str:
+    faults = [f"{words(one.item)} {one.grade}" for one in event.answers if one.grade in ("worn", "damaged", "missing")]
+    found = listed(faults) or "nothing is worn, damaged or missing"
+    return f"Checked the device at {_STAGES[event.stage]}, version {event.revision}: {found}."
+
+
+@_says(ConditionPhotoAdded)
+def _condition_photo(event: ConditionPhotoAdded) -> str:
+    return f"Took a photo of the {words(event.item or 'whole_device')} at {_STAGES[event.stage]}."
+
+
+@_says(DocumentSigned)
+def _signed(event: DocumentSigned) -> str:
+    return f"Customer signed the condition at {_STAGES[event.stage]}, version {event.revision}."
+
+
+@_says(ConditionRefused)
+def _condition_refused(event: ConditionRefused) -> str:
+    return f"The condition at {_STAGES[event.stage]} stays as it is ({words(event.reason)}): {event.detail}"
+
+
+_STAGES = {"intake": "hand-in", "return": "return"}

@@ -37,6 +37,8 @@ from processors.orchestrator.state import evolve as evolve_flow
 from processors.pricing.config import Policy as PricingPolicy
 from processors.pricing.decide import decide as pricing
 from processors.pricing.state import evolve as evolve_quote
+from processors.tickets.conditions.decide import decide as conditions
+from processors.tickets.conditions.state import evolve as evolve_condition
 from processors.tickets.config import Policy as TicketPolicy
 from processors.tickets.decide import decide as tickets
 from processors.tickets.sla.decide import decide as clocks
@@ -64,7 +66,7 @@ CAUSE = UUID("018f6b8f-20c4-7d19-b6a2-53e07f91d8bc")
 Cases = Iterator[tuple[str, Outcome]]
 
 
-DOMAINS = {"tickets": "tickets", "clocks": "tickets"}
+DOMAINS = {"tickets": "tickets", "clocks": "tickets", "conditions": "tickets"}
 """The domains of a processor that keeps several, with their owner; every other processor has one."""
 
 
@@ -90,6 +92,10 @@ def ticket_cases() -> Cases:
 def clock_cases() -> Cases:
     policy = SlaPolicy.load(SHIPPED)
     return against_each_view("clocks", lambda command, view: clocks(command, view, policy))
+
+
+def condition_cases() -> Cases:
+    return against_each_view("conditions", lambda command, view: conditions(command, view, NOW))
 
 
 def pricing_cases() -> Cases:
@@ -179,6 +185,7 @@ def orchestrator_cases() -> Cases:
 CASES: dict[str, Callable[[], Cases]] = {
     "tickets": ticket_cases,
     "clocks": clock_cases,
+    "conditions": condition_cases,
     "vision": vision_cases,
     "brain": brain_cases,
     "inventory": inventory_cases,
@@ -251,6 +258,7 @@ def test_writes_only_what_it_may_whatever_it_decides() -> None:
 FOLDS: dict[str, Callable[[Any, Any], Any]] = {
     "tickets": evolve_ticket,
     "clocks": evolve_clocks,
+    "conditions": evolve_condition,
     "vision": evolve_inspection,
     "brain": evolve_diagnosis,
     "pricing": evolve_quote,

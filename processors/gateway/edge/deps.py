@@ -20,6 +20,7 @@ from processors.gateway.config import Policy
 from processors.gateway.edge.keyring import Keyring
 from processors.gateway.edge.limits import RateLimits
 from processors.gateway.views import ReadModel
+from schemas.devices import DeviceCategory
 from schemas.sla import ClocksReport, ClocksView
 
 
@@ -88,6 +89,7 @@ class GatewayDeps:
     warehouse: Warehouse | None = None
     figures: Mapping[str, Figure] = field(default_factory=dict)
     check_flow: Callable[[bytes], Sequence[FlowIssue]] | None = None
+    checklist_of: Callable[[DeviceCategory], Sequence[str]] | None = None
     clock_report: Callable[[ClocksView, datetime], ClocksReport] | None = None
     policy: Policy = field(default_factory=Policy)
     shop_name: str = "NoizyLab"

@@ -13,6 +13,7 @@ from processors.gateway.edge.problems import Problem, problem_response
 
 UPLOAD_PATH = "/v1/intakes"
 OBJECT_PATHS = "/blobs/"
+PHOTO_PATHS = re.compile(r"/v1/tickets/[^/]+/conditions/[a-z]+/photos")
 _REQUEST_ID = re.compile(r"[0-9A-Za-z_.-]{1,80}")
 _TRACESTATE = re.compile(r"[\x20-\x7e]{1,512}")
 _HEADERS = {
@@ -61,6 +62,8 @@ class BodyLimit:
     def _limit(self, path: str) -> int:
         if path == UPLOAD_PATH:
             return self._policy.upload_max_bytes
+        if PHOTO_PATHS.fullmatch(path):
+            return self._policy.intake.photo_max_bytes
         return self._policy.object_max_bytes if path.startswith(OBJECT_PATHS) else self._policy.body_max_bytes
 
 

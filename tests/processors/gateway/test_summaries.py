@@ -115,6 +115,18 @@ SAYS: list[tuple[str, dict[str, Any], str]] = [
      "The time for diagnose is over: it had 16.0 hours."),
     ("sla.met", {**T, **CLOCK, "elapsed_s": 5400, "ended_by": "quoted", "met_at": AT},
      "In time for diagnose: 1.5 hours of 16.0 hours."),
+    ("condition.recorded", {**T, "stage": "intake", "category": "mobile", "revision": 2, "recorded_by": "a",
+                            "recorded_at": AT, "answers": [{"item": "back_cover", "grade": "damaged"}]},
+     "Checked the device at hand-in, version 2: back cover damaged."),
+    ("condition.recorded", {**T, "stage": "return", "category": "mobile", "revision": 1, "recorded_by": "a",
+                            "recorded_at": AT, "answers": [{"item": "back_cover", "grade": "ok"}]},
+     "Checked the device at return, version 1: nothing is worn, damaged or missing."),
+    ("condition.photo_added", {**T, "stage": "return", "photo": BLOB, "added_at": AT},
+     "Took a photo of the whole device at return."),
+    ("document.signed", {**T, "stage": "intake", "revision": 1, "language": "de", "document_sha256": "a" * 64,
+                         "signature": BLOB, "signed_at": AT}, "Customer signed the condition at hand-in, version 1."),
+    ("condition.refused", {**T, "stage": "return", "reason": "item_twice", "detail": "Keep one.", "refused_at": AT},
+     "The condition at return stays as it is (item twice): Keep one."),
 ]  # fmt: skip
 
 

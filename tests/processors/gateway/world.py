@@ -29,6 +29,7 @@ from processors.gateway.edge.deps import GatewayDeps
 from processors.gateway.edge.keyring import Keyring, Scope
 from processors.gateway.views import ReadModel
 from processors.orchestrator.deployment import check
+from processors.tickets.conditions.checklists import checklist_of
 from processors.tickets.sla.policy import SHIPPED, SlaPolicy
 from processors.tickets.sla.report import report
 from schemas.core.envelope import Envelope
@@ -194,6 +195,7 @@ class World:
                 warehouse=self.warehouse,
                 figures=self.figures,
                 check_flow=check,
+                checklist_of=checklist_of,
                 clock_report=partial(report, policy=SlaPolicy.load(SHIPPED)),
                 policy=self.policy,
             )
