@@ -18,8 +18,8 @@ from schemas.core.time import UtcTime
 
 RECORD_TYPE = "application/json"
 BUCKET = "documents"
-PATH = re.compile(r"[Mm][0-9MmLlQqCcZz ,.\-]{3,60000}")
-"""An SVG path of straight and curved strokes: letters of the commands, numbers, and what parts them."""
+PATH = re.compile(r"M[0-9MLQC ,.\-]{3,60000}")
+"""An SVG path of straight and curved strokes in absolute coordinates."""
 STROKE_MIN = 4
 """A dot is no signature: so many numbers are the least that a stroke has."""
 _LIMITS = DecodeLimits(max_bytes=150_000, max_pixels=4_000_000, min_side_px=50)
