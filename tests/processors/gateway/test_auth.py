@@ -29,6 +29,17 @@ EXPECTED = {
     ("POST", "/v1/flows/check"): "workflows:manage",
     ("GET", "/v1/figures"): "pricing:read",
     ("GET", "/v1/figures/{name}"): "pricing:read",
+    ("GET", "/v1/tickets/{ticket_id}/clocks"): "tickets:read",
+    ("GET", "/v1/checklists/{category}"): "tickets:read",
+    ("GET", "/v1/tickets/{ticket_id}/conditions"): "tickets:read",
+    ("PUT", "/v1/tickets/{ticket_id}/conditions/{stage}"): "tickets:write",
+    ("POST", "/v1/tickets/{ticket_id}/conditions/{stage}/photos"): "tickets:write",
+    ("GET", "/v1/tickets/{ticket_id}/conditions/photos/{number}"): "tickets:read",
+    ("GET", "/v1/tickets/{ticket_id}/conditions/{stage}/document"): "tickets:read",
+    ("POST", "/v1/tickets/{ticket_id}/conditions/{stage}/signature"): "tickets:write",
+    ("GET", "/v1/tickets/{ticket_id}/label"): "tickets:read",
+    ("GET", "/v1/labels"): "tickets:read",
+    ("GET", "/v1/tickets/{ticket_id}/receipt"): "tickets:read",
 }
 
 
@@ -53,7 +64,7 @@ def test_every_route_is_public_by_name_or_needs_exactly_one_scope(world: World) 
 
 
 def _url(path: str) -> str:
-    return path.format(ticket_id="T-0001", number=0, task_id="t1", name="f")
+    return path.format(ticket_id="T-0001", number=0, task_id="t1", name="f", stage="intake", category="laptop")
 
 
 @pytest.mark.parametrize(("method", "path"), list(EXPECTED))
