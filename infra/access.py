@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from connectors.bus.publisher import KafkaPublisher
 from connectors.errors import Transient
-from infra.compose import Ports
+from infra.ports import Ports
 from infra.settings import Settings
 from infra.web import open_credentials
 from processors.gateway.commands import Caller, Commands

@@ -20,7 +20,7 @@ from connectors.bus.cluster import Cluster
 from connectors.bus.records import Fetched
 from connectors.bus.restore import LogReader, fold_view
 from connectors.errors import ConnectorError, Misconfigured
-from infra.compose import Ports
+from infra.ports import Ports
 from infra.settings import Settings
 from schemas.core.blob_ref import BlobRef
 from schemas.tickets import TERMINAL_STATES, TicketView

@@ -8,7 +8,7 @@ from connectors.bus.publisher import KafkaPublisher
 from connectors.bus.records import command_record
 from connectors.clock.clock import SystemClock
 from connectors.pricelist.table import PriceTable
-from infra.compose import PRICES
+from infra.ports import PRICES
 from infra.settings import Settings
 from infra.web import open_keyring
 from processors.gateway.edge.keyring import SCOPES

@@ -5,7 +5,7 @@ from dataclasses import replace
 from connectors.clickhouse.server import ServerWarehouse
 from infra.clickhouse.layout import ADMIN
 from infra.clickhouse.migrate import Migration, Migrator, Status
-from infra.compose import warehouse_connection
+from infra.ports import warehouse_connection
 from infra.settings import Settings
 
 

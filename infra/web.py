@@ -1,14 +1,15 @@
 """The gateway's process: its dependencies, and uvicorn on the loopback interface."""
 
 import os
+from functools import partial
 
 import uvicorn
 
 from connectors.bus.publisher import KafkaPublisher
 from connectors.signing.keys import KeyFiles
-from infra.compose import Ports
 from infra.http_probe import http_probe
 from infra.patience import PatientProtocol
+from infra.ports import Ports
 from infra.secret_files import load_or_create_secret
 from infra.settings import Settings
 from processors.analytics.figures import FIGURES
@@ -20,6 +21,8 @@ from processors.gateway.edge.keyring import Keyring
 from processors.gateway.edge.tokens import AccessTokens, SessionKeys
 from processors.gateway.views import ReadModel
 from processors.orchestrator.deployment import check
+from processors.tickets.conditions.checklists import checklist_of
+from processors.tickets.sla.report import report
 
 MAX_CONNECTIONS = 2_000
 """A last bound, which uvicorn answers curtly; the edge's own bounds on requests and sockets come first."""
@@ -85,6 +88,8 @@ async def serve_gateway(settings: Settings) -> None:
                     address_key=load_or_create_secret(settings.home, "refused-addresses").encode(),
                     limits_url=settings.limits_url,
                     secret=load_or_create_secret(settings.home, "edge").encode(),
+                    checklist_of=checklist_of,
+                    clock_report=partial(report, policy=ports.sla_policy),
                 )
             )
             server = uvicorn.Server(

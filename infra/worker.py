@@ -14,8 +14,9 @@ from typing import Any
 from connectors.bus.app import App
 from connectors.bus.cluster import Cluster
 from connectors.bus.publisher import KafkaPublisher
-from infra.compose import Ports, wire
+from infra.compose import wire
 from infra.garbage import collect_seldom
+from infra.ports import Ports
 from infra.probe import probe
 from infra.settings import Settings
 

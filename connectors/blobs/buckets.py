@@ -22,6 +22,7 @@ class Bucket:
 BUCKETS = (
     Bucket("images", keep=timedelta(days=730)),
     Bucket("hooks", keep=timedelta(days=90)),
+    Bucket("documents", keep=timedelta(days=1095)),
     Bucket("goldens", on_the_log=False),
     Bucket("vault", on_the_log=False, sealed=False),
 )

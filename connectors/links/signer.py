@@ -75,6 +75,11 @@ class LinkSigner:
             listed, salt=APPROVE_SALT, signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"}
         )
 
+    @property
+    def base_url(self) -> str:
+        """Return the public address of the gateway, without a slash at its end."""
+        return self._base_url
+
     def approve_url(self, ticket_id: str, quote_hash: str, *, expires_at: datetime | None = None) -> str:
         """Return the address of the page on which the customer answers a quote. Pure: no clock, no randomness.
 

@@ -21,9 +21,9 @@ from connectors.clock.clock import SystemClock
 from connectors.errors import Transient
 from connectors.vault.port import Contact
 from infra.audit import replay_all
-from infra.compose import Ports
 from infra.demo.complaints import COMPLAINTS
 from infra.demo.intakes import built_in_intakes, sample_complaints
+from infra.ports import Ports
 from infra.seed import stock_the_shelf
 from infra.settings import Settings, read_settings
 from infra.shop import Shop, private_settings, running_shop

@@ -17,7 +17,7 @@ from infra.settings import read_settings
 if TYPE_CHECKING:
     from connectors.blobs.port import BlobStore
     from infra.blob_care import Verified
-    from infra.compose import Ports
+    from infra.ports import Ports
 
 app = typer.Typer(no_args_is_help=True, help="Stored objects: what is there, is it whole, what may go.")
 T = TypeVar("T")
@@ -193,7 +193,7 @@ def rekey(
 
 
 def _with_ports(work: "Callable[[Ports], Awaitable[T]]") -> T:
-    from infra.compose import Ports
+    from infra.ports import Ports
 
     async def opened() -> T:
         async with Ports.open(read_settings()) as ports:

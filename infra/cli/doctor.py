@@ -108,7 +108,7 @@ async def _letters(settings: Settings) -> str:
 
 async def _figures(settings: Settings) -> str:
     from connectors.clickhouse.server import ServerWarehouse
-    from infra.compose import warehouse_connection
+    from infra.ports import warehouse_connection
 
     if settings.embedded_clickhouse and not _listening(settings.clickhouse_http_port):
         return f"not running (embedded; `noizylab up` starts it on port {settings.clickhouse_http_port})"

@@ -59,7 +59,7 @@ async def submit_intake(settings: Settings, form: IntakeForm, photos: list[bytes
     from connectors.bus.records import EdgeSender
     from connectors.intake.submit import IntakeLimits, clean_photos, new_ticket_id, repeated_ticket_id
     from connectors.intake.submit import submit as submit_form
-    from infra.compose import Ports
+    from infra.ports import Ports
 
     bare = await clean_photos(photos, IntakeLimits())
     ticket_id = repeated_ticket_id("kiosk", key) if key else new_ticket_id()

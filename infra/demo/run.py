@@ -20,8 +20,8 @@ import orjson
 from connectors.bus.restore import LogReader
 from connectors.intake.form import IntakeForm
 from infra.cli.kiosk import submit_intake
-from infra.compose import Ports
 from infra.demo.intakes import DemoIntake, built_in_goldens, built_in_intakes, sample_goldens, sample_intakes
+from infra.ports import Ports
 from infra.seed import seed_shop, stock_the_shelf
 from infra.settings import Settings
 from infra.shop import Shop

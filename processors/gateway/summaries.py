@@ -6,7 +6,8 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from processors.gateway.ticket_sentences import SENTENCES
-from processors.gateway.wording import listed, money, percent, plural, words
+from processors.gateway.wording import hours, listed, money, percent, plural, words
+from schemas.conditions import ConditionPhotoAdded, ConditionRecorded, ConditionRefused, DocumentSigned
 from schemas.core.message import Event, Message
 from schemas.diagnoses import DiagnosisAbstained, FaultDiagnosed, PartLine
 from schemas.images import ImageJudged
@@ -22,6 +23,7 @@ from schemas.inventory import (
 )
 from schemas.notifications import NotificationDeferred, NotificationFailed, NotificationSent
 from schemas.quotes import QuoteAccepted, QuoteAnswerRefused, QuoteBlocked, QuoteDeclined, QuotePrepared
+from schemas.sla import ClocksTracked, SlaBreached, SlaMet, SlaWarned
 from schemas.tickets import IntakeRefused, TicketMoved, TicketMoveRefused, TicketOpened
 from schemas.workflow import (
     FlowAdvanced,
@@ -245,3 +247,51 @@ def _resolved(event: IncidentResolved) -> str:
 @_says(FlowEnded)
 def _ended(event: FlowEnded) -> str:
     return f"The flow ended: {event.name or event.end_id}."
+
+
+@_says(ClocksTracked)
+def _tracked(event: ClocksTracked) -> str:
+    said = [f"{words(one.clock)} {one.change}" for one in event.changes]
+    held = "" if event.hold == "none" else f", held for {words(event.hold)} reasons"
+    return f"The clocks go by {words(event.state)}{held}: {listed(said, 9) or 'nothing changes'}."
+
+
+@_says(SlaWarned)
+def _warned(event: SlaWarned) -> str:
+    used = percent(event.elapsed_s / event.target_s)
+    return f"The time for {words(event.clock)} runs out: {used} of {hours(event.target_s)} are used."
+
+
+@_says(SlaBreached)
+def _breached(event: SlaBreached) -> str:
+    return f"The time for {words(event.clock)} is over: it had {hours(event.target_s)}."
+
+
+@_says(SlaMet)
+def _met(event: SlaMet) -> str:
+    return f"In time for {words(event.clock)}: {hours(event.elapsed_s)} of {hours(event.target_s)}."
+
+
+@_says(ConditionRecorded)
+def _condition(event: ConditionRecorded) -> str:
+    faults = [f"{words(one.item)} {one.grade}" for one in event.answers if one.grade in ("worn", "damaged", "missing")]
+    found = listed(faults) or "nothing is worn, damaged or missing"
+    return f"Checked the device at {_STAGES[event.stage]}, version {event.revision}: {found}."
+
+
+@_says(ConditionPhotoAdded)
+def _condition_photo(event: ConditionPhotoAdded) -> str:
+    return f"Took a photo of the {words(event.item or 'whole_device')} at {_STAGES[event.stage]}."
+
+
+@_says(DocumentSigned)
+def _signed(event: DocumentSigned) -> str:
+    return f"Customer signed the condition at {_STAGES[event.stage]}, version {event.revision}."
+
+
+@_says(ConditionRefused)
+def _condition_refused(event: ConditionRefused) -> str:
+    return f"The condition at {_STAGES[event.stage]} stays as it is ({words(event.reason)}): {event.detail}"
+
+
+_STAGES = {"intake": "hand-in", "return": "return"}

@@ -21,6 +21,11 @@ def percent(share: float) -> str:
     return f"{share * 100:.0f} %"
 
 
+def hours(seconds: int) -> str:
+    """Return a stretch of time as hours with one digit after the point: ``1.5 hours``."""
+    return f"{seconds / 3600:.1f} hours"
+
+
 def plural(count: int, noun: str) -> str:
     """Return ``1 photo``, ``2 photos``."""
     return f"{count} {noun}" + ("" if count == 1 else "s")

@@ -34,7 +34,7 @@ from infra.blob_care import (
     sweep,
     verify,
 )
-from infra.compose import Ports
+from infra.ports import Ports
 from infra.settings import read_settings
 from schemas.core.blob_ref import BlobRef
 from schemas.core.envelope import Envelope

@@ -11,7 +11,7 @@ from typer.testing import CliRunner, Result
 
 from infra.cli import common
 from infra.cli.main import app
-from infra.compose import Ports
+from infra.ports import Ports
 from infra.settings import read_settings
 from infra.supervise import free_ports
 from topics.registry import ALL

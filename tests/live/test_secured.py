@@ -21,7 +21,8 @@ from connectors.clock.clock import SystemClock
 from connectors.errors import Misconfigured
 from infra.audit import replay_all
 from infra.auditor.agent import wire as wire_auditor
-from infra.compose import WIRED, Ports, wire
+from infra.compose import WIRED, wire
+from infra.ports import Ports
 from infra.settings import read_settings
 from tests.infra.auditor.sealed import KEY, checked
 from tests.infra.tickets import TICKET, intake

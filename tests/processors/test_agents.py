@@ -8,7 +8,7 @@ import pytest
 
 from connectors.bus.app import App
 from connectors.pricelist.table import PriceTable
-from infra.compose import PRICES
+from infra.ports import PRICES
 from processors.brain.agent import wire as wire_brain
 from processors.brain.diagnostician import Diagnostician
 from processors.gateway.access.policy import AccessPolicy

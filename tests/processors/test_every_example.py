@@ -9,7 +9,6 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime, time
-from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -18,8 +17,9 @@ import pytest
 
 from connectors.pricelist.table import PriceTable
 from connectors.vault.port import Contact, QuietHours
-from infra.compose import FLOWS, PRICES
+from infra.compose import FLOWS
 from infra.gen.wiring import wirings
+from infra.ports import PRICES
 from processors.analytics.rows import EventRow, Record, event_row
 from processors.brain.decide import decide as brain
 from processors.brain.diagnostician import Diagnostician
@@ -41,9 +41,14 @@ from processors.orchestrator.state import evolve as evolve_flow
 from processors.pricing.config import Policy as PricingPolicy
 from processors.pricing.decide import decide as pricing
 from processors.pricing.state import evolve as evolve_quote
+from processors.tickets.conditions.decide import decide as conditions
+from processors.tickets.conditions.state import evolve as evolve_condition
 from processors.tickets.config import Policy as TicketPolicy
 from processors.tickets.decide import decide as tickets
 from processors.tickets.device_history import decide_device, evolve_device
+from processors.tickets.sla.decide import decide as clocks
+from processors.tickets.sla.policy import SHIPPED, SlaPolicy
+from processors.tickets.sla.state import evolve as evolve_clocks
 from processors.tickets.state import evolve as evolve_ticket
 from processors.vision.decide import decide as vision
 from processors.vision.inspect import Inspection, PhotoResult, inspect
@@ -56,15 +61,13 @@ from schemas.core.blob_ref import BlobRef
 from schemas.core.envelope import Envelope
 from schemas.core.message import Message, View
 from schemas.core.outcome import Drop, Emit, Outcome, Reject
-from schemas.device_history import DeviceHistoryView
 from schemas.inspections import BoardInspected, InspectBoard
 from schemas.inventory import ReservationView, StockView
 from schemas.quotes import PrepareQuote
 from schemas.workflow import FlowView
 from tests.schemas.examples import examples_of, stem
 from topics.access import ACCESS_EVENTS
-from topics.devices import DEVICE_COMMANDS, DEVICE_EVENTS
-from topics.registry import ALL, COMMANDS, EVENTS, VIEWS, topic_of
+from topics.registry import ALL, COMMANDS, EVENTS, VIEWS
 from topics.topic import Topic
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
@@ -73,10 +76,14 @@ CAUSE = UUID("018f6b8f-20c4-7d19-b6a2-53e07f91d8bc")
 Cases = Iterator[tuple[str, Outcome]]
 
 
-def owned(topics: tuple[Topic, ...], processor: str) -> Iterator[tuple[str, Any]]:
-    """Yield the name and the message of each example in a processor's own topics of one kind."""
+DOMAINS = {"tickets": "tickets", "devices": "tickets", "clocks": "tickets", "conditions": "tickets"}
+"""The domains of a processor that keeps several, with their owner; every other processor has one."""
+
+
+def owned(topics: tuple[Topic, ...], domain: str) -> Iterator[tuple[str, Any]]:
+    """Yield the name and the message of each example in a processor's own topics of one kind and domain."""
     for topic in topics:
-        if topic.owner == processor:
+        if topic.owner == domain if domain not in DOMAINS else topic.name.startswith(f"{domain}."):
             for kind in topic.carries:
                 yield from ((f"{stem(kind)}/{name}", example) for name, example in examples_of(kind).items())
 
@@ -89,13 +96,20 @@ def against_each_view(processor: str, decide: Callable[[Any, Any], Outcome]) -> 
 
 
 def ticket_cases() -> Cases:
-    """Two kinds of aggregates, tickets and devices; each command is held against the views of its own kind."""
-    for name, command in owned(COMMANDS, "tickets"):
-        of_a_device = topic_of(command.TYPE) is DEVICE_COMMANDS
-        for state, view in [("nothing", None), *owned(VIEWS, "tickets")]:
-            if view is None or isinstance(view, DeviceHistoryView) is of_a_device:
-                decide = decide_device if of_a_device else partial(tickets, policy=TicketPolicy())
-                yield f"{name} on {state}", decide(command, view, now=NOW)
+    return against_each_view("tickets", lambda command, view: tickets(command, view, NOW, TicketPolicy()))
+
+
+def device_cases() -> Cases:
+    return against_each_view("devices", lambda command, view: decide_device(command, view, NOW))
+
+
+def clock_cases() -> Cases:
+    policy = SlaPolicy.load(SHIPPED)
+    return against_each_view("clocks", lambda command, view: clocks(command, view, policy))
+
+
+def condition_cases() -> Cases:
+    return against_each_view("conditions", lambda command, view: conditions(command, view, NOW))
 
 
 def pricing_cases() -> Cases:
@@ -197,6 +211,9 @@ def gateway_cases() -> Cases:
 
 CASES: dict[str, Callable[[], Cases]] = {
     "tickets": ticket_cases,
+    "devices": device_cases,
+    "clocks": clock_cases,
+    "conditions": condition_cases,
     "vision": vision_cases,
     "brain": brain_cases,
     "inventory": inventory_cases,
@@ -253,29 +270,26 @@ def test_decides_every_example_as_before(processor: str) -> None:
 def test_has_cases_for_every_processor_that_reads_commands() -> None:
     readers = {wiring.processor for wiring in wirings() if set(wiring.reads) & set(COMMANDS)}
 
-    assert set(CASES) == readers
-    assert {path.stem for path in SNAPSHOTS.iterdir()} == readers
+    assert {DOMAINS.get(domain, domain) for domain in CASES} == readers
+    assert {path.stem for path in SNAPSHOTS.iterdir()} == set(CASES)
 
 
 def test_writes_only_what_it_may_whatever_it_decides() -> None:
     carried = {message.TYPE: topic for topic in ALL for message in topic.carries}
     may_write = {wiring.processor: {topic.name for topic in wiring.writes} for wiring in wirings()}
 
-    for processor, cases in CASES.items():
+    for domain, cases in CASES.items():
         for name, outcome in cases():
             if isinstance(outcome, Emit):
                 written_to = {carried[message.TYPE].name for message in outcome.messages}
-                assert written_to <= may_write[processor], name
-
-
-def fold_ticket_or_device(view: Any, event: Any) -> Any:
-    if isinstance(view, DeviceHistoryView) is (topic_of(event.TYPE) is DEVICE_EVENTS):
-        return evolve_device(view, event) if isinstance(view, DeviceHistoryView) else evolve_ticket(view, event)
-    return view
+                assert written_to <= may_write[DOMAINS.get(domain, domain)], name
 
 
 FOLDS: dict[str, Callable[[Any, Any], Any]] = {
-    "tickets": fold_ticket_or_device,
+    "tickets": evolve_ticket,
+    "devices": evolve_device,
+    "clocks": evolve_clocks,
+    "conditions": evolve_condition,
     "vision": evolve_inspection,
     "brain": evolve_diagnosis,
     "pricing": evolve_quote,

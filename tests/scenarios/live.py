@@ -22,7 +22,7 @@ from connectors.bus.records import EdgeSender
 from connectors.clock.clock import SystemClock
 from connectors.intake.submit import new_ticket_id
 from connectors.vault.port import Contact
-from infra.compose import Ports
+from infra.ports import Ports
 from infra.seed import seed_shop, stock_the_shelf
 from infra.settings import Settings, read_settings, to_environment
 from infra.shop import Shop, private_settings, running_shop

@@ -36,6 +36,8 @@ from processors.gateway.edge.throttle import Throttle
 from processors.gateway.tenancy import within
 from processors.gateway.views import ReadModel
 from schemas.core.ids import WorkspaceId
+from schemas.devices import DeviceCategory
+from schemas.sla import ClocksReport, ClocksView
 
 
 class Figure(Protocol):
@@ -108,6 +110,8 @@ class GatewayDeps:
     warehouse: Warehouse | None = None
     figures: Mapping[str, Figure] = field(default_factory=dict)
     check_flow: Callable[[bytes], Sequence[FlowIssue]] | None = None
+    checklist_of: Callable[[DeviceCategory], Sequence[str]] | None = None
+    clock_report: Callable[[ClocksView, datetime], ClocksReport] | None = None
     policy: Policy = field(default_factory=Policy)
     shop_name: str = "NoizyLab"
     hooks: Mapping[str, Verifier] = field(default_factory=dict)

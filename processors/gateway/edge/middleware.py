@@ -17,6 +17,7 @@ UPLOAD_PATH = "/v1/intakes"
 IMPORT_PATH = "/v1/imports"
 OBJECT_PATHS = "/blobs/"
 HOOK_PATHS = "/hooks/"
+PHOTO_PATHS = re.compile(r"/v1/tickets/[^/]+/conditions/[a-z]+/photos")
 _REQUEST_ID = re.compile(r"[0-9A-Za-z_.-]{1,80}")
 _TRACESTATE = re.compile(r"[\x20-\x7e]{1,512}")
 
@@ -70,6 +71,8 @@ class BodyLimit:
             return self._policy.hook_max_bytes
         if path == IMPORT_PATH:
             return self._policy.import_max_bytes
+        if PHOTO_PATHS.fullmatch(path):
+            return self._policy.intake.photo_max_bytes
         return self._policy.object_max_bytes if path.startswith(OBJECT_PATHS) else self._policy.body_max_bytes
 
 

@@ -42,6 +42,7 @@ FOR_KNOWN_CALLERS = {
 }  # fmt: skip
 """Of those without a scope, the ones that ask who calls."""
 NOT_TENANTS = {"/v1/figures/{name}": "a figure adds up all workspaces: who may see it is decided by role"}
+THE_SAME_FOR_ALL = {"/v1/checklists/{category}": "what to look at is the house's own text"}
 BODIES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/tasks/{ticket_id}/{task_id}/complete"): {"by": "x"},
     ("PATCH", "/v1/users/{user_id}"): {"roles": ["kiosk"]},
@@ -50,6 +51,12 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "/v1/devices/{device_id}/flags/{kind}"): {"on": True},
     ("PATCH", "/v1/tickets/{ticket_id}"): {"reason": "typo", "changes": [{"field": "complaint", "to": "Mine now."}]},
     ("DELETE", "/v1/tickets/{ticket_id}"): {"reason": "asked"},
+    ("PUT", "/v1/tickets/{ticket_id}/conditions/{stage}"): {"answers": [], "recorded_by": "x"},
+    ("POST", "/v1/tickets/{ticket_id}/conditions/{stage}/signature"): {
+        "document_sha256": "0" * 64,
+        "signed_by": "Xaver",
+        "drawing": {"path": "M 1 1 " + "L 9 9 L 40 20 " * 12},
+    },
     **{
         (method, f"/v1/tickets/{{ticket_id}}/{path}"): body
         for method, path, body in (
@@ -168,7 +175,8 @@ def filled(path: str, names: dict[str, str]) -> str:
         "ticket_id": TICKET, "number": "0", "task_id": "t1", "user_id": f"U-{'0' * 32}", "key_id": "a" * 8,
         "workspace_id": "main", "name": "f", "webhook_id": "W-0001", "delivery_id": "D-" + "0" * 32,
         "note_id": "note-1",
-        "device_id": "D-00000000-0000-0000-0000-000000000000", "kind": "stolen",
+        "device_id": "D-00000000-0000-0000-0000-000000000000", "kind": "stolen", "stage": "intake",
+        "category": "laptop",
     }  # fmt: skip
     if "/devices/{number}" in path:
         names = names | {"number": "1"}  # photos count from 0, devices from 1
@@ -183,7 +191,7 @@ async def test_no_route_shows_or_changes_what_belongs_to_another_tenant(patient:
     before = len(patient.sent)
     walked = 0
     for method, path, route in routes(patient):
-        if not gates(route.dependant) or "{" not in path:
+        if not gates(route.dependant) or "{" not in path or path in THE_SAME_FOR_ALL:
             continue
         walked += 1
         answer = await other.request(method, filled(path, names), json=BODIES.get((method, path)))

@@ -214,9 +214,6 @@ def test_every_state_stands_in_exactly_one_bucket() -> None:
 
 
 async def test_the_board_counts_ages_and_values_by_bucket_and_technician(world: World) -> None:
-    class Assigned(type(ticket_view())):  # type: ignore[misc]
-        technician: str | None = None
-
     def put(ticket_id: str, state: str, days: float, cents: int, who: str | None = None) -> None:
         moved_at = NOW - timedelta(days=days)
         world.feed(ticket_view(ticket_id, state=state, moved_at=moved_at, quote_total_cents=cents, technician=who))

@@ -28,6 +28,7 @@ QUOTE = {"quote_hash": "a" * 64, "version": 2, "currency": "EUR", "total_cents":
 ANSWER = {"quote_hash": "a" * 64, "channel": "link"}
 TASK = {"task_id": "t"}
 MOVE = {"from_state": "approved", "to_state": "awaiting_parts", "actor": "a"}
+CLOCK = {"clock": "diagnose", "run": 1, "target_s": 57600}
 
 SAYS: list[tuple[str, dict[str, Any], str]] = [
     ("ticket.opened", {**T, "customer_id": "C-0001", "state": "received", "complaint": "x", "channel": "kiosk",
@@ -103,6 +104,30 @@ SAYS: list[tuple[str, dict[str, Any], str]] = [
     ("incident.resolved", {**T, "incident_id": "i", "how": "retry", "resolved_at": AT},
      "The flow's trouble was resolved: retry."),
     ("flow.ended", {**T, "end_id": "e", "name": "Quoted", "ended_at": AT}, "The flow ended: Quoted."),
+    ("sla.tracked", {**T, "state": "triage", "tracked_at": AT, "changes": [
+        {"clock": "first_response", "run": 1, "change": "stopped", "why": "in_triage"},
+        {"clock": "diagnose", "run": 1, "change": "started", "why": "in_triage"}]},
+     "The clocks go by triage: first response stopped, diagnose started."),
+    ("sla.tracked", {**T, "state": "repairing", "hold": "legal", "tracked_at": AT},
+     "The clocks go by repairing, held for legal reasons: nothing changes."),
+    ("sla.warned", {**T, **CLOCK, "elapsed_s": 46080, "warned_at": AT},
+     "The time for diagnose runs out: 80 % of 16.0 hours are used."),
+    ("sla.breached", {**T, **CLOCK, "elapsed_s": 57600, "breached_at": AT},
+     "The time for diagnose is over: it had 16.0 hours."),
+    ("sla.met", {**T, **CLOCK, "elapsed_s": 5400, "ended_by": "quoted", "met_at": AT},
+     "In time for diagnose: 1.5 hours of 16.0 hours."),
+    ("condition.recorded", {**T, "stage": "intake", "category": "mobile", "revision": 2, "recorded_by": "a",
+                            "recorded_at": AT, "answers": [{"item": "back_cover", "grade": "damaged"}]},
+     "Checked the device at hand-in, version 2: back cover damaged."),
+    ("condition.recorded", {**T, "stage": "return", "category": "mobile", "revision": 1, "recorded_by": "a",
+                            "recorded_at": AT, "answers": [{"item": "back_cover", "grade": "ok"}]},
+     "Checked the device at return, version 1: nothing is worn, damaged or missing."),
+    ("condition.photo_added", {**T, "stage": "return", "photo": BLOB, "added_at": AT},
+     "Took a photo of the whole device at return."),
+    ("document.signed", {**T, "stage": "intake", "revision": 1, "language": "de", "document_sha256": "a" * 64,
+                         "signature": BLOB, "signed_at": AT}, "Customer signed the condition at hand-in, version 1."),
+    ("condition.refused", {**T, "stage": "return", "reason": "item_twice", "detail": "Keep one.", "refused_at": AT},
+     "The condition at return stays as it is (item twice): Keep one."),
 ]  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -36,6 +37,9 @@ from processors.gateway.edge.passwords import Passwords
 from processors.gateway.edge.tokens import AccessTokens, SessionKeys
 from processors.gateway.views import ReadModel
 from processors.orchestrator.deployment import check
+from processors.tickets.conditions.checklists import checklist_of
+from processors.tickets.sla.policy import SHIPPED, SlaPolicy
+from processors.tickets.sla.report import report
 from schemas.core.envelope import Envelope
 from schemas.core.message import Event, Message, View
 from schemas.devices import Device
@@ -221,6 +225,8 @@ class World:
                 warehouse=self.warehouse,
                 figures=self.figures,
                 check_flow=check,
+                checklist_of=checklist_of,
+                clock_report=partial(report, policy=SlaPolicy.load(SHIPPED)),
                 policy=self.policy,
                 secret=b"s" * 32,
                 **self.more,

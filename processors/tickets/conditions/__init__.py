@@ -1,0 +1,1 @@
+"""The condition of a device at hand-in and return: checklists, photos, signatures."""
