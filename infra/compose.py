@@ -1,5 +1,7 @@
 """The composition root: which processor gets which ports. What stands behind a port is settled in ``ports``."""
 
+from __future__ import annotations  # App is a name for the type checker: Faust is imported by whoever makes one
+
 import asyncio
 import logging
 import os
