@@ -88,8 +88,8 @@ async def test_passes_over_what_no_processor_wrote(shop_log: Cluster, publisher:
 async def test_replays_every_processor_that_keeps_state(shop_log: Cluster) -> None:
     results = await replay_all(shop_log)
     assert [one.processor for one in results] == [
-        "tickets", "devices", "clocks", "conditions", "vision", "brain", "inventory", "pricing", "notify", "orchestrator",
-        "webhooks", "gateway",
+        "tickets", "devices", "clocks", "conditions", "vision", "brain", "inventory", "pricing", "notify",
+        "orchestrator", "webhooks", "gateway",
     ]  # fmt: skip
     assert all(one.equal and one.events == 0 for one in results)
 
