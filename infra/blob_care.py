@@ -145,7 +145,8 @@ async def find_removable(ports: Ports, grace: timedelta) -> Plan:
     """Compare every bucket with the log. The objects are listed first: what comes to the log meanwhile counts."""
     if grace < 2 * FRESH:
         raise Misconfigured(
-            f"{grace} of grace is too short: an upload from up to {FRESH} ago may still be waiting for its message"
+            f"objects of the last {2 * FRESH.days} days stay, as an upload may still be waiting for its message; "
+            f"give {2 * FRESH.days} days or more, such as --older-than 7d"
         )
     listed = {bucket: [one async for one in ports.blobs.list(bucket.name)] for bucket in BUCKETS if bucket.on_the_log}
     log_references = await read_references(ports.settings.cluster())

@@ -16,10 +16,13 @@ from connectors.bus.cluster import Cluster, unreachable
 from connectors.bus.records import Fetched
 from connectors.bus.snapshot import MARKS, Snapshot, Snapshots, digest_of
 from connectors.bus.transport import fetched
+from connectors.errors import Transient
 from schemas.core.message import Message
 from topics.topic import Topic
 
 log = logging.getLogger(__name__)
+STALLED_AFTER_S = 60.0
+"""Without one record while the log says that there are more: a batch is damaged, or replicas are away."""
 
 
 class LogReader:
@@ -62,6 +65,9 @@ class LogReader:
         """Yield every record that is in ``tps`` at the time of the call, in order within a partition.
 
         ``within``: first and next offset of what to read of each partition, as :meth:`bounds` gives them.
+
+        Raises:
+            Transient: nothing came for a minute although there is more.
         """
         if not tps:
             return
@@ -73,8 +79,11 @@ class LogReader:
             self._consumer.seek(tp, beginnings[tp])
         open_tps = {tp for tp in tps if beginnings[tp] < ends[tp]}
         self._consumer.pause(*(set(tps) - open_tps))
+        progress = monotonic()
         while open_tps:
             got = await self._consumer.getmany(*open_tps, timeout_ms=500)
+            if not got and monotonic() - progress > STALLED_AFTER_S:
+                raise Transient(await self._stalled(open_tps))
             for tp, records in got.items():
                 for record in records:
                     if record.offset < ends[tp]:
@@ -83,6 +92,15 @@ class LogReader:
                 if await self._consumer.position(tp) >= ends[tp]:
                     open_tps.discard(tp)
                     self._consumer.pause(tp)
+            if got:
+                progress = monotonic()
+
+    async def _stalled(self, open_tps: Iterable[TopicPartition]) -> str:
+        places = [f"{tp.topic}/{tp.partition} at {await self._consumer.position(tp)}" for tp in sorted(open_tps)]
+        return (
+            f"the log cannot be read on: {', '.join(places[:3])}; what the broker says stands in its log, and for the "
+            "embedded one `noizylab broker check` names what is damaged"
+        )
 
     async def follow(self, tps: list[TopicPartition], *, from_start: bool) -> AsyncIterator[list[Fetched]]:
         """Yield batches for ever, from the start or from what comes next."""

@@ -193,7 +193,9 @@ def check_export(path: Path, keys: PublicKeys) -> list[str]:
         if path.suffix == ".jsonl" and sum(manifest["records"].values()) != _lines(path):
             wrong.append(f"{path.name} has {_lines(path)} records, the manifest says otherwise")
     except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
-        raise Permanent(f"{path}: no export with a manifest ({error!r}); `audit export --sign` makes one") from error
+        raise Permanent(
+            f"{path} and its manifest cannot be read ({error}); `audit export --sign` makes both"
+        ) from error
     return wrong
 
 
@@ -217,10 +219,12 @@ def appearing(path: Path) -> Iterator[Path]:
     """Yield a neighbour to write to, which gets the name of ``path`` when all went well.
 
     Raises:
-        Permanent: ``path`` is taken, or its folder cannot be written to.
+        Permanent: ``path`` is taken, or its folder is not there or cannot be written to.
     """
     if path.exists():
         raise Permanent(f"{path} is there already; name a new file")
+    if not path.parent.is_dir():
+        raise Permanent(f"there is no folder {path.parent}; make it, or name a file elsewhere")
     partial = path.with_name(f".{path.name}.partial")
     try:
         yield partial

@@ -19,7 +19,7 @@ from connectors.blobs.s3_client import S3Settings
 from connectors.blobs.sealed import SealedBlobs
 from connectors.blobs.stream import read_stream
 from connectors.files import sync_directory
-from infra.bench.blob_kills import kill_writers
+from infra.bench.blob_kills import Harm, Victim, kill_writers
 from infra.bench.fetch import Missing
 from infra.bench.s3_server import ACCESS_KEY, SECRET_KEY, s3_server, versitygw
 from schemas.core.blob_ref import BlobRef
@@ -46,29 +46,42 @@ async def run_blob_bench(plan: Plan, say: Say) -> dict[str, Any]:
     with ExitStack() as opened:
         folder = Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="noizylab-bench-")))
         stores: dict[str, _Files | _Objects] = {"file": _Files(folder / "file")}
-        stores |= {name: _Objects(one) for name, one in _stores(folder, opened, result["left_out"]).items()}
+        server = _server(folder, opened, result["left_out"])
+        stores |= {name: _Objects(one) for name, one in _stores(folder, server).items()}
         say(f"{', '.join(stores)} in turns; file is a copy with fsync, the bound")
         result["runs"] = await _measure(stores, plan)
         say(f"{plan.kills} kills in the middle of puts")
-        harm = await kill_writers(folder / "kills", plan.kills, plan.seed)
-    return result | {
-        "kills": harm.kills, "puts_under_kills": harm.puts, "half_objects": harm.half_objects,
-        "lost_objects": harm.lost, "leftovers": harm.leftovers,
+        result |= _told(await kill_writers(Victim(folder / "kills"), plan.kills, plan.seed))
+        if server is not None:
+            say(f"{plan.kills} kills in the middle of puts to S3")
+            result["s3"] = _told(await kill_writers(Victim(folder / "s3-kills", server), plan.kills, plan.seed))
+    return result
+
+
+def _told(harm: Harm) -> dict[str, int]:
+    return {
+        "kills": harm.kills, "puts_under_kills": harm.puts, "cut_off": harm.cut_off,
+        "half_objects": harm.half_objects, "lost_objects": harm.lost, "leftovers": harm.leftovers,
     }  # fmt: skip
 
 
-def _stores(folder: Path, opened: ExitStack, left_out: dict[str, str]) -> dict[str, BlobStore]:
+def _server(folder: Path, opened: ExitStack, left_out: dict[str, str]) -> str | None:
+    try:
+        return opened.enter_context(s3_server(versitygw(), folder / "s3"))
+    except Missing as missing:
+        left_out["s3"] = str(missing)
+        return None
+
+
+def _stores(folder: Path, server: str | None) -> dict[str, BlobStore]:
     keys = BlobKeys(folder / "keys")
     stores: dict[str, BlobStore] = {
         "local": LocalBlobs(folder / "local"),
         "local-sealed": SealedBlobs(LocalBlobs(folder / "local-sealed"), keys),
     }
-    try:
-        address = opened.enter_context(s3_server(versitygw(), folder / "s3"))
-    except Missing as missing:
-        left_out["s3"] = str(missing)
+    if server is None:
         return stores
-    s3 = S3Blobs(S3Settings(address, ACCESS_KEY, SECRET_KEY, secure=False))
+    s3 = S3Blobs(S3Settings(server, ACCESS_KEY, SECRET_KEY, secure=False))
     return stores | {"s3": s3, "s3-sealed": SealedBlobs(s3, keys)}
 
 

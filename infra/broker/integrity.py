@@ -18,6 +18,7 @@ from pathlib import Path
 from infra.broker.batches import read_header
 from infra.broker.errors import DamagedFileError
 from infra.broker.records import is_sound
+from infra.broker.wal import is_broken
 
 _LOG = logging.getLogger(__name__)
 
@@ -146,6 +147,9 @@ def examine(connection: sqlite3.Connection) -> Iterator[str]:
         fault = quick_check(connection, None)
         if fault is not None:
             yield f"SQLite: {fault}"
+        path = Path(connection.execute("PRAGMA database_list").fetchone()[2])
+        if is_broken(path):
+            yield "its write-ahead log is broken before its end; SQLite does not read what was written last"
         names = {
             partition_id: f"{name}-{index}"
             for partition_id, name, index in connection.execute(

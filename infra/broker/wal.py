@@ -9,6 +9,7 @@ Format: https://www.sqlite.org/fileformat2.html#the_write_ahead_log.
 """
 
 import sqlite3
+import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -39,6 +40,29 @@ def frames(wal: bytes) -> Iterator[Frame]:
             yield Frame(number, page, start + _FRAME_HEADER_BYTES, wal[start + 4 : start + 8] != bytes(4))
 
 
+def is_broken(path: Path) -> bool:
+    """Whether a later transaction follows the end that SQLite found; no broker need be there, and one may be.
+
+    A connection that has read from the file must be open: the end stands in the index that it shares with others.
+    Format: https://www.sqlite.org/walformat.html#the_wal_index_header.
+    """
+    try:
+        # The log before its index: what is committed in between lies before the end.
+        wal = path.with_name(path.name + "-wal").read_bytes()
+        index = path.with_name(path.name + "-shm").read_bytes()
+    except FileNotFoundError:
+        return False
+    accepted = int.from_bytes(index[16:20], sys.byteorder)
+    return index[32:40] == wal[16:24] and _commits_behind(wal, accepted)
+
+
+def _commits_behind(wal: bytes, accepted: int) -> bool:
+    """Whether after a first commit behind the end there are more frames: one alone may just be under way."""
+    behind = [frame for frame in frames(wal) if frame.number >= accepted]
+    ends = [frame.number for frame in behind if frame.commits]
+    return bool(ends) and behind[-1].number > ends[0]
+
+
 class Guard:
     """Holds on to a log that a crash left, by a second name, until it is known that SQLite has read all of it.
 
@@ -64,9 +88,7 @@ class Guard:
             (_, accepted, _) = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         except sqlite3.OperationalError:
             return False  # No room to fold it in: SQLite keeps it and reads from it, and so is the end not told.
-        behind = [frame for frame in frames(self._kept.read_bytes()) if frame.number >= accepted]
-        ends = [frame.number for frame in behind if frame.commits]
-        return bool(ends) and behind[-1].number > ends[0]
+        return _commits_behind(self._kept.read_bytes(), accepted)
 
     def restore(self) -> None:
         """Give the log its name back: what SQLite has taken over of it, it would take over again."""

@@ -186,7 +186,7 @@ def _replay_at(moment: datetime, aggregate: str | None, *, as_json: bool) -> Non
         out.print(f"[bold]{one.processor}[/bold] {plain(one.key)}, version {one.version} since {one.since.isoformat()}")
         out.print(plain(one.state.model_dump_json(indent=2)), soft_wrap=True)
     if not states and not as_json:
-        out.print(f"{plain(aggregate or 'anything')} did not exist yet at {moment.isoformat()}")
+        out.print(f"nothing of {plain(aggregate or 'the shop')} is recorded up to {moment.isoformat()}", soft_wrap=True)
 
 
 def _replay_all(*, as_json: bool) -> None:

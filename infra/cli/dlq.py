@@ -78,10 +78,12 @@ def show(name: Annotated[str, typer.Argument(help="as `dlq list` names it: proce
     for header, value in letter.headers:
         out.print(f"[dim]{plain(header)}[/dim] {plain(value.decode('utf-8', 'backslashreplace'))}", soft_wrap=True)
     out.print(plain(_pretty(letter.value)), soft_wrap=True)
-    if letter.settled is not None:
-        done = letter.settled
-        out.print(f"{done.action} {done.settled_at:%Y-%m-%d %H:%M} by {plain(done.by)} {plain(done.because)}".rstrip())
-    out.print(_advice(letter), soft_wrap=True)
+    if letter.settled is None:
+        out.print(_advice(letter), soft_wrap=True)
+        return
+    done = letter.settled
+    why = f": {plain(done.because)}" if done.because else ""
+    out.print(f"{done.action} {done.settled_at:%Y-%m-%d %H:%M} by {plain(done.by)}{why}", soft_wrap=True)
 
 
 @app.command()
@@ -109,7 +111,10 @@ def replay(
     who = _short(by or pwd.getpwuid(os.getuid()).pw_name, "--by")
     count, died = run(_deal(read_settings(), choice, policy, who, _short(because, "--because"), within))
     done = {Policy.drop: "dropped", Policy.reinsert: "put back", Policy.stop: "handled"}[policy]
-    out.print(f"{count} letters {done}")
+    if count or died is not None:
+        out.print(f"{count} letter{'' if count == 1 else 's'} {done}")
+    else:
+        out.print(f"no letters to deal with; `noizylab dlq list {processor} --all` shows those there are")
     if died is not None:
         fail(f"{died} died again, so the rest was left; `noizylab dlq list {processor}` shows why")
 
@@ -118,9 +123,13 @@ async def _deal(
     settings: Settings, choice: "Choice", policy: Policy, who: str, because: str, within_s: float
 ) -> tuple[int, str | None]:
     """Return how many letters are done, and the name of the one that died again."""
-    from infra.letters import Desk, Settlement, chosen_letters
+    from infra.letters import Desk, Settlement, read_letters
 
-    letters = await chosen_letters(settings.cluster(), choice)
+    found = await read_letters(settings.cluster(), choice.processor)
+    unknown = sorted(choice.names - {one.name for one in found})
+    if unknown:
+        fail(f"no dead letter {', '.join(unknown)}, so nothing was done; `noizylab dlq list --all` names them")
+    letters = [one for one in found if choice.takes(one)]
     async with Desk(settings.cluster(), Settlement(who, because)) as desk:
         if policy is Policy.drop:
             await desk.drop(letters)

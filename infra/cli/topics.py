@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from infra.cli.common import out, run
+from infra.cli.common import fail, out, run
 from infra.settings import read_settings
 from topics.registry import ALL
 from topics.topic import Compact
@@ -71,8 +71,13 @@ def print_acls(
     from infra.gen.acls import acls, as_commands
 
     rules = acls(principal_prefix)
+    settings = read_settings()
+    if create and settings.embedded_broker:
+        fail(
+            "the embedded broker has no access rules: who logs in may do all; set NOIZYLAB_KAFKA to a cluster that has"
+        )
     if create:
-        run(create_acls(read_settings().cluster(), rules))
+        run(create_acls(settings.cluster(), rules))
         out.print(f"{len(rules)} rules for {len({one.principal for one in rules})} principals are in force")
     elif form is AclFormat.kafka_acls:
         for line in as_commands(rules):

@@ -183,7 +183,7 @@ async def test_leaves_what_was_put_again_after_it_was_chosen(ports: Ports) -> No
 
 
 async def test_refuses_a_grace_in_which_an_upload_could_be_waiting(ports: Ports) -> None:
-    with pytest.raises(Misconfigured, match="too short"):
+    with pytest.raises(Misconfigured, match="give 2 days or more"):
         await find_removable(ports, timedelta(hours=47))
 
 

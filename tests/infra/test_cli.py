@@ -58,7 +58,11 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str,
     ],
     ids=" ".join,
 )
-def test_says_where_no_broker_answers(capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...]) -> None:
+def test_says_where_no_broker_answers(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...]
+) -> None:
+    if "acls" in arguments:  # The embedded broker has none.
+        monkeypatch.setenv("NOIZYLAB_KAFKA", f"127.0.0.1:{os.environ['NOIZYLAB_BROKER_PORT']}")
     status, _, complaint = said(capsys, *arguments)
     assert status == 1
     assert complaint.startswith("noizylab: no Kafka broker answers")
@@ -203,7 +207,7 @@ def test_gives_out_a_stored_object_and_counts_it(capsys: pytest.CaptureFixture[s
     ("arguments", "part"),
     [
         (("orphans", "--older-than", "soon"), "give days or hours"),
-        (("orphans", "--older-than", "1d"), "too short"),
+        (("orphans", "--older-than", "1d"), "give 2 days or more"),
         (("copy", "--to", "s3"), "NOIZYLAB_S3_ENDPOINT is not set"),
     ],
 )
@@ -249,6 +253,19 @@ def test_prints_the_access_rules(capsys: pytest.CaptureFixture[str], form: str) 
     assert status == 0
     assert "User:x-pricing" in told
     assert "noizylab.pricing" in told
+
+
+def test_says_that_the_embedded_broker_has_no_access_rules(capsys: pytest.CaptureFixture[str]) -> None:
+    status, _, complaint = said(capsys, "topics", "acls", "--apply")
+    assert (status, complaint.count("\n")) == (1, 1)
+    assert "set NOIZYLAB_KAFKA" in complaint
+
+
+def test_says_which_folder_an_export_lacks(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    status, _, complaint = said(capsys, "audit", "export", "--to", str(tmp_path / "none" / "export.jsonl"))
+    assert (status, complaint) == (
+        1, f"noizylab: there is no folder {tmp_path / 'none'}; make it, or name a file elsewhere\n"
+    )  # fmt: skip
 
 
 def test_says_which_words_for_the_audit_trail_are_too_many(capsys: pytest.CaptureFixture[str]) -> None:

@@ -27,7 +27,7 @@ NOT_UTF8 = b"\xff\xfe\x00"
 ADA = Settlement("ada", "the ticket exists by now")
 
 
-async def _letters() -> list[Outgoing]:
+async def letters_of_tickets() -> list[Outgoing]:
     """Return what the tickets processor writes about a move of a ticket that does not exist."""
     driver = await two_tickets()
     await driver.pipe(triage("T-9999"), correlation_id="T-9999")
@@ -47,7 +47,7 @@ async def _reinsert(cluster: Cluster, **choice: Any) -> int:
 
 
 async def test_says_what_each_letter_is_about(shop_log: Cluster, publisher: KafkaPublisher) -> None:
-    await publisher.publish(await _letters())
+    await publisher.publish(await letters_of_tickets())
     [letter] = await read_letters(shop_log, "tickets")
     assert letter.name.startswith("tickets/")
     assert letter.name.endswith("/0")
@@ -59,7 +59,7 @@ async def test_says_what_each_letter_is_about(shop_log: Cluster, publisher: Kafk
 
 
 async def test_reads_the_letters_of_one_processor_or_of_all(shop_log: Cluster, publisher: KafkaPublisher) -> None:
-    [letter] = await _letters()
+    [letter] = await letters_of_tickets()
     await publisher.publish([letter, replace(letter, topic=dead_letters("pricing").name)])
     owners = [one.processor for one in await read_letters(shop_log)]
     assert sorted(owners) == ["pricing", "tickets"]
@@ -68,7 +68,7 @@ async def test_reads_the_letters_of_one_processor_or_of_all(shop_log: Cluster, p
 
 
 async def test_puts_a_letter_back_as_it_was(shop_log: Cluster, publisher: KafkaPublisher) -> None:
-    [letter] = await _letters()
+    [letter] = await letters_of_tickets()
     strange = replace(letter, key=NOT_UTF8, value=None)
     await publisher.publish([letter, strange])
     assert await _reinsert(shop_log) == 2
@@ -95,7 +95,7 @@ async def test_a_missing_key_and_an_empty_one_go_back_as_they_were(
 async def test_a_letter_that_was_dealt_with_is_left_alone_unless_asked_for_again(
     shop_log: Cluster, publisher: KafkaPublisher
 ) -> None:
-    await publisher.publish(await _letters())
+    await publisher.publish(await letters_of_tickets())
     assert [await _reinsert(shop_log), await _reinsert(shop_log)] == [1, 0]
     assert len(await _of(shop_log, TICKET_COMMANDS.name)) == 1
     [letter] = await read_letters(shop_log)
@@ -106,7 +106,7 @@ async def test_a_letter_that_was_dealt_with_is_left_alone_unless_asked_for_again
 
 
 async def test_a_dropped_letter_is_marked_and_nothing_goes_back(shop_log: Cluster, publisher: KafkaPublisher) -> None:
-    await publisher.publish(await _letters())
+    await publisher.publish(await letters_of_tickets())
     async with Desk(shop_log, ADA) as desk:
         await desk.drop(await chosen_letters(shop_log, Choice("tickets")))
     assert await _reinsert(shop_log) == 0
@@ -116,7 +116,7 @@ async def test_a_dropped_letter_is_marked_and_nothing_goes_back(shop_log: Cluste
 
 
 async def test_takes_only_the_letters_that_are_asked_for(shop_log: Cluster, publisher: KafkaPublisher) -> None:
-    await publisher.publish(await _letters())
+    await publisher.publish(await letters_of_tickets())
     [letter] = await read_letters(shop_log)
     for choice in (
         Choice("tickets", reason="schema_invalid"),
@@ -172,7 +172,7 @@ async def _processor(cluster: Cluster, publisher: KafkaPublisher) -> AsyncIterat
 async def test_stops_at_the_first_letter_that_dies_again_and_counts_its_tries(
     shop_log: Cluster, publisher: KafkaPublisher
 ) -> None:
-    [never] = await _letters()
+    [never] = await letters_of_tickets()
     mended = replace(never, key=TICKET.encode(), value=triage(TICKET).to_json(), partition=0)
     mended = replace(mended, headers=[(n, TICKET.encode() if n == "ce_subject" else v) for n, v in mended.headers])
     await publisher.publish([mended, replace(never, partition=1), replace(never, partition=2)])
@@ -192,7 +192,7 @@ async def test_stops_at_the_first_letter_that_dies_again_and_counts_its_tries(
 
 
 async def test_says_that_the_processor_does_not_run(shop_log: Cluster, publisher: KafkaPublisher) -> None:
-    await publisher.publish(await _letters())
+    await publisher.publish(await letters_of_tickets())
     async with Desk(shop_log, ADA) as desk:
         with pytest.raises(Transient, match="is it running"):
             await desk.one_by_one(await chosen_letters(shop_log, Choice("tickets")), 0.3, lambda _: None)

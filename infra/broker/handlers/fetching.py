@@ -40,7 +40,10 @@ class _Wanted:
 
 
 def fetch(context: Context, request: Request) -> None:
-    """Answer when `min_bytes` are there, when a partition is in error, or when `max_wait` is over."""
+    """Answer when `min_bytes` are there, when a partition is in error, or when `max_wait` is over.
+
+    Where nothing but damage was found, the error comes when `max_wait` is over.
+    """
     body = request.body
     if request.head.api_version >= 7 and (body.session_id != 0 or body.session_epoch not in _NO_SESSION_EPOCHS):
         context.counts.failed(FETCH, [ErrorCode.fetch_session_id_not_found])
@@ -188,7 +191,12 @@ class _PendingFetch:
                 entry.error = ErrorCode.kafka_storage_error
             else:
                 self._cut(records, partition)
-        self._answer()
+        damaged = any(entry.error is ErrorCode.kafka_storage_error for entry in self._wanted)
+        if damaged and not any(entry.records for entry in self._wanted):
+            # Clients ask again at once, thousands of times a second; what is damaged is not mended as fast.
+            self._timer = self._context.loop.call_later(self._wait_s, self._answer)
+        else:
+            self._answer()
 
     def _answer(self) -> None:
         self._done = True

@@ -11,7 +11,7 @@ from connectors.blobs.local import LocalBlobs
 from connectors.blobs.port import BlobCorrupt, BlobRetained, InvalidBlobName, check_key, reference
 from connectors.clock.clock import SettableClock
 from connectors.errors import Misconfigured
-from infra.bench.blob_kills import BUCKET, Harm, inspect, kill_writers, open_store
+from infra.bench.blob_kills import BUCKET, Harm, Possible, Victim, inspect, kill_writers
 
 
 def _files(root: Path) -> list[Path]:
@@ -170,7 +170,7 @@ async def test_asks_for_a_secret_when_it_should_presign_without_one(tmp_path: Pa
 
 @pytest.mark.slow
 async def test_leaves_no_half_object_when_killed_in_the_middle_of_puts(tmp_path: Path) -> None:
-    harm = await kill_writers(tmp_path, kills=6, seed=20_261_124)
+    harm = await kill_writers(Victim(tmp_path), kills=6, seed=20_261_124)
     assert (harm.kills, harm.half_objects, harm.lost, harm.leftovers) == (6, 0, 0, 0)
     assert harm.puts > 0
 
@@ -178,17 +178,18 @@ async def test_leaves_no_half_object_when_killed_in_the_middle_of_puts(tmp_path:
 @pytest.mark.slow
 async def test_the_kill_bench_sees_a_half_object_and_a_lost_one(tmp_path: Path) -> None:
     """What it counts as harm is harm: a file cut short, and one that is gone."""
-    store = open_store(tmp_path)
+    victim = Victim(tmp_path)
+    store = victim.open()
     for key in ("k0", "k1", "k2"):
         await store.put(BUCKET, key, os.urandom(100_000), "application/octet-stream")
-    acknowledged = {one.ref.key: one.ref.sha256 async for one in store.list(BUCKET)}
+    possible: Possible = {one.ref.key: {one.ref.sha256} async for one in store.list(BUCKET)}
     harm = Harm()
-    await inspect(tmp_path, acknowledged, {}, harm)
+    await inspect(victim, possible, harm)
     assert harm == Harm()
     files = sorted(tmp_path.rglob("*.blob"))
     files[0].write_bytes(files[0].read_bytes()[:50_000])
     files[1].unlink()
-    await inspect(tmp_path, acknowledged, {}, harm)
+    await inspect(victim, possible, harm)
     assert (harm.half_objects, harm.lost) == (1, 2)
 
 

@@ -130,7 +130,7 @@ def test_says_when_the_manifest_was_touched_or_signed_by_another(tmp_path: Path)
 
 
 def test_says_that_there_is_no_manifest(tmp_path: Path) -> None:
-    with pytest.raises(Permanent, match="no export with a manifest"):
+    with pytest.raises(Permanent, match="`audit export --sign` makes both"):
         check_export(tmp_path / "nothing.jsonl", PUBLIC)
 
 

@@ -18,9 +18,11 @@ PRODUCE, FETCH, INIT_PRODUCER_ID, HEARTBEAT, OFFSET_COMMIT = 0, 1, 22, 12, 8
 
 
 @asynccontextmanager
-async def broker_process(path: Path, port: int = 0) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
+async def broker_process(
+    path: Path, port: int = 0, module: str = "infra.broker"
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, int]]:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "infra.broker", "--path", str(path), "--port", str(port),
+        sys.executable, "-m", module, "--path", str(path), "--port", str(port),
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     try:

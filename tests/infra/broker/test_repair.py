@@ -3,16 +3,34 @@ import contextlib
 import random
 import shutil
 import sqlite3
+import time
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from kio.schema.errors import ErrorCode
 
+from connectors.bus.cluster import Cluster
+from connectors.bus.restore import LogReader
+from connectors.errors import Transient
 from infra.broker import Broker, BrokerConfig, BrokerError
 from infra.broker.__main__ import main
 from infra.broker.repair import repair
 from tests.infra.broker.support import WireClient, create_topic, fetch_values, make_batch, produce_values
 
 RECORDS = 240
+
+
+@contextlib.asynccontextmanager
+async def _serving(path: Path) -> AsyncIterator[WireClient]:
+    broker = Broker(BrokerConfig(path=path, port=0))
+    await broker.start()
+    client = await WireClient.connect(broker.port)
+    try:
+        yield client
+    finally:
+        await client.close()
+        await broker.stop()
 
 
 async def _fill(path: Path, crashed: Path | None = None) -> None:
@@ -35,10 +53,7 @@ async def _fill(path: Path, crashed: Path | None = None) -> None:
 
 async def _read(path: Path) -> tuple[dict[int, int], int]:
     """Offset -> number of each record that a broker on the file serves, and the end of the log."""
-    broker = Broker(BrokerConfig(path=path, port=0))
-    await broker.start()
-    try:
-        client = await WireClient.connect(broker.port)
+    async with _serving(path) as client:
         found: dict[int, int] = {}
         offset, end = 0, 0
         while True:
@@ -50,9 +65,6 @@ async def _read(path: Path) -> tuple[dict[int, int], int]:
             for base, value in _values(part.records):
                 found[base] = int(value.split(b":")[0])
                 offset = base + 1
-        await client.close()
-    finally:
-        await broker.stop()
     return found, end
 
 
@@ -129,8 +141,8 @@ async def test_a_broken_file_is_refused_or_serves_what_was_written_and_repair_sa
 
 
 @pytest.mark.parametrize("seed", range(12))
-async def test_a_write_ahead_log_broken_in_the_middle_is_refused_and_repaired(
-    crashed: Path, tmp_path: Path, seed: int
+async def test_a_write_ahead_log_broken_in_the_middle_is_named_refused_and_repaired(
+    crashed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], seed: int
 ) -> None:
     path, wal = tmp_path / "bus.db", tmp_path / "bus.db-wal"
     shutil.copyfile(crashed, path)
@@ -138,6 +150,8 @@ async def test_a_write_ahead_log_broken_in_the_middle_is_refused_and_repaired(
     assert len(data) > 100_000
     data[random.Random(seed).randrange(100, len(data) * 3 // 4)] ^= 255
     wal.write_bytes(data)
+    assert main(["check", "--path", str(path)]) == 1
+    assert "its write-ahead log is broken before its end" in capsys.readouterr().out
     for _ in range(2):
         with pytest.raises(BrokerError, match=r"write-ahead log is broken before its end.*repair --path"):
             await Broker(BrokerConfig(path=path, port=0)).start()
@@ -159,6 +173,7 @@ async def test_a_torn_end_of_the_write_ahead_log_is_what_a_crash_leaves(
     data = Path(f"{crashed}-wal").read_bytes()
     cut = random.Random(seed).randrange(len(data) // 2, len(data)) if seed else len(data)
     Path(f"{path}-wal").write_bytes(data[:cut])
+    assert main(["check", "--path", str(path)]) == 0
     found, end = await _read(path)
     assert found == {number: number for number in range(end)}
     assert end == RECORDS or cut < len(data)
@@ -190,12 +205,36 @@ async def test_a_batch_with_a_wrong_checksum_is_never_served_and_named_by_check_
     assert main(["repair", "--path", str(path)]) == 0
     assert "lost: t-0 offsets 100 to 100 (1)" in capsys.readouterr().out
     assert main(["check", "--path", str(path)]) == 0
+    async with _serving(path) as client:
+        answer = await client.call(1, 11, **fetch_values("t", 100))
+        assert _values(answer.responses[0].partitions[0].records)[0][0] == 101
+
+
+async def test_who_asks_for_a_broken_batch_gets_the_error_when_his_wait_is_over(
+    pristine: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "bus.db"
+    path.write_bytes(pristine.replace(b"100:x", b"100:?"))
+    async with _serving(path) as client:
+        for wait_ms in (0, 300):
+            began = time.monotonic()
+            answer = await client.call(1, 11, **fetch_values("t", 100, max_wait=wait_ms))
+            assert answer.responses[0].partitions[0].error_code is ErrorCode.kafka_storage_error
+            # Time is the subject: an error at once would be asked for again at once, without end.
+            assert (time.monotonic() - began) * 1000 >= wait_ms
+
+
+async def test_who_reads_the_log_to_its_end_is_told_where_a_batch_is_broken(
+    pristine: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "bus.db"
+    path.write_bytes(pristine.replace(b"100:x", b"100:?"))
+    monkeypatch.setattr("connectors.bus.restore.STALLED_AFTER_S", 0.5)
     broker = Broker(BrokerConfig(path=path, port=0))
     await broker.start()
-    client = await WireClient.connect(broker.port)
-    answer = await client.call(1, 11, **fetch_values("t", 100))
-    assert _values(answer.responses[0].partitions[0].records)[0][0] == 101
-    await client.close()
+    async with LogReader(Cluster(f"127.0.0.1:{broker.port}"), "test") as reader:
+        with pytest.raises(Transient, match=r"t/0 at 100; .*`noizylab broker check`"):
+            _ = [one async for one in reader.to_end(await reader.partitions(["t"]))]
     await broker.stop()
 
 
