@@ -32,6 +32,7 @@ from connectors.pricelist.table import PriceTable
 from connectors.sms.port import Sms
 from connectors.traces.port import Spans
 from connectors.vault.master_key import load_or_create_master_key
+from connectors.vault.passcodes import SealedPasscodes
 from connectors.vault.port import Vault
 from connectors.vault.sealed import BUCKET as VAULT_BUCKET
 from connectors.vault.sealed import SealedVault
@@ -135,6 +136,12 @@ class Ports:
     def vault(self) -> Vault:
         """Personal data, encrypted, in the object store."""
         return SealedVault(self.stored_blobs, load_or_create_master_key(self.settings.home / "secrets" / "vault.key"))
+
+    @cached_property
+    def passcodes(self) -> SealedPasscodes:
+        """Passcodes of devices, encrypted, beside the personal data."""
+        master_key = load_or_create_master_key(self.settings.home / "secrets" / "vault.key")
+        return SealedPasscodes(self.stored_blobs, master_key)
 
     @cached_property
     def signer(self) -> LinkSigner:
@@ -277,11 +284,16 @@ def _tickets(app: App, ports: Ports) -> None:
     from processors.tickets.agent import wire
     from processors.tickets.conditions.agent import wire_conditions
     from processors.tickets.config import Policy
+    from processors.tickets.following.agent import wire_following
+    from processors.tickets.passcodes.agent import wire_passcodes
+    from processors.tickets.passcodes.decide import PasscodePolicy
     from processors.tickets.sla.agent import wire_clocks
 
     wire(app, Policy())
+    wire_following(app)
     wire_clocks(app, ports.sla_policy)
     wire_conditions(app)
+    wire_passcodes(app, ports.passcodes, PasscodePolicy())
 
 
 def _vision(app: App, ports: Ports) -> None:

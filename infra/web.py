@@ -49,6 +49,7 @@ async def serve_gateway(settings: Settings) -> None:
                     figures={figure.name: figure for figure in FIGURES},
                     check_flow=check,
                     checklist_of=checklist_of,
+                    passcodes=ports.passcodes,
                     clock_report=partial(report, policy=ports.sla_policy),
                 )
             )

@@ -27,6 +27,9 @@ class Policy:
     page_requests_per_minute: int = 60
     """For customers' links, counted by ticket, and for callers without a good key, counted by address."""
 
+    unlocks_per_hour: int = 20
+    """Passcodes that one caller may open, over all tickets: a day at a bench needs fewer, a curious one more."""
+
     timeline_events_max: int = 500
     timelines_max: int = 2_000
     outcomes_max: int = 10_000

@@ -14,6 +14,7 @@ from connectors.bus.records import Publisher
 from connectors.clickhouse.port import Warehouse
 from connectors.clock.clock import Clock
 from connectors.links.signer import LinkSigner
+from connectors.vault.passcodes import SealedPasscodes
 from connectors.vault.port import Vault
 from processors.gateway.commands import Commands
 from processors.gateway.config import Policy
@@ -91,6 +92,7 @@ class GatewayDeps:
     check_flow: Callable[[bytes], Sequence[FlowIssue]] | None = None
     checklist_of: Callable[[DeviceCategory], Sequence[str]] | None = None
     clock_report: Callable[[ClocksView, datetime], ClocksReport] | None = None
+    passcodes: SealedPasscodes | None = None
     policy: Policy = field(default_factory=Policy)
     shop_name: str = "NoizyLab"
 

@@ -1,59 +1,38 @@
-"""Wires the service clocks: events of tickets and the time into an inbox, the inbox into warnings and breaches."""
+"""Wires the service clocks: an inbox, and the time, into warnings and breaches. ``following`` fills the inbox."""
 
 from collections.abc import Iterable
-from datetime import datetime, timedelta
-from uuid import uuid5
+from datetime import datetime
 
 from connectors.bus.aggregate import Aggregate
 from connectors.bus.app import App
+from connectors.bus.looks import LOOK_EVERY_S, Looks
 from processors.tickets.sla.decide import decide, next_due
 from processors.tickets.sla.policy import SlaPolicy
 from processors.tickets.sla.state import evolve
-from processors.tickets.sla.tracking import TRACKED, track_of
-from schemas.core.envelope import NAMESPACE, Envelope
+from schemas.core.envelope import Envelope
 from schemas.core.message import Message, View
-from schemas.core.outcome import Drop, Emit, Outcome
+from schemas.core.outcome import Outcome
 from schemas.sla import CheckClocks, ClocksView
 from topics.clocks import CLOCK_COMMANDS, CLOCK_EVENTS, CLOCK_VIEWS
-from topics.tickets import TICKET_EVENTS
 
 CLOCKS = Aggregate(view=CLOCK_VIEWS, evolve=evolve)
-LOOK_EVERY_S = 2.0
-SETTLED_AFTER = timedelta(seconds=15)
-"""A move and the moment it beats may come in any order within this time; the engine asks for the ends of its
-partitions every five seconds."""
 
 
 def wire_clocks(app: App, policy: SlaPolicy) -> None:
     """Run the service clocks of all tickets. Importing this module registers nothing."""
-
-    @app.agent(TICKET_EVENTS, emits=(CLOCK_COMMANDS,), expects=TRACKED)
-    async def follow(event: Message, envelope: Envelope) -> Outcome:
-        command = track_of(event)
-        return Drop("not_timed") if command is None else Emit.of(command)
 
     @app.agent(CLOCK_COMMANDS, emits=(CLOCK_EVENTS,), state=CLOCKS)
     async def clocks(command: Message, envelope: Envelope, view: ClocksView | None) -> Outcome:
         return decide(command, view, policy)
 
     dues = DueTimes(policy)
-    asked: dict[str, datetime] = {}
+    looks = Looks(app, "clocks", lambda ticket_id, as_of: CheckClocks(ticket_id=ticket_id, looked_at=as_of))
 
     @app.every(LOOK_EVERY_S)
     async def look_at_the_clocks() -> None:
-        # After a day of standstill the moves of that day come first: they may have stopped what seems due.
-        if app.engine is None or any(one.lag != 0 for one in app.engine.standing()):
-            return
-        as_of = app.wall_clock.now() - SETTLED_AFTER
-        fallen = dues.fallen(app.states(CLOCKS), as_of)
-        for ticket_id, due in fallen:
-            if asked.get(ticket_id) != due:
-                # The same look has the same id, so a worker that looks again after a restart changes nothing.
-                look = uuid5(NAMESPACE, f"clocks/{ticket_id}/{due.isoformat()}")
-                await app.tell(CheckClocks(ticket_id=ticket_id, looked_at=as_of), correlation_id=ticket_id, id=look)
-                asked[ticket_id] = due
-        for ticket_id in asked.keys() - {ticket_id for ticket_id, _ in fallen}:
-            del asked[ticket_id]
+        as_of = looks.as_of()
+        if as_of is not None:
+            await looks.ask(dues.fallen(app.states(CLOCKS), as_of), as_of)
 
 
 class DueTimes:

@@ -13,7 +13,8 @@ from processors.gateway.edge.auth import Needs
 from processors.gateway.edge.keyring import SCOPES, Keyring, Scope
 from tests.processors.gateway.world import NOW, World, problem, ticket_view
 
-PUBLIC = {"/healthz", "/readyz", "/a/{token}", "/a/{token}/accept", "/a/{token}/decline", "/blobs/{token}"}
+PUBLIC = {"/healthz", "/readyz", "/a/{token}", "/a/{token}/accept", "/a/{token}/decline", "/blobs/{token}",
+          "/p/{token}"}  # fmt: skip
 EXPECTED = {
     ("POST", "/v1/intakes"): "tickets:write",
     ("GET", "/v1/tickets"): "tickets:read",
@@ -40,6 +41,11 @@ EXPECTED = {
     ("GET", "/v1/tickets/{ticket_id}/label"): "tickets:read",
     ("GET", "/v1/labels"): "tickets:read",
     ("GET", "/v1/tickets/{ticket_id}/receipt"): "tickets:read",
+    ("GET", "/v1/tickets/{ticket_id}/passcode"): "tickets:read",
+    ("PUT", "/v1/tickets/{ticket_id}/passcode"): "tickets:write",
+    ("DELETE", "/v1/tickets/{ticket_id}/passcode"): "tickets:write",
+    ("POST", "/v1/tickets/{ticket_id}/passcode/unlock"): "workflows:manage",
+    ("POST", "/v1/tickets/{ticket_id}/passcode/unlocks/{number}/read"): "workflows:manage",
 }
 
 

@@ -17,6 +17,7 @@ from connectors.bus.records import record_of
 from connectors.bus.restore import LogReader
 from connectors.clock.clock import SettableClock
 from infra.broker import Broker, BrokerConfig
+from processors.tickets.following.agent import wire_following
 from processors.tickets.sla.agent import DueTimes, wire_clocks
 from processors.tickets.sla.policy import SlaPolicy
 from processors.tickets.sla.tracking import TRACKED, track_of
@@ -58,11 +59,16 @@ def moved(at: datetime) -> TicketMoved:
     )
 
 
+def _wire(app: App) -> None:
+    wire_following(app)
+    wire_clocks(app, RULES)
+
+
 class Shop:
     """The processor over a log in memory, its inbox fed back to it."""
 
     def __init__(self, *, times: int = 1, restart: bool = False) -> None:
-        self.driver = Driver(lambda app: wire_clocks(app, RULES), "tickets", clock=SettableClock(MORNING))
+        self.driver = Driver(_wire, "tickets", clock=SettableClock(MORNING))
         self.times, self.restart, self.fed = times, restart, 0
 
     async def hear(self, event: Event, id: UUID) -> None:
@@ -170,7 +176,7 @@ def _app(cluster: Cluster, publisher: KafkaPublisher, clock: SettableClock) -> A
     # Within this time the broker must answer where its logs end, on a busy machine too.
     limits = EngineLimits(watch_interval_s=1.0)
     app = App("tickets", cluster, publisher, clock=clock, engine_limits=limits)
-    wire_clocks(app, RULES)
+    _wire(app)
     return app
 
 

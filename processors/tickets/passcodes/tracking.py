@@ -1,0 +1,12 @@
+"""What the passcodes take from the events of tickets. The one place that knows them. Pure."""
+
+from schemas.core.message import Message
+from schemas.passcodes import EndPasscode, PurgePasscode
+from schemas.tickets import TERMINAL_STATES, TicketMoved
+
+
+def end_of(event: Message) -> EndPasscode | PurgePasscode | None:
+    """Return what an event of a ticket means for its passcode, or None when it means nothing."""
+    if isinstance(event, TicketMoved) and event.to_state in TERMINAL_STATES:
+        return EndPasscode(ticket_id=event.ticket_id, ended_at=event.moved_at)
+    return None
