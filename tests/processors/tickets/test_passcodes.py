@@ -1,5 +1,6 @@
 """The rules of the passcode's ledger, by table, by random commands, and as they are wired."""
 
+import asyncio
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +12,10 @@ from hypothesis import strategies as st
 
 from connectors.blobs.local import LocalBlobs
 from connectors.bus.app import App
+from connectors.bus.cluster import Cluster
+from connectors.bus.engine import EngineLimits
+from connectors.bus.publisher import KafkaPublisher
+from connectors.bus.restore import LogReader
 from connectors.clock.clock import SettableClock
 from connectors.vault.master_key import MasterKey
 from connectors.vault.passcodes import Passcode, SealedPasscodes
@@ -18,6 +23,7 @@ from processors.tickets.following.agent import wire_following
 from processors.tickets.passcodes.agent import wire_passcodes
 from processors.tickets.passcodes.decide import PasscodePolicy, decide, held_of, next_due
 from processors.tickets.passcodes.state import evolve
+from schemas.core.envelope import Envelope
 from schemas.core.message import Command, Event
 from schemas.core.outcome import Drop, Reject
 from schemas.passcodes import (
@@ -38,7 +44,8 @@ from schemas.passcodes import (
 )
 from schemas.tickets import TicketMoved, TicketState
 from tests.support.driver import Driver
-from topics.passcodes import PASSCODE_COMMANDS
+from topics.passcodes import PASSCODE_COMMANDS, PASSCODE_EVENTS
+from topics.registry import class_of
 
 T = "T-0001"
 NOON = datetime(2026, 3, 2, 12, 0, tzinfo=UTC)
@@ -262,3 +269,58 @@ async def test_events_of_tickets_go_on_to_the_clocks_as_well(tmp_path: Path) -> 
     await shop.driver.pipe(moved("collected"))
     written = {record.topic for record in shop.driver.log.records}
     assert written == {"clocks.commands.v1", "passcodes.commands.v1"}
+
+
+# --- on a real log, with its own timer
+
+
+async def _said(cluster: Cluster, until: type[Event]) -> list[Event]:
+    """Follow the events of passcodes until one of a type comes; each id counts once."""
+    found: dict[UUID, Event] = {}
+    async with LogReader(cluster, "test") as reader, asyncio.timeout(40):
+        async for batch in reader.follow(await reader.partitions([PASSCODE_EVENTS.name]), from_start=True):
+            for record in batch:
+                envelope = Envelope.from_headers(record.headers)
+                event = class_of(envelope.type).model_validate_json(record.value or b"")
+                assert isinstance(event, Event)
+                found.setdefault(envelope.id, event)
+            if any(isinstance(event, until) for event in found.values()):
+                return list(found.values())
+    raise AssertionError("the log ended")
+
+
+async def test_after_standstill_ends_what_was_open_and_destroys_what_was_due_at_their_true_times(
+    cluster: Cluster, tmp_path: Path
+) -> None:
+    vault = SealedPasscodes(LocalBlobs(tmp_path / "blobs"), MasterKey(b"k" * 32))
+    publisher, clock = KafkaPublisher(cluster, client_id="test"), SettableClock(NOON)
+
+    def worker() -> App:
+        # Within this time the broker must answer where its logs end, on a busy machine too.
+        app = App("tickets", cluster, publisher, clock=clock, engine_limits=EngineLimits(watch_interval_s=1.0))
+        wire_passcodes(app, vault, RULES)
+        return app
+
+    await publisher.start()
+    try:
+        first = worker()
+        await first.start()
+        await first.tell(STORE, correlation_id=T)
+        await first.tell(unlock(), correlation_id=T)
+        await _said(cluster, PasscodeUnlocked)
+        await vault.keep(T, 1, Passcode(kind="pin", code="483917"))
+        await first.stop()
+        clock.advance(timedelta(days=200))
+        second = worker()
+        await second.start()
+        events = await _said(cluster, PasscodePurged)
+        await second.stop()
+    finally:
+        await publisher.stop()
+    assert [type(event) for event in events] == [PasscodeStored, PasscodeUnlocked, PasscodeExpired, PasscodePurged]
+    expired, purged = events[-2:]
+    assert isinstance(expired, PasscodeExpired)
+    assert expired.expired_at == NOON + RULES.unlock_for
+    assert isinstance(purged, PasscodePurged)
+    assert (purged.purged_at, purged.reason) == (NOON + RULES.keep_at_most, "kept_too_long")
+    assert await vault.open(T, 1) is None

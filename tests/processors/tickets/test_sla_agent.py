@@ -1,14 +1,11 @@
 """The clocks as they are wired: killed, redelivered, and asleep for a day."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
-from connectors.bus.admin import apply_topics
 from connectors.bus.app import App
 from connectors.bus.cluster import Cluster
 from connectors.bus.engine import EngineLimits
@@ -16,7 +13,6 @@ from connectors.bus.publisher import KafkaPublisher
 from connectors.bus.records import record_of
 from connectors.bus.restore import LogReader
 from connectors.clock.clock import SettableClock
-from infra.broker import Broker, BrokerConfig
 from processors.tickets.following.agent import wire_following
 from processors.tickets.sla.agent import DueTimes, wire_clocks
 from processors.tickets.sla.policy import SlaPolicy
@@ -29,7 +25,7 @@ from schemas.tickets import TicketMoved, TicketOpened
 from tests.schemas.examples import examples_of
 from tests.support.driver import Driver
 from topics.clocks import CLOCK_COMMANDS, CLOCK_EVENTS
-from topics.registry import ALL, class_of
+from topics.registry import class_of
 from topics.tickets import TICKET_EVENTS
 
 T = "T-0001"
@@ -136,16 +132,6 @@ async def test_what_is_due_next_is_worked_out_again_only_after_a_change() -> Non
 
 
 # --- on a real log, with its own timer
-
-
-@pytest.fixture
-async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
-    broker = Broker(BrokerConfig(path=tmp_path / "bus.db", port=0))
-    await broker.start()
-    cluster = Cluster(f"127.0.0.1:{broker.port}")
-    await apply_topics(cluster, ALL, replicas=1)
-    yield cluster
-    await broker.stop()
 
 
 async def _say(publisher: KafkaPublisher, *events: Event) -> None:
