@@ -31,13 +31,14 @@ def wire_passcodes(app: App, vault: SealedPasscodes, policy: PasscodePolicy) -> 
                     await vault.forget(event.ticket_id, event.passcode)
         return outcome
 
-    looks = Looks(app, "passcodes", lambda ticket_id, as_of: CheckPasscode(ticket_id=ticket_id, looked_at=as_of))
+    looks = Looks(
+        app,
+        "passcodes",
+        PASSCODES,
+        next_due,
+        lambda ticket_id, as_of: CheckPasscode(ticket_id=ticket_id, looked_at=as_of),
+    )
 
     @app.every(LOOK_EVERY_S)
     async def look_at_the_passcodes() -> None:
-        as_of = looks.as_of()
-        if as_of is None:
-            return
-        views = (view for view in app.states(PASSCODES) if isinstance(view, PasscodesView))
-        dues = ((view.ticket_id, next_due(view)) for view in views)
-        await looks.ask(((ticket_id, due) for ticket_id, due in dues if due is not None and due <= as_of), as_of)
+        await looks.look()

@@ -4,6 +4,9 @@ from schemas.core.message import Message
 from schemas.passcodes import EndPasscode, PurgePasscode
 from schemas.tickets import TERMINAL_STATES, TicketMoved
 
+FOLLOWED: tuple[type[Message], ...] = (TicketMoved,)
+"""The events that end a passcode; each is translated in :func:`end_of`."""
+
 
 def end_of(event: Message) -> EndPasscode | PurgePasscode | None:
     """Return what an event of a ticket means for its passcode, or None when it means nothing."""

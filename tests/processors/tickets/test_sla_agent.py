@@ -14,7 +14,7 @@ from connectors.bus.records import record_of
 from connectors.bus.restore import LogReader
 from connectors.clock.clock import SettableClock
 from processors.tickets.following.agent import wire_following
-from processors.tickets.sla.agent import DueTimes, wire_clocks
+from processors.tickets.sla.agent import looks_at, wire_clocks
 from processors.tickets.sla.policy import SlaPolicy
 from processors.tickets.sla.tracking import TRACKED, track_of
 from schemas.core.envelope import Envelope
@@ -124,11 +124,11 @@ def test_every_event_that_is_followed_is_translated() -> None:
 async def test_what_is_due_next_is_worked_out_again_only_after_a_change() -> None:
     shop = Shop()
     await shop.hear(opened(), UUID(int=1))
-    dues, due_at = DueTimes(RULES), MORNING + timedelta(minutes=48)
+    looks, due_at = looks_at(shop.driver.app, RULES), MORNING + timedelta(minutes=48)
     view = shop.driver.views()[T]
-    assert dues.fallen([view], due_at - timedelta(seconds=1)) == []
-    assert dues.fallen([view], due_at) == [(T, due_at)]
-    assert dues.fallen([view.model_copy(update={"runs": ()})], due_at) == []
+    assert looks.fallen([view], due_at - timedelta(seconds=1)) == []
+    assert looks.fallen([view], due_at) == [(T, due_at)]
+    assert looks.fallen([view.model_copy(update={"runs": ()})], due_at) == []
 
 
 # --- on a real log, with its own timer
