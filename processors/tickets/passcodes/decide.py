@@ -144,7 +144,7 @@ def _read(command: ReadPasscode, view: PasscodesView | None, now: datetime) -> E
     one = next((one for one in view.unlocks if one.unlock == command.unlock), None) if view is not None else None
     if one is None or one.caller != command.caller:
         return _refuse(command, "not_yours", "You have no such unlock; unlock the passcode for your task.", now)
-    if one.ended_at is not None or now >= one.open_until:
+    if one.ended_at is not None:
         return _refuse(command, "expired", "This unlock is over; unlock the passcode again if you need it.", now)
     return PasscodeReadAgain(ticket_id=command.ticket_id, unlock=one.unlock, read=one.reads + 1, read_at=now)
 

@@ -1,24 +1,42 @@
+import asyncio
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any, get_args
+from uuid import uuid4
 
 import httpx
 import pytest
 
+from connectors.bus.admin import apply_topics
+from connectors.bus.aggregate import Held
+from connectors.bus.app import App
+from connectors.bus.cluster import Cluster
+from connectors.bus.publisher import KafkaPublisher
+from connectors.bus.records import Outgoing, record_of
+from connectors.bus.restore import LogReader
 from connectors.errors import Transient
+from infra.broker import Broker, BrokerConfig
 from processors.gateway.config import Policy
+from processors.gateway.edge.app import create_app
 from processors.gateway.edge.ledger import LEDGER_WORDS, ledger_of
 from processors.gateway.edge.texts import TEXTS
+from processors.gateway.views import ReadModel
+from processors.tickets.passcodes.agent import wire_passcodes
 from processors.tickets.passcodes.decide import PasscodePolicy, decide
 from processors.tickets.passcodes.state import evolve
 from schemas.core.envelope import Envelope
 from schemas.core.message import Event, Message, View
 from schemas.core.outcome import Emit
 from schemas.passcodes import PasscodeKind, PasscodePurged, PasscodeRefused, PasscodesView, PasscodeTask, PurgeReason
-from tests.processors.gateway.world import TICKET, World, problem, ticket_view
+from schemas.tickets import TicketView
+from tests.processors.gateway.world import NOW, TICKET, World, problem, ticket_view
 from tests.schemas.examples import examples_of
 from topics.passcodes import PASSCODE_VIEWS
+from topics.registry import ALL
+from topics.tickets import TICKET_VIEWS
 
 URL = f"/v1/tickets/{TICKET}/passcode"
 CODE = "48391721"
@@ -126,7 +144,6 @@ async def test_whoever_takes_devices_in_can_store_a_passcode_and_not_read_it(sho
 
 
 async def test_a_caller_opens_only_so_many_tickets_in_an_hour(shop: Shop) -> None:
-    shop.world.policy = Policy()
     tickets = [f"T-{number:04}" for number in range(100, 100 + Policy().unlocks_per_hour + 1)]
     async with shop.staff() as curious, shop.staff() as other:
         for ticket in tickets:
@@ -262,3 +279,62 @@ async def test_a_link_that_was_changed_or_made_for_an_offer_opens_no_ledger(shop
         assert LEDGER_WORDS["fr"].none.replace("'", "&#39;") in empty.text
         gone = page_of(shop.world.signer.ledger_url("T-9999"))
         assert (await customer.get(gone)).status_code == 404
+
+
+async def test_no_record_of_the_whole_log_holds_the_code(
+    world: World, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    broker = Broker(BrokerConfig(path=tmp_path / "bus.db", port=0))
+    await broker.start()
+    cluster = Cluster(f"127.0.0.1:{broker.port}")
+    await apply_topics(cluster, ALL, replicas=1)
+    publisher, views = KafkaPublisher(cluster, client_id="test"), ReadModel()
+    owner = App("tickets", cluster, publisher, clock=world.clock)
+    wire_passcodes(owner, world.passcodes, PasscodePolicy())
+    await publisher.start()
+    try:
+        await owner.start()
+        await views.start(cluster)
+        async with asyncio.timeout(60):
+            await views.wait_ready()
+            await _publish_ticket(publisher, views)
+            deps = replace(world.app.state.edge.deps, publisher=publisher, views=views, policy=Policy())
+            transport = httpx.ASGITransport(create_app(deps))
+            headers = {"Authorization": f"Bearer {world.key('tickets:read', 'tickets:write', 'workflows:manage')}"}
+            async with httpx.AsyncClient(transport=transport, base_url="http://edge", headers=headers) as client:
+                assert (await client.put(URL, json=GIVEN)).status_code == 200
+                assert (await client.post(f"{URL}/unlock", json=WISH)).json()["code"] == CODE
+                assert (await client.post(f"{URL}/unlocks/1/read")).json()["code"] == CODE
+                assert (await client.delete(URL)).status_code == 204
+                ledger = (await client.get(URL)).json()
+            records = await _everything(cluster)
+    finally:
+        await views.stop()
+        await owner.stop()
+        await publisher.stop()
+        await broker.stop()
+    assert ledger["passcodes"][0]["purge_because"] == "asked"
+    assert await world.passcodes.open(TICKET, 1) is None
+    assert records.count(b"noizylab.passcode.") >= 8
+    assert CODE.encode() not in records
+    assert CODE not in caplog.text
+
+
+async def _publish_ticket(publisher: KafkaPublisher, views: ReadModel) -> None:
+    """Open a ticket on the log and wait until the edge knows it."""
+    cause = uuid4()
+    envelope = Envelope(uuid4(), "/noizylab/test", TicketView.TYPE, TICKET, NOW, NOW, TICKET, causation_id=cause)
+    record = record_of(ticket_view(), TICKET_VIEWS.name, envelope)
+    value = Held(ticket_view(), 1, (cause,)).to_value()
+    await publisher.publish([Outgoing(record.topic, record.key, value, record.headers)])
+    assert await views.settled(TICKET_VIEWS, TICKET, cause, 20)
+
+
+async def _everything(cluster: Cluster) -> bytes:
+    """Return keys, values and headers of all records of all topics, dead letters too."""
+    parts: list[bytes] = []
+    async with LogReader(cluster, "test-all") as reader:
+        async for record in reader.to_end(await reader.partitions([topic.name for topic in ALL])):
+            parts += [record.key or b"", record.value or b"", *(value for _, value in record.headers)]
+    return b"\n".join(parts)

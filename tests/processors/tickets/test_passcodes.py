@@ -169,6 +169,15 @@ def test_the_passcode_of_a_ticket_that_never_ends_is_destroyed_too(stored: Ledge
     assert isinstance(decide(ended, stored.view, late, RULES), Drop)
 
 
+def test_an_unlock_ends_with_the_passcode_and_only_once(stored: Ledger) -> None:
+    purge_at = NOON + timedelta(days=180)
+    stored.say(unlock(), purge_at - 5 * MINUTE)
+    [purged] = stored.say(CheckPasscode(ticket_id=T, looked_at=purge_at + timedelta(days=1)))
+    assert isinstance(purged, PasscodePurged)
+    assert stored.view is not None
+    assert [one.ended_at for one in stored.view.unlocks] == [purge_at]
+
+
 def test_an_erasure_destroys_it_and_asks_for_nothing_where_there_is_none(stored: Ledger) -> None:
     erase = PurgePasscode(ticket_id=T, reason="erased")
     [purged] = stored.say(erase)
