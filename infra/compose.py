@@ -24,11 +24,16 @@ def _tickets(app: App, ports: Ports) -> None:
     from processors.tickets.agent import wire
     from processors.tickets.conditions.agent import wire_conditions
     from processors.tickets.config import Policy
+    from processors.tickets.following.agent import wire_following
+    from processors.tickets.passcodes.agent import wire_passcodes
+    from processors.tickets.passcodes.decide import PasscodePolicy
     from processors.tickets.sla.agent import wire_clocks
 
     wire(app, Policy(), ports.vault)
+    wire_following(app)
     wire_clocks(app, ports.sla_policy)
     wire_conditions(app)
+    wire_passcodes(app, ports.passcodes, PasscodePolicy())
 
 
 def _vision(app: App, ports: Ports) -> None:

@@ -32,6 +32,7 @@ from connectors.pricelist.table import PriceTable
 from connectors.sms.port import Sms
 from connectors.traces.port import Spans
 from connectors.vault.master_key import load_or_create_master_key
+from connectors.vault.passcodes import SealedPasscodes
 from connectors.vault.people import People
 from connectors.vault.port import Vault
 from connectors.vault.sealed import BUCKET as VAULT_BUCKET
@@ -142,6 +143,12 @@ class Ports:
     def people(self) -> People:
         """What is known of the people who work here, encrypted, in the object store."""
         return SealedPeople(self.stored_blobs, load_or_create_master_key(self.settings.home / "secrets" / "vault.key"))
+
+    @cached_property
+    def passcodes(self) -> SealedPasscodes:
+        """Passcodes of devices, encrypted, beside the personal data."""
+        master_key = load_or_create_master_key(self.settings.home / "secrets" / "vault.key")
+        return SealedPasscodes(self.stored_blobs, master_key)
 
     @cached_property
     def signer(self) -> LinkSigner:

@@ -89,6 +89,7 @@ async def serve_gateway(settings: Settings) -> None:
                     limits_url=settings.limits_url,
                     secret=load_or_create_secret(settings.home, "edge").encode(),
                     checklist_of=checklist_of,
+                    passcodes=ports.passcodes,
                     clock_report=partial(report, policy=ports.sla_policy),
                 )
             )

@@ -1,4 +1,4 @@
-"""Signed links to a quote. Whoever holds one may answer that quote, and nothing else.
+"""Signed links to a quote, or to a ledger. Whoever holds one may answer that quote, or read that ledger: nothing else.
 
 ::
 
@@ -27,6 +27,7 @@ from connectors.errors import Misconfigured, Permanent
 from schemas.core.ids import Sha256, TicketId
 
 APPROVE_SALT = "noizylab.link.approve.v1"
+LEDGER_SALT = "noizylab.link.ledger.v1"
 """Names the action. A token signed for one action does not open another, because the salt is part of its key."""
 MIN_SECRET_CHARACTERS = 16
 _MAX_TOKEN_CHARACTERS = 1024
@@ -71,9 +72,8 @@ class LinkSigner:
         if not base_url.startswith(("http://", "https://")):
             raise Misconfigured(f"the links' base URL {base_url!r} must begin with http:// or https://")
         self._base_url = base_url.rstrip("/")
-        self._serializer = URLSafeSerializer(
-            listed, salt=APPROVE_SALT, signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"}
-        )
+        self._serializer = _serializer(listed, APPROVE_SALT)
+        self._ledgers = _serializer(listed, LEDGER_SALT)
 
     @property
     def base_url(self) -> str:
@@ -117,6 +117,29 @@ class LinkSigner:
         if claims.expires_at is not None and now >= claims.expires_at:
             raise LinkExpired(f"the link was good until {claims.expires_at:%Y-%m-%d %H:%M} UTC; ask for a new one")
         return claims
+
+    def ledger_url(self, ticket_id: str) -> str:
+        """Return the address of the page that shows who opened the passcode of a ticket's device. It has no end."""
+        signed = self._ledgers.dumps(_TICKET_ID.validate_python(ticket_id))
+        return f"{self._base_url}/p/{signed if isinstance(signed, str) else signed.decode()}"
+
+    def read_ledger(self, token: str) -> str:
+        """Return the ticket whose ledger a token opens.
+
+        Raises:
+            LinkInvalid: not signed by us for this, or damaged.
+        """
+        try:
+            if len(token) <= _MAX_TOKEN_CHARACTERS:
+                return _TICKET_ID.validate_python(self._ledgers.loads(token))
+        except (BadData, ValidationError) as error:
+            raise LinkInvalid("the link is damaged or incomplete; copy it again from where it was") from error
+        raise LinkInvalid(f"the link has {len(token)} characters; ours are shorter, copy it again")
+
+
+def _serializer(secrets: list[str], salt: str) -> URLSafeSerializer:
+    options = {"digest_method": hashlib.sha256, "key_derivation": "hmac"}
+    return URLSafeSerializer(secrets, salt=salt, signer_kwargs=options)
 
 
 def _claims(payload: object) -> LinkClaims:

@@ -49,6 +49,8 @@ class Policy:
     body_grace_s: float = 10.0
     body_min_bytes_per_s: float = 8_000.0
     """A body may take the grace, and beyond it as long as it needs at this rate: whoever drips is cut off."""
+    unlocks_per_hour: int = 20
+    """Passcodes that one caller may open, over all tickets: a day at a bench needs fewer, a curious one more."""
 
     timeline_events_max: int = 500
     timelines_max: int = 2_000

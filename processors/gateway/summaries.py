@@ -22,6 +22,15 @@ from schemas.inventory import (
     StockReceived,
 )
 from schemas.notifications import NotificationDeferred, NotificationFailed, NotificationSent
+from schemas.passcodes import (
+    PasscodeExpired,
+    PasscodePurged,
+    PasscodePurgePlanned,
+    PasscodeReadAgain,
+    PasscodeRefused,
+    PasscodeStored,
+    PasscodeUnlocked,
+)
 from schemas.quotes import QuoteAccepted, QuoteAnswerRefused, QuoteBlocked, QuoteDeclined, QuotePrepared
 from schemas.sla import ClocksTracked, SlaBreached, SlaMet, SlaWarned
 from schemas.tickets import IntakeRefused, TicketMoved, TicketMoveRefused, TicketOpened
@@ -292,6 +301,43 @@ def _signed(event: DocumentSigned) -> str:
 @_says(ConditionRefused)
 def _condition_refused(event: ConditionRefused) -> str:
     return f"The condition at {_STAGES[event.stage]} stays as it is ({words(event.reason)}): {event.detail}"
+
+
+@_says(PasscodeStored)
+def _passcode_stored(event: PasscodeStored) -> str:
+    return f"Customer gave a {event.kind} for {listed([words(task) for task in event.tasks])}."
+
+
+@_says(PasscodeUnlocked)
+def _passcode_unlocked(event: PasscodeUnlocked) -> str:
+    until = f"until {event.open_until:%H:%M} UTC"
+    return f"{event.unlocked_by} opened the passcode for {words(event.task)} {until}: {event.reason}"
+
+
+@_says(PasscodeReadAgain)
+def _passcode_read(event: PasscodeReadAgain) -> str:
+    return f"Passcode was shown again within unlock {event.unlock}."
+
+
+@_says(PasscodeExpired)
+def _passcode_expired(event: PasscodeExpired) -> str:
+    again = "once" if event.reads == 1 else f"{event.reads} times" if event.reads else "never"
+    return f"Unlock {event.unlock} of the passcode is over; it was shown again {again}."
+
+
+@_says(PasscodePurgePlanned)
+def _passcode_planned(event: PasscodePurgePlanned) -> str:
+    return f"The passcode will be destroyed on {event.purge_at:%Y-%m-%d}."
+
+
+@_says(PasscodePurged)
+def _passcode_purged(event: PasscodePurged) -> str:
+    return f"Destroyed the passcode ({words(event.reason)})."
+
+
+@_says(PasscodeRefused)
+def _passcode_refused(event: PasscodeRefused) -> str:
+    return f"The passcode stays closed ({words(event.reason)}): {event.detail}"
 
 
 _STAGES = {"intake": "hand-in", "return": "return"}

@@ -126,7 +126,8 @@ def _regimes(day: date, zone: ZoneInfo) -> Iterator[tuple[timedelta, datetime, d
     """Yield the offsets to UTC of a day, each with the moments between which it holds. A day has one or two."""
     first, last = datetime.min.replace(tzinfo=UTC), datetime.max.replace(tzinfo=UTC)
     before = _offset(datetime.combine(day, time.min, tzinfo=zone))
-    after = _offset(datetime.combine(day + DAY, time.min, tzinfo=zone).replace(fold=1))
+    # The last moment of the day, not the first of the next, which the wall clock may skip.
+    after = _offset(datetime.combine(day, time.max, tzinfo=zone).replace(fold=1))
     if before == after:
         yield before, first, last
         return

@@ -46,6 +46,9 @@ from processors.tickets.conditions.state import evolve as evolve_condition
 from processors.tickets.config import Policy as TicketPolicy
 from processors.tickets.decide import decide as tickets
 from processors.tickets.device_history import decide_device, evolve_device
+from processors.tickets.passcodes.decide import PasscodePolicy
+from processors.tickets.passcodes.decide import decide as passcodes
+from processors.tickets.passcodes.state import evolve as evolve_passcode
 from processors.tickets.sla.decide import decide as clocks
 from processors.tickets.sla.policy import SHIPPED, SlaPolicy
 from processors.tickets.sla.state import evolve as evolve_clocks
@@ -76,7 +79,13 @@ CAUSE = UUID("018f6b8f-20c4-7d19-b6a2-53e07f91d8bc")
 Cases = Iterator[tuple[str, Outcome]]
 
 
-DOMAINS = {"tickets": "tickets", "devices": "tickets", "clocks": "tickets", "conditions": "tickets"}
+DOMAINS = {
+    "tickets": "tickets",
+    "devices": "tickets",
+    "clocks": "tickets",
+    "conditions": "tickets",
+    "passcodes": "tickets",
+}
 """The domains of a processor that keeps several, with their owner; every other processor has one."""
 
 
@@ -110,6 +119,10 @@ def clock_cases() -> Cases:
 
 def condition_cases() -> Cases:
     return against_each_view("conditions", lambda command, view: conditions(command, view, NOW))
+
+
+def passcode_cases() -> Cases:
+    return against_each_view("passcodes", lambda command, view: passcodes(command, view, NOW, PasscodePolicy()))
 
 
 def pricing_cases() -> Cases:
@@ -214,6 +227,7 @@ CASES: dict[str, Callable[[], Cases]] = {
     "devices": device_cases,
     "clocks": clock_cases,
     "conditions": condition_cases,
+    "passcodes": passcode_cases,
     "vision": vision_cases,
     "brain": brain_cases,
     "inventory": inventory_cases,
@@ -290,6 +304,7 @@ FOLDS: dict[str, Callable[[Any, Any], Any]] = {
     "devices": evolve_device,
     "clocks": evolve_clocks,
     "conditions": evolve_condition,
+    "passcodes": evolve_passcode,
     "vision": evolve_inspection,
     "brain": evolve_diagnosis,
     "pricing": evolve_quote,

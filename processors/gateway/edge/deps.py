@@ -17,6 +17,7 @@ from connectors.clickhouse.port import Warehouse
 from connectors.clock.clock import Clock
 from connectors.links.signer import LinkSigner
 from connectors.signing.verify import CallVerifier
+from connectors.vault.passcodes import SealedPasscodes
 from connectors.vault.port import Vault
 from connectors.webhooks.port import Verifier
 from processors.gateway.commands import Commands
@@ -112,6 +113,7 @@ class GatewayDeps:
     check_flow: Callable[[bytes], Sequence[FlowIssue]] | None = None
     checklist_of: Callable[[DeviceCategory], Sequence[str]] | None = None
     clock_report: Callable[[ClocksView, datetime], ClocksReport] | None = None
+    passcodes: SealedPasscodes | None = None
     policy: Policy = field(default_factory=Policy)
     shop_name: str = "NoizyLab"
     hooks: Mapping[str, Verifier] = field(default_factory=dict)

@@ -22,6 +22,7 @@ from connectors.errors import ConnectorError
 from connectors.links.signer import LinkClaims, LinkError, LinkExpired
 from processors.gateway.commands import Caller, stable_id
 from processors.gateway.edge.deps import Edge, edge_of
+from processors.gateway.edge.ledger import LEDGER_WORDS, ledger_path
 from processors.gateway.edge.offer import Offer, Standing, offer_of
 from processors.gateway.edge.problems import RETRY_AFTER_S
 from processors.gateway.edge.texts import Texts, texts_for
@@ -50,7 +51,7 @@ _STATUS: dict[Standing, int] = {
 _ANSWERS = (QuoteAccepted, QuoteDeclined, QuoteAnswerRefused)
 
 
-class _Refusal(Exception):
+class Refusal(Exception):
     """Ends a request with a short page; title and text are names of words."""
 
     def __init__(self, status: int, title: str, text: str) -> None:
@@ -68,7 +69,7 @@ class PageRoute(APIRoute):
         async def handler(request: Request) -> Response:
             try:
                 return await inner(request)
-            except _Refusal as refusal:
+            except Refusal as refusal:
                 texts = _texts(request)
                 return _message(request, refusal.status, getattr(texts, refusal.title), getattr(texts, refusal.text))
             except HTTPException as error:
@@ -138,10 +139,10 @@ async def _claims(edge: Edge, request: Request, token: str) -> LinkClaims:
     try:
         claims = edge.deps.signer.read(token, now=edge.deps.clock.now())
     except LinkExpired as error:
-        raise _Refusal(410, "expired", "expired_link") from error
+        raise Refusal(410, "expired", "expired_link") from error
     except LinkError as error:
         await edge.limits.stranger(request.client.host if request.client else "")
-        raise _Refusal(404, "damaged", "damaged_text") from error
+        raise Refusal(404, "damaged", "damaged_text") from error
     request.state.allowance = await edge.limits.page(claims.ticket_id)
     return claims
 
@@ -150,7 +151,7 @@ async def _offer(edge: Edge, request: Request, claims: LinkClaims) -> Offer:
     views = edge.deps.views
     ticket = ticket_of(views, claims.ticket_id)
     if ticket is None:
-        raise _Refusal(404, "nothing", "wait")
+        raise Refusal(404, "nothing", "wait")
     complaint = await edge.deps.vault.open_text(ticket.complaint)
     ticket = ticket.model_copy(update={"complaint": complaint or ""})
     request.state.texts = texts_for(request.headers.get("accept-language", ""), ticket.language)
@@ -208,14 +209,17 @@ def _result(request: Request, outcome: Outcome | None) -> Response:
 
 def _offer_page(request: Request, token: str, offer: Offer, *, status: int | None = None, error: str = "") -> Response:
     values = {"offer": offer, "token": token, "error": getattr(_texts(request), error) if error else ""}
-    return _render(request, "approve.html.j2", status or _STATUS[offer.standing], values)
+    values["ledger"] = ledger_path(edge_of(request), offer.ticket_id)
+    values["ledger_link"] = LEDGER_WORDS[_texts(request).language].link
+    return render(request, "approve.html.j2", status or _STATUS[offer.standing], values)
 
 
 def _message(request: Request, status: int, title: str, text: str) -> Response:
-    return _render(request, "message.html.j2", status, {"title": title, "text": text})
+    return render(request, "message.html.j2", status, {"title": title, "text": text})
 
 
-def _render(request: Request, template: str, status: int, values: dict[str, object]) -> Response:
+def render(request: Request, template: str, status: int, values: dict[str, object]) -> Response:
+    """Return a page in the reader's language; it loads nothing, and nothing may frame it."""
     nonce = secrets.token_urlsafe(16)
     shared = {"nonce": nonce, "texts": _texts(request), "shop": edge_of(request).deps.shop_name}
     html = _PAGES.get_template(template).render(**values, **shared)

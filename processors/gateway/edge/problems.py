@@ -97,7 +97,7 @@ def away(detail: str) -> Problem:
 def _place(request: Request) -> str:
     """Return the path for the log. That of a customer's link, or of a stored object, is a key, so it is cut."""
     path = request.url.path
-    for keys in ("/a/", "/blobs/"):
+    for keys in ("/a/", "/p/", "/blobs/"):
         if path.startswith(keys):
             return f"{keys}..."
     return path

@@ -1,4 +1,4 @@
-"""Labels and receipts to print."""
+"""Labels and receipts to print. What makes PDF is imported when the first is asked for: it slows the start."""
 
 import secrets
 from pathlib import Path
@@ -11,9 +11,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from processors.gateway.edge.deps import Edge, edge_of
-from processors.gateway.edge.labels import COLUMNS, ROWS, label_of, label_pdf, label_svg, sheet_pdf
+from processors.gateway.edge.labels import COLUMNS, ROWS, label_of, label_svg
 from processors.gateway.edge.problems import Fault, invalid
-from processors.gateway.edge.receipts import receipt_of, receipt_pdf, receipt_qr, signature_svg
+from processors.gateway.edge.receipts import receipt_of, receipt_qr, signature_svg
 from processors.gateway.edge.routes_conditions import conditions_of
 from processors.gateway.edge.routes_tickets import Reader, TicketPath, existing_ticket
 from processors.gateway.edge.sheets import SHEET_WORDS, Language, SheetWords, sheet_of, signature_of, words_for
@@ -45,6 +45,8 @@ async def get_label(
     ticket = existing_ticket(edge, ticket_id)
     label = label_of(ticket, _base(edge), _words(ticket, language))
     if format == "pdf":
+        from processors.gateway.edge.label_pdf import label_pdf
+
         return Response(label_pdf(label), media_type="application/pdf")
     if format == "svg":
         return Response(label_svg(label), media_type="image/svg+xml")
@@ -60,6 +62,8 @@ async def get_sheet(
     language: Language | None = None,
 ) -> Response:
     """Return labels of several devices on sheets of A4, 3 x 9 to a sheet."""
+    from processors.gateway.edge.label_pdf import sheet_pdf
+
     edge = edge_of(request)
     wanted = [one.strip() for one in tickets.split(",") if one.strip()]
     if not 1 <= len(wanted) <= SHEET_MAX:
@@ -84,6 +88,8 @@ async def get_receipt(
     drawing = await _signature(edge, ticket_id)
     receipt = receipt_of(ticket, sheet, drawing, edge.deps.shop_name, _base(edge), _words(ticket, language))
     if format == "pdf":
+        from processors.gateway.edge.receipt_pdf import receipt_pdf
+
         return Response(receipt_pdf(receipt), media_type="application/pdf")
     # The drawings are ours: a code of squares, and strokes that were checked when they were taken.
     signature = Markup("" if drawing is None else signature_svg(drawing))  # noqa: S704

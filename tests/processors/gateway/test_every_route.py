@@ -26,6 +26,7 @@ NO_SCOPE = {
     "/a/{token}": "the customer's page; the signed link is the right",
     "/a/{token}/accept": "the customer's page; the signed link is the right",
     "/a/{token}/decline": "the customer's page; the signed link is the right",
+    "/p/{token}": "who opened the customer's passcode; the signed link is the right",
     "/blobs/{token}": "one stored object; the signed address is the right",
     "/hooks/{provider}": "the provider's signature is the right",
     "/v1/auth/login": "asks for a password",
@@ -51,6 +52,14 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PUT", "/v1/devices/{device_id}/flags/{kind}"): {"on": True},
     ("PATCH", "/v1/tickets/{ticket_id}"): {"reason": "typo", "changes": [{"field": "complaint", "to": "Mine now."}]},
     ("DELETE", "/v1/tickets/{ticket_id}"): {"reason": "asked"},
+    ("PUT", "/v1/tickets/{ticket_id}/passcode"): {
+        "kind": "pin",
+        "code": "4711",
+        "tasks": ["screen_test"],
+        "given_by": "x",
+        "consent_version": "1",
+    },
+    ("POST", "/v1/tickets/{ticket_id}/passcode/unlock"): {"task": "screen_test", "reason": "looked_at"},
     ("PUT", "/v1/tickets/{ticket_id}/conditions/{stage}"): {"answers": [], "recorded_by": "x"},
     ("POST", "/v1/tickets/{ticket_id}/conditions/{stage}/signature"): {
         "document_sha256": "0" * 64,

@@ -2,6 +2,8 @@
 
 import base64
 import re
+import subprocess
+import sys
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -12,8 +14,9 @@ import pytest
 from numpy.typing import NDArray
 
 from connectors.blobs.content import put_content
-from processors.gateway.edge.labels import COLUMNS, ROWS, printable, short_number
-from processors.gateway.edge.receipts import strokes_of
+from processors.gateway.edge.label_pdf import printable
+from processors.gateway.edge.labels import COLUMNS, ROWS, short_number
+from processors.gateway.edge.receipt_pdf import strokes_of
 from processors.gateway.edge.signatures import BUCKET, RECORD_TYPE, Drawing, SignatureRecord
 from schemas.conditions import ConditionAnswer, ConditionSheet, ConditionSignature, ConditionsView
 from schemas.devices import Device
@@ -28,6 +31,11 @@ MARK = "<b>Łukasz & co</b>"
 def shop(world: World) -> World:
     world.feed(ticket_view(bin="B-12", language="de", device=PHONE, complaint=f"{MARK} lädt nicht."))
     return world
+
+
+def test_the_edge_starts_without_what_makes_pdf() -> None:
+    look = "import sys, processors.gateway.edge.app; print('reportlab' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", look], check=True, capture_output=True).stdout == b"False\n"
 
 
 async def fetched(world: World, path: str) -> Any:

@@ -128,6 +128,23 @@ SAYS: list[tuple[str, dict[str, Any], str]] = [
                          "signature": BLOB, "signed_at": AT}, "Customer signed the condition at hand-in, version 1."),
     ("condition.refused", {**T, "stage": "return", "reason": "item_twice", "detail": "Keep one.", "refused_at": AT},
      "The condition at return stays as it is (item twice): Keep one."),
+    ("passcode.stored", {**T, "passcode": 1, "kind": "pin", "tasks": ["diagnosis", "function_test"], "stored_by": "ann",
+                         "caller": "api_key:k", "stored_at": AT, "purge_at": AT},
+     "Customer gave a pin for diagnosis, function test."),
+    ("passcode.unlocked", {**T, "passcode": 1, "unlock": 2, "task": "function_test", "reason": "Camera.",
+                           "unlocked_by": "bob", "caller": "api_key:k", "unlocked_at": AT,
+                           "open_until": "2026-03-02T09:15:00Z"},
+     "bob opened the passcode for function test until 09:15 UTC: Camera."),
+    ("passcode.read_again", {**T, "unlock": 2, "read": 1, "read_at": AT},
+     "Passcode was shown again within unlock 2."),
+    ("passcode.expired", {**T, "unlock": 2, "reads": 1, "expired_at": AT},
+     "Unlock 2 of the passcode is over; it was shown again once."),
+    ("passcode.purge_planned", {**T, "passcode": 1, "purge_at": "2026-03-05T09:00:00Z"},
+     "The passcode will be destroyed on 2026-03-05."),
+    ("passcode.purged", {**T, "passcode": 1, "reason": "kept_too_long", "purged_at": AT},
+     "Destroyed the passcode (kept too long)."),
+    ("passcode.refused", {**T, "reason": "not_yours", "detail": "Unlock it.", "refused_at": AT},
+     "The passcode stays closed (not yours): Unlock it."),
 ]  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from connectors.bus.records import Fetched, Outgoing
 from connectors.clock.clock import SettableClock
 from connectors.links.signer import LinkSigner
 from connectors.vault.master_key import load_or_create_master_key
+from connectors.vault.passcodes import SealedPasscodes
 from connectors.vault.people import Person
 from connectors.vault.sealed import SealedVault
 from connectors.vault.sealed_people import SealedPeople
@@ -192,6 +193,7 @@ class World:
         self.stored = LocalBlobs(self.path / "blobs")
         self.blobs = SealedBlobs(self.stored, BlobKeys(self.path / "blob-keys"), urls=self.blob_urls)
         self.vault = SealedVault(self.stored, load_or_create_master_key(self.path / "master.key"))
+        self.passcodes = SealedPasscodes(self.stored, load_or_create_master_key(self.path / "master.key"))
         self.signer = LinkSigner(SECRET, "http://shop.example")
         self.keyring = Keyring(self.path / "keys.json", b"p" * 32, environment="test")
         self.credentials = self._credentials()
@@ -226,6 +228,7 @@ class World:
                 figures=self.figures,
                 check_flow=check,
                 checklist_of=checklist_of,
+                passcodes=self.passcodes,
                 clock_report=partial(report, policy=SlaPolicy.load(SHIPPED)),
                 policy=self.policy,
                 secret=b"s" * 32,

@@ -70,6 +70,24 @@ def test_counts_as_one_who_looks_at_the_wall_clock_every_minute(data: st.DataObj
     assert calendar.is_open(start) == (by_the_wall_clock(opening, start, start + MINUTE) > timedelta(0))
 
 
+@pytest.mark.parametrize(
+    ("zone", "day"),
+    [
+        pytest.param("Africa/Cairo", date(2025, 4, 24), id="the next day begins at one o'clock"),
+        pytest.param("Pacific/Apia", date(2011, 12, 29), id="the next day never was"),
+        pytest.param("Asia/Beirut", date(2025, 10, 25), id="its last hour comes twice"),
+        pytest.param("America/Havana", date(2025, 11, 1), id="the next day's first hour comes twice"),
+    ],
+)
+def test_the_last_hour_before_a_change_at_midnight_counts(zone: str, day: date) -> None:
+    opening = OpeningHours(dict.fromkeys(range(7), ((time(23), time(0)),)), zone)
+    noon = datetime.combine(day, time(12), tzinfo=ZoneInfo(zone)).astimezone(UTC)
+    night = noon + timedelta(hours=14)
+    counted = Calendar(opening).business_between(noon, night)
+    assert counted == by_the_wall_clock(opening, noon, night)
+    assert counted == timedelta(hours=2 if zone == "Asia/Beirut" else 1)
+
+
 @settings(max_examples=150, deadline=None)
 @given(data=st.data(), opening=hours())
 def test_adds_up_and_only_grows(data: st.DataObject, opening: OpeningHours) -> None:

@@ -1,14 +1,11 @@
 """The clocks as they are wired: killed, redelivered, and asleep for a day."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from uuid import UUID, uuid4
 
 import pytest
 
-from connectors.bus.admin import apply_topics
 from connectors.bus.app import App
 from connectors.bus.cluster import Cluster
 from connectors.bus.engine import EngineLimits
@@ -16,8 +13,8 @@ from connectors.bus.publisher import KafkaPublisher
 from connectors.bus.records import record_of
 from connectors.bus.restore import LogReader
 from connectors.clock.clock import SettableClock
-from infra.broker import Broker, BrokerConfig
-from processors.tickets.sla.agent import DueTimes, wire_clocks
+from processors.tickets.following.agent import wire_following
+from processors.tickets.sla.agent import looks_at, wire_clocks
 from processors.tickets.sla.policy import SlaPolicy
 from processors.tickets.sla.tracking import TRACKED, track_of
 from schemas.core.envelope import Envelope
@@ -28,7 +25,7 @@ from schemas.tickets import TicketMoved, TicketOpened
 from tests.schemas.examples import examples_of
 from tests.support.driver import Driver
 from topics.clocks import CLOCK_COMMANDS, CLOCK_EVENTS
-from topics.registry import ALL, class_of
+from topics.registry import class_of
 from topics.tickets import TICKET_EVENTS
 
 T = "T-0001"
@@ -58,11 +55,16 @@ def moved(at: datetime) -> TicketMoved:
     )
 
 
+def _wire(app: App) -> None:
+    wire_following(app)
+    wire_clocks(app, RULES)
+
+
 class Shop:
     """The processor over a log in memory, its inbox fed back to it."""
 
     def __init__(self, *, times: int = 1, restart: bool = False) -> None:
-        self.driver = Driver(lambda app: wire_clocks(app, RULES), "tickets", clock=SettableClock(MORNING))
+        self.driver = Driver(_wire, "tickets", clock=SettableClock(MORNING))
         self.times, self.restart, self.fed = times, restart, 0
 
     async def hear(self, event: Event, id: UUID) -> None:
@@ -122,24 +124,14 @@ def test_every_event_that_is_followed_is_translated() -> None:
 async def test_what_is_due_next_is_worked_out_again_only_after_a_change() -> None:
     shop = Shop()
     await shop.hear(opened(), UUID(int=1))
-    dues, due_at = DueTimes(RULES), MORNING + timedelta(minutes=48)
+    looks, due_at = looks_at(shop.driver.app, RULES), MORNING + timedelta(minutes=48)
     view = shop.driver.views()[T]
-    assert dues.fallen([view], due_at - timedelta(seconds=1)) == []
-    assert dues.fallen([view], due_at) == [(T, due_at)]
-    assert dues.fallen([view.model_copy(update={"runs": ()})], due_at) == []
+    assert looks.fallen([view], due_at - timedelta(seconds=1)) == []
+    assert looks.fallen([view], due_at) == [(T, due_at)]
+    assert looks.fallen([view.model_copy(update={"runs": ()})], due_at) == []
 
 
 # --- on a real log, with its own timer
-
-
-@pytest.fixture
-async def cluster(tmp_path: Path) -> AsyncIterator[Cluster]:
-    broker = Broker(BrokerConfig(path=tmp_path / "bus.db", port=0))
-    await broker.start()
-    cluster = Cluster(f"127.0.0.1:{broker.port}")
-    await apply_topics(cluster, ALL, replicas=1)
-    yield cluster
-    await broker.stop()
 
 
 async def _say(publisher: KafkaPublisher, *events: Event) -> None:
@@ -170,7 +162,7 @@ def _app(cluster: Cluster, publisher: KafkaPublisher, clock: SettableClock) -> A
     # Within this time the broker must answer where its logs end, on a busy machine too.
     limits = EngineLimits(watch_interval_s=1.0)
     app = App("tickets", cluster, publisher, clock=clock, engine_limits=limits)
-    wire_clocks(app, RULES)
+    _wire(app)
     return app
 
 

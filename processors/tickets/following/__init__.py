@@ -1,0 +1,1 @@
+"""What the service clocks and the passcodes of a ticket take from its events."""
