@@ -53,13 +53,15 @@ BODIES: dict[tuple[str, str], Any] = {
     ("PATCH", "/v1/tickets/{ticket_id}"): {"reason": "typo", "changes": [{"field": "complaint", "to": "Mine now."}]},
     ("DELETE", "/v1/tickets/{ticket_id}"): {"reason": "asked"},
     ("PUT", "/v1/tickets/{ticket_id}/passcode"): {
-        "kind": "pin",
-        "code": "4711",
-        "tasks": ["screen_test"],
-        "given_by": "x",
-        "consent_version": "1",
+        "passcode": {"kind": "pin", "code": "4711"},
+        "tasks": ["function_test"],
+        "stored_by": "x",
     },
-    ("POST", "/v1/tickets/{ticket_id}/passcode/unlock"): {"task": "screen_test", "reason": "looked_at"},
+    ("POST", "/v1/tickets/{ticket_id}/passcode/unlock"): {
+        "task": "function_test",
+        "reason": "x",
+        "unlocked_by": "x",
+    },
     ("PUT", "/v1/tickets/{ticket_id}/conditions/{stage}"): {"answers": [], "recorded_by": "x"},
     ("POST", "/v1/tickets/{ticket_id}/conditions/{stage}/signature"): {
         "document_sha256": "0" * 64,
