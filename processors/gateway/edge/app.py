@@ -4,6 +4,7 @@ from fastapi import FastAPI
 
 from processors.gateway.edge import (
     links,
+    openapi,
     problems,
     routes_auth,
     routes_blobs,
@@ -59,6 +60,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
     )
     edge = app.state.edge = Edge(deps)
     problems.install(app)
+    openapi.install(app)
     for module in (
         routes_health,
         routes_intakes,

@@ -140,7 +140,7 @@ async def me(request: Request, principal: Known) -> Response:
     return _json(shown)
 
 
-@router.post("/v1/auth/password", status_code=204)
+@router.post("/v1/auth/password", responses={410: {}}, status_code=204)
 async def choose(request: Request, body: ChosenPassword) -> Response:
     """Choose a password with the token of an invitation or a reset. The token is good once."""
     edge = edge_of(request)

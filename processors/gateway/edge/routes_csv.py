@@ -68,7 +68,7 @@ class ExportQuery(Filters):
     delimiter: Literal["comma", "semicolon", "tab"] = "comma"
 
 
-@router.get("/export.csv")
+@router.get("/export.csv", response_class=StreamingResponse, responses={200: {"content": {"text/csv": {}}}})
 async def export(request: Request, principal: Reader, query: Annotated[ExportQuery, Query()]) -> StreamingResponse:
     """Return all tickets that the filters mean as CSV: no limit, and never more than one page of them in memory."""
     edge = edge_of(request)

@@ -53,7 +53,7 @@ async def get_label(
     return _page("label.html.j2", label=label, drawing=Markup(label_svg(label)))  # noqa: S704 - its texts are escaped
 
 
-@router.get("/labels")
+@router.get("/labels", responses={404: {}})
 async def get_sheet(
     request: Request,
     _: Reader,

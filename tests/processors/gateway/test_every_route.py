@@ -59,7 +59,7 @@ BODIES: dict[tuple[str, str], Any] = {
     },
     ("POST", "/v1/tickets/{ticket_id}/passcode/unlock"): {
         "task": "function_test",
-        "reason": "x",
+        "reason": "looked at",
         "unlocked_by": "x",
     },
     ("PUT", "/v1/tickets/{ticket_id}/conditions/{stage}"): {"answers": [], "recorded_by": "x"},
@@ -189,8 +189,8 @@ def filled(path: str, names: dict[str, str]) -> str:
         "device_id": "D-00000000-0000-0000-0000-000000000000", "kind": "stolen", "stage": "intake",
         "category": "laptop",
     }  # fmt: skip
-    if "/devices/{number}" in path:
-        names = names | {"number": "1"}  # photos count from 0, devices from 1
+    if "/devices/{number}" in path or "/unlocks/{number}" in path:
+        names = names | {"number": "1"}  # photos count from 0, the others from 1
     try:
         return path.format(**(defaults | names))
     except KeyError as missing:
