@@ -3,11 +3,15 @@
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from connectors.vault.texts import owner_of
 from schemas.tickets import TicketView
 
 NOTHING_SEALED = ""
+
+_INHERITED: Final = frozenset({"merged_into", "split_into"})
+"""A merged ticket leaves its notes, a split one its complaint, each under its own key."""
 
 Find = Callable[[str], TicketView | None]
 """Returns a ticket by its id."""
@@ -41,7 +45,7 @@ class Texts:
 def texts_of(ticket: TicketView, find: Find) -> Texts:
     """Return what can be searched: nothing that was taken back, nor what belongs to an erased or foreign ticket.
 
-    A note that came by a merge lies under the key of the ticket it was written on.
+    A note that came by a merge, or a complaint by a split, lies under the key of the ticket it was written on.
     """
 
     def may_open(text: str) -> bool:
@@ -71,7 +75,7 @@ def with_heirs(ticket_ids: Iterable[str], find: Find) -> list[str]:
 def _heirs(ticket: TicketView, find: Find, seen: set[str]) -> list[str]:
     heirs = []
     for link in ticket.links:
-        if link.kind == "merged_into" and link.ticket_id not in seen:
+        if link.kind in _INHERITED and link.ticket_id not in seen:
             seen.add(link.ticket_id)
             heir = find(link.ticket_id)
             heirs += [link.ticket_id] + ([] if heir is None else _heirs(heir, find, seen))

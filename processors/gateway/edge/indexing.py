@@ -87,3 +87,7 @@ class Indexing:
             except Transient as error:
                 log.warning("sealed words wait to be indexed: %s; again in %.0f s", error, AWAY_S)
                 await asyncio.sleep(AWAY_S)
+            except Exception:
+                # The search must not go blind for good because of one bug.
+                log.exception("sealed words wait to be indexed; again in %.0f s", AWAY_S)
+                await asyncio.sleep(AWAY_S)

@@ -91,6 +91,17 @@ async def test_a_task_finds_them_soon_and_never_again_after_the_erasure(world: W
     await world.app.state.edge.close()
 
 
+async def test_the_complaint_of_a_split_goes_with_the_ticket_it_came_from(world: World) -> None:
+    split = TicketLink(kind="split_into", ticket_id=OTHER)
+    first = await sealed_ticket(world, links=(split,))
+    world.feed(first)
+    world.feed(ticket_view(OTHER, complaint=first.complaint))
+    await indexing(world).work()
+    assert sorted(found(world, "harbour")) == [TICKET, OTHER]
+    world.feed(ticket_view(state="cancelled", links=(split,), erased_at=NOW, complaint="Erased."))
+    assert found(world, "harbour") == []
+
+
 async def test_what_a_ticket_took_over_goes_with_the_one_it_came_from(world: World) -> None:
     merged = TicketLink(kind="merged_into", ticket_id=OTHER)
     world.feed(ticket_view(state="cancelled", links=(merged,)))
