@@ -11,6 +11,7 @@ the key it is noise, wherever it was copied to.
     └── VaultCorrupt     a sealed record was changed or moved to another customer
 """
 
+from collections.abc import Collection
 from datetime import time
 from typing import Annotated, Protocol
 from zoneinfo import ZoneInfo
@@ -129,6 +130,10 @@ class Vault(Protocol):
             WrongMasterKey: this owner's key was sealed under another master key.
             VaultCorrupt: the text was changed.
         """
+        ...
+
+    async def open_texts(self, texts: Collection[str]) -> dict[str, str | None]:
+        """Return the words of each, as :meth:`open_text` does; each owner's key is read once, and not kept."""
         ...
 
     async def forget_texts(self, owner: str) -> None:

@@ -16,6 +16,8 @@ class Policy:
     upload_max_bytes: int = 80_000_000
     object_max_bytes: int = 2_000_000_000
     """A body for a signed address, which has a limit of its own; it is never held in memory."""
+    file_max_bytes: int = 25_000_000
+    """A document or a recording on a ticket; a photo has the limit of an intake's."""
     body_max_bytes: int = 262_144
     """Every request that is not an upload."""
     hook_max_bytes: int = 1_048_576

@@ -30,7 +30,7 @@ _ORDERS: dict[Sort, tuple[str, bool]] = {
 }
 _TIERS = ("{ids}", "{ids device}", "{ids device complaint}")
 """Relevance is where all words were found: in what names this one ticket, in its device, in the complaint, or only
-in what was found later. Within one tier the newest comes first."""
+in what was noted or found later. Within one tier the newest comes first."""
 
 
 class CursorInvalid(ValueError):

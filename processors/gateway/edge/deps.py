@@ -29,6 +29,7 @@ from processors.gateway.edge.desk import Desk
 from processors.gateway.edge.flight import Flights
 from processors.gateway.edge.hooks import Hooks
 from processors.gateway.edge.idempotency import Claims
+from processors.gateway.edge.indexing import Indexing
 from processors.gateway.edge.keyring import Keyring
 from processors.gateway.edge.limits import IN_MEMORY, RateLimits
 from processors.gateway.edge.refusals import RefusalLog
@@ -145,6 +146,7 @@ class Edge:
         self.cache = ReadCache(deps.policy.cache_max_bytes)
         self.claims = Claims(deps.publisher, deps.views, deps.clock, deps.policy, deps.secret)
         self.answers = Answers()
+        self.indexing = Indexing(deps.views, deps.vault)
         self.upload_slots = asyncio.Semaphore(deps.policy.uploads_at_once)
         self.throttle = Throttle()
         self.desk = Desk(self.commands, deps.views, deps.credentials, deps.clock, deps.policy)
@@ -160,8 +162,13 @@ class Edge:
         bounded.deps = replace(self.deps, views=within(self.deps.views, workspace_id))
         return bounded
 
+    def start(self) -> None:
+        """Begin what the edge does besides answering."""
+        self.indexing.start()
+
     async def close(self) -> None:
-        """Write down what only this process knows; the publisher still works."""
+        """End that, and write down what only this process knows; the publisher still works."""
+        await self.indexing.close()
         if self.refusals is not None:
             await self.refusals.close()
 

@@ -17,6 +17,9 @@ UPLOAD_PATH = "/v1/intakes"
 IMPORT_PATH = "/v1/imports"
 OBJECT_PATHS = "/blobs/"
 HOOK_PATHS = "/hooks/"
+FILE_PATHS = re.compile(r"/v1/tickets/[^/]+/files")
+_FORM_BYTES = 65_536
+"""What the other parts of a form with a file may take."""
 PHOTO_PATHS = re.compile(r"/v1/tickets/[^/]+/conditions/[a-z]+/photos")
 _REQUEST_ID = re.compile(r"[0-9A-Za-z_.-]{1,80}")
 _TRACESTATE = re.compile(r"[\x20-\x7e]{1,512}")
@@ -73,6 +76,8 @@ class BodyLimit:
             return self._policy.import_max_bytes
         if PHOTO_PATHS.fullmatch(path):
             return self._policy.intake.photo_max_bytes
+        if FILE_PATHS.fullmatch(path):
+            return max(self._policy.file_max_bytes, self._policy.intake.photo_max_bytes) + _FORM_BYTES
         return self._policy.object_max_bytes if path.startswith(OBJECT_PATHS) else self._policy.body_max_bytes
 
 

@@ -15,16 +15,18 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from connectors.clock.clock import new_id
 from processors.gateway.commands import stable_id
 from processors.gateway.edge.auth import Needs, Principal
-from processors.gateway.edge.bulk_actions import ACTIONS, Action, AnyAction
+from processors.gateway.edge.bulk_actions import ACTIONS, Action, AnyAction, Sender
 from processors.gateway.edge.deps import Edge, edge_of
 from processors.gateway.edge.idempotency import IdempotencyKey
 from processors.gateway.edge.many import Result, results_of
-from processors.gateway.edge.problems import Fault, invalid
+from processors.gateway.edge.problems import Fault, Problem, invalid
 from processors.gateway.edge.routes_lists import question_of
+from processors.gateway.edge.ticket_requests import NO_CHANGE, seal
 from processors.gateway.filters import Filters
 from processors.gateway.listing import page_of
 from processors.gateway.present import ticket_of
 from schemas.core.ids import TicketId
+from schemas.core.message import Command
 from schemas.tickets import TicketView
 
 router = APIRouter(prefix="/v1/tickets", tags=["tickets"])
@@ -129,8 +131,12 @@ async def _one(job: _Job, ticket_id: str) -> Result:
             return {"ticket_id": ticket_id, "status": "unchanged"}
         if job.asked.dry_run:
             return {"ticket_id": ticket_id, "status": "would_send"}
+        try:
+            command = await _command(job, ticket, command_id)
+        except Problem as problem:  # an erased ticket takes no words
+            return _refused(ticket_id, str(problem.extra.get("guard", problem.code)), str(problem.detail))
         outcome = await job.edge.commands.ask(
-            _command(job, ticket),
+            command,
             correlation_id=ticket_id,
             caller=job.principal.caller,
             answers=answers,
@@ -140,17 +146,23 @@ async def _one(job: _Job, ticket_id: str) -> Result:
         return {"ticket_id": ticket_id, "status": "late", "detail": f"see /v1/tickets/{ticket_id}/timeline"}
     event = outcome.event
     if isinstance(event, action.refused):
-        reason, detail = action.reason(event)
-        return {"ticket_id": ticket_id, "status": "refused", "reason": reason, "detail": detail}
+        if event.guard in NO_CHANGE:
+            return {"ticket_id": ticket_id, "status": "unchanged"}
+        return _refused(ticket_id, event.guard, event.detail)
     return {"ticket_id": ticket_id, "status": "done"}
 
 
-def _command(job: _Job, ticket: TicketView) -> Any:
-    return job.action.command(job.asked.action, ticket, job.principal.actor)
+async def _command(job: _Job, ticket: TicketView, command_id: UUID) -> Command:
+    sender = Sender(job.principal.actor, command_id, partial(seal, job.edge))
+    return await job.action.command(job.asked.action, ticket, sender)
+
+
+def _refused(ticket_id: str, reason: str, detail: str) -> Result:
+    return {"ticket_id": ticket_id, "status": "refused", "reason": reason, "detail": detail}
 
 
 def _failed(ticket_id: str) -> Result:
-    detail = "the log did not take the command; repeat the request with the same Idempotency-Key"
+    detail = "log or vault did not take it; repeat the request with the same Idempotency-Key"
     return {"ticket_id": ticket_id, "status": "failed", "reason": "unavailable", "detail": detail}
 
 

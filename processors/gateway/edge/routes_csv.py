@@ -12,6 +12,7 @@ from pydantic import AfterValidator, ConfigDict, Field
 
 from processors.gateway.edge.deps import Edge, edge_of
 from processors.gateway.edge.routes_lists import Reader, question_of
+from processors.gateway.edge.sealed_texts import words_of
 from processors.gateway.filters import Filters
 from processors.gateway.listing import Question, Sort, page_of
 from processors.gateway.present import ticket_of
@@ -77,6 +78,12 @@ async def export(request: Request, principal: Reader, query: Annotated[ExportQue
     return StreamingResponse(_table(edge, question, query), media_type="text/csv; charset=utf-8", headers=headers)
 
 
+async def _in_words(edge: Edge, tickets: list[TicketView], workspace_id: str) -> list[TicketView]:
+    texts = (ticket.complaint for ticket in tickets)
+    said = await words_of(edge.deps.vault, texts, edge.deps.views, workspace_id)
+    return [ticket.model_copy(update={"complaint": said[ticket.complaint]}) for ticket in tickets]
+
+
 async def _table(edge: Edge, question: Question, query: ExportQuery) -> AsyncIterator[bytes]:
     names = _names(query.columns) or tuple(COLUMNS)
     cells = [COLUMNS[name] for name in names]
@@ -88,6 +95,8 @@ async def _table(edge: Edge, question: Question, query: ExportQuery) -> AsyncIte
     while True:
         page = page_of(edge.deps.views.tickets, question, limit=ROWS_AT_ONCE, cursor=cursor)
         tickets = [ticket for ticket_id in page.ids if (ticket := ticket_of(edge.deps.views, ticket_id)) is not None]
+        if "complaint" in names:
+            tickets = await _in_words(edge, tickets, question.workspace)
         writer.writerows([[guarded(cell(ticket)) for cell in cells] for ticket in tickets])
         yield text.getvalue().encode()
         text.seek(0)

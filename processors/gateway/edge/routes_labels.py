@@ -16,6 +16,7 @@ from processors.gateway.edge.problems import Fault, invalid
 from processors.gateway.edge.receipts import receipt_of, receipt_qr, signature_svg
 from processors.gateway.edge.routes_conditions import conditions_of
 from processors.gateway.edge.routes_tickets import Reader, TicketPath, existing_ticket
+from processors.gateway.edge.sealed_texts import words_of
 from processors.gateway.edge.sheets import SHEET_WORDS, Language, SheetWords, sheet_of, signature_of, words_for
 from processors.gateway.edge.signatures import Drawing, SignatureRecord
 from schemas.tickets import TicketView
@@ -77,7 +78,7 @@ async def get_sheet(
 async def get_receipt(
     request: Request,
     ticket_id: TicketPath,
-    _: Reader,
+    principal: Reader,
     format: Annotated[Literal["html", "pdf"], Query()] = "pdf",  # noqa: A002 - the name in the address
     language: Language | None = None,
 ) -> Response:
@@ -86,6 +87,8 @@ async def get_receipt(
     ticket = existing_ticket(edge, ticket_id)
     sheet = sheet_of(conditions_of(edge, ticket_id), "intake")
     drawing = await _signature(edge, ticket_id)
+    said = await words_of(edge.deps.vault, (ticket.complaint,), edge.deps.views, principal.workspace_id)
+    ticket = ticket.model_copy(update={"complaint": said[ticket.complaint]})
     receipt = receipt_of(ticket, sheet, drawing, edge.deps.shop_name, _base(edge), _words(ticket, language))
     if format == "pdf":
         from processors.gateway.edge.receipt_pdf import receipt_pdf

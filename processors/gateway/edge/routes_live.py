@@ -1,6 +1,7 @@
 """The events of the whole workspace as they happen, by WebSocket and as server-sent events."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from typing import Annotated, Any, Final, get_args
@@ -10,18 +11,29 @@ from fastapi import APIRouter, Depends, Header, Query, Request, Response, WebSoc
 from fastapi.responses import StreamingResponse
 from starlette.websockets import WebSocketDisconnect
 
-from connectors.errors import Transient
+from connectors.errors import ConnectorError, Transient
 from processors.gateway.edge.auth import Needs, Principal, authenticate, principal_named
 from processors.gateway.edge.deps import Edge, edge_of
 from processors.gateway.edge.flight import Flight, flight_of
-from processors.gateway.edge.live import Encode, Frame, Reader, Rights, for_socket, for_stream, frames
+from processors.gateway.edge.live import (
+    TRY_AGAIN_LATER,
+    Encode,
+    Frame,
+    Reader,
+    Rights,
+    for_socket,
+    for_stream,
+    frames,
+)
 from processors.gateway.edge.problems import Fault, Problem, away, invalid, problem_response
+from processors.gateway.edge.sealed_texts import open_json
 from processors.gateway.edge.socket_tickets import check_origin, refused
 from processors.gateway.feed import Wanted
 from processors.gateway.timeline import Cursor, CursorError, read_cursor
 from schemas.tickets import TicketState
 from topics.registry import EVENTS
 
+log = logging.getLogger(__name__)
 router = APIRouter(prefix="/v1/live", tags=["live"])
 
 Listener = Annotated[Principal, Depends(Needs("tickets:read"))]
@@ -79,7 +91,7 @@ async def listen(
         flight = edge.streams.enter()
         flight.hold(str(principal.caller))
         await websocket.accept()
-        await _serve(websocket, edge, frames(edge.deps.views.feed, reader, cursor, edge.deps.policy))
+        await _serve(websocket, edge, reader, frames(edge.deps.views.feed, reader, cursor, edge.deps.policy))
     except Problem as problem:
         await websocket.send_denial_response(problem_response(problem, websocket.url.path))
     except Transient as error:
@@ -104,9 +116,9 @@ async def _caller(websocket: WebSocket, edge: Edge, text: str) -> Principal:
     return principal
 
 
-async def _serve(websocket: WebSocket, edge: Edge, stream: Any) -> None:
+async def _serve(websocket: WebSocket, edge: Edge, reader: Reader, stream: Any) -> None:
     """Send until the reader goes, says something, or the stream ends."""
-    sending = asyncio.create_task(_send(websocket, stream, edge.deps.policy.stall_s))
+    sending = asyncio.create_task(_send(websocket, edge, reader, stream))
     hearing = asyncio.create_task(websocket.receive())
     try:
         await asyncio.wait({sending, hearing}, return_when=asyncio.FIRST_COMPLETED)
@@ -118,14 +130,19 @@ async def _serve(websocket: WebSocket, edge: Edge, stream: Any) -> None:
         await asyncio.gather(sending, hearing, return_exceptions=True)
 
 
-async def _send(websocket: WebSocket, stream: Any, stall_s: float) -> None:
+async def _send(websocket: WebSocket, edge: Edge, reader: Reader, stream: Any) -> None:
+    deps = edge.deps
     try:
         async with aclosing(stream):
             async for frame in stream:
-                async with asyncio.timeout(stall_s):
-                    await websocket.send_text(frame.text)
+                text = await open_json(deps.vault, frame.text.encode(), deps.views, reader.wanted.workspace_id)
+                async with asyncio.timeout(deps.policy.stall_s):
+                    await websocket.send_text(text.decode())
                     if frame.close is not None:
                         await websocket.close(frame.close)
+    except ConnectorError as error:
+        log.warning("a live reader is sent away, its event cannot be opened: %s", error)
+        await websocket.close(TRY_AGAIN_LATER, "what people wrote cannot be read now; go on from the last id you have")
     except (TimeoutError, WebSocketDisconnect):
         return  # it takes nothing, so it cannot be told either; the server closes the connection
 

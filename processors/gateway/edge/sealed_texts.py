@@ -1,18 +1,19 @@
 """Opens sealed texts on their way out: the log and the views hold them sealed, a reader of the workspace reads words.
 
-One place for all answers, so that no route can forget it, and none can open what is not its caller's: a text opens
-only when its owner is a ticket of the caller's workspace. One that was forgotten reads ``(erased)``, one of another
-workspace, or for a caller without a key, ``(sealed)``.
+One place for all answers of JSON, so that no route can forget it; sockets, tables and receipts ask :func:`words_of` as
+well. None can open what is not its caller's: a text opens only when its owner is a ticket of the caller's workspace.
+One that was forgotten reads ``(erased)``, one of another workspace, or for a caller without a key, ``(sealed)``.
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import orjson
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from connectors.vault.port import Vault
+from connectors.vault.texts import owner_of
 from processors.gateway.present import ticket_of
 from processors.gateway.views import ReadModel
 from schemas.core.text import SEAL
@@ -20,22 +21,35 @@ from schemas.core.text import SEAL
 ERASED, SEALED = "(erased)", "(sealed)"
 _SEALED = re.compile(rb'"' + re.escape(SEAL).encode() + rb'([0-9A-Za-z-]+)\.[0-9A-Za-z_-]+"')
 """A sealed text as a whole JSON string; inside of a longer string its quotes are escaped, and it stays as it is."""
-_KINDS = ("application/json", "text/event-stream")
+_KINDS = ("application/json", "application/x-ndjson", "text/event-stream")
 
 
-async def open_texts(vault: Vault, body: bytes, may_open: Callable[[str], bool]) -> bytes:
-    """Return JSON with the words of those sealed texts in it whose owner ``may_open`` names."""
-    words: dict[bytes, bytes] = {}
-    for found in _SEALED.finditer(body):
-        token = found[0]
-        if token not in words:
-            said = await vault.open_text(token[1:-1].decode()) if may_open(found[1].decode()) else SEALED
-            words[token] = orjson.dumps(ERASED if said is None else said)
-    return _SEALED.sub(lambda found: words[found[0]], body) if words else body
+async def words_of(vault: Vault, texts: Iterable[str], views: ReadModel, workspace_id: str | None) -> dict[str, str]:
+    """Return what each text says to a reader of a workspace; None is a caller without a key. Plain ones are kept."""
+    wanted = dict.fromkeys(texts)
+    readable = [text for text in wanted if _is_of(views, owner_of(text), workspace_id)]
+    opened = await vault.open_texts(readable) if readable else {}
+    return {text: ERASED if (said := opened.get(text, SEALED)) is None else said for text in wanted}
+
+
+async def open_json(vault: Vault, body: bytes, views: ReadModel, workspace_id: str | None) -> bytes:
+    """Return JSON with words where sealed texts were; in an event stream or lines of JSON as well."""
+    tokens = {found[0] for found in _SEALED.finditer(body)}
+    if not tokens:
+        return body
+    said = await words_of(vault, (token[1:-1].decode() for token in sorted(tokens)), views, workspace_id)
+    return _SEALED.sub(lambda found: orjson.dumps(said[found[0][1:-1].decode()]), body)
+
+
+def _is_of(views: ReadModel, owner: str | None, workspace_id: str | None) -> bool:
+    if owner is None:
+        return True
+    ticket = ticket_of(views, owner)
+    return ticket is not None and workspace_id is not None and ticket.workspace_id == workspace_id
 
 
 class OpenTexts:
-    """Opens the sealed texts of every JSON answer and event stream, for the workspace that ``Needs`` found."""
+    """Opens sealed texts in JSON answers, lines of JSON and event streams, for the workspace that ``Needs`` found."""
 
     def __init__(self, app: ASGIApp, vault: Vault, views: ReadModel) -> None:
         self._app = app
@@ -62,7 +76,8 @@ class OpenTexts:
                     start = message
                     return
             elif message["type"] == "http.response.body" and concerned:
-                body = await open_texts(self._vault, message.get("body", b""), self._may_open(scope))
+                workspace_id = scope.get("state", {}).get("workspace_id")
+                body = await open_json(self._vault, message.get("body", b""), self._views, workspace_id)
                 message = {**message, "body": body}
                 if start is not None:
                     MutableHeaders(scope=start)["content-length"] = str(len(body))
@@ -71,12 +86,3 @@ class OpenTexts:
             await send(message)
 
         return opening
-
-    def _may_open(self, scope: Scope) -> Callable[[str], bool]:
-        workspace_id = scope.get("state", {}).get("workspace_id")
-
-        def may_open(owner: str) -> bool:
-            ticket = ticket_of(self._views, owner)
-            return ticket is not None and workspace_id is not None and ticket.workspace_id == workspace_id
-
-        return may_open

@@ -3,13 +3,16 @@ from collections.abc import Sequence
 from typing import Any
 
 import httpx
+import pytest
 
 from connectors.errors import Transient
 from processors.gateway.edge.routes_bulk import AT_ONCE
 from schemas.core.envelope import Envelope
 from schemas.core.message import Event, Message, View
+from schemas.ticket_facets import TicketRequestRefused
 from schemas.tickets import MoveTicket, TicketMoved, TicketMoveRefused
 from tests.processors.gateway.test_lists import in_workspace
+from tests.processors.gateway.test_ticket_writes import owner_behind, seen
 from tests.processors.gateway.world import NOW, World, problem, ticket_view
 
 MOVE = {"do": "move", "to": "triage", "reason": "sorted", "evidence": {"bin": "A1"}}
@@ -161,6 +164,91 @@ async def test_refuses_what_is_not_asked_for_clearly(world: World) -> None:
             {"ids": ["T-0001"], "action": {**MOVE, "actor": "root"}},
             {"ids": ["T-0001"], "action": {**MOVE, "evidence": {"bim": "A1"}}},
             {"ids": ["T-0001"], "action": {"do": "explode"}},
+            {"ids": ["T-0001"], "action": {"do": "note", "kind": "internal", "text": " "}},
+            {"ids": ["T-0001"], "action": {"do": "assign", "technician": "x", "actor": "root"}},
+            {"ids": ["T-0001"], "action": {"do": "release"}},
             {"query": {"workspace": "west"}, "action": MOVE},
         ):
             problem(await client.post("/v1/tickets/bulk", json=body), 422, "validation")
+
+
+ON_OPEN_TICKETS: list[tuple[dict[str, Any], str]] = [
+    ({"do": "assign", "technician": "bob", "bench": "b-1"}, "unchanged"),
+    ({"do": "hold", "hold": "supplier", "reason": "parts_late"}, "unchanged"),
+    ({"do": "note", "kind": "internal", "text": "Closed on Friday."}, "done"),
+]
+
+
+@pytest.mark.parametrize(("action", "twice"), ON_OPEN_TICKETS, ids=["assign", "hold", "note"])
+async def test_other_actions_are_done_once_by_their_key_and_refused_where_the_owner_refuses(
+    world: World, action: dict[str, Any], twice: str
+) -> None:
+    world.answer = owner_behind(world.views)
+    for ticket_id in ("T-0001", "T-0002"):
+        world.feed(ticket_view(ticket_id))
+    world.feed(ticket_view("T-0003", state="collected", erased_at=NOW))
+    asked = {"ids": ["T-0001", "T-0002", "T-0003"], "action": action}
+    async with world.client("tickets:write") as client:
+        dry = await client.post("/v1/tickets/bulk", json={**asked, "dry_run": True})
+        assert set(_statuses(dry).values()) == {"would_send"}
+        assert world.sent == []
+        first = await client.post("/v1/tickets/bulk", json=asked, headers={"Idempotency-Key": "k"})
+        assert _statuses(first) == {"T-0001": "done", "T-0002": "done", "T-0003": "refused"}
+        assert first.json()["items"][2]["reason"] in {"erased", "closed"}
+        again = await client.post("/v1/tickets/bulk", json=asked, headers={"Idempotency-Key": "k"})
+        assert again.content == first.content
+        anew = await client.post("/v1/tickets/bulk", json={**asked, "ids": ["T-0001"]})
+        assert _statuses(anew) == {"T-0001": twice}
+    assert all(command.model_dump()["actor"].startswith("api_key:") for _, command in world.sent)
+
+
+async def test_a_note_on_many_tickets_lies_sealed_under_each_ones_key(world: World) -> None:
+    world.answer = owner_behind(world.views)
+    ids = ["T-0001", "T-0002"]
+    for ticket_id in ids:
+        world.feed(ticket_view(ticket_id))
+    world.feed(ticket_view("T-0003", erased_at=NOW))
+    note = {"do": "note", "kind": "public", "text": "Closed on Friday."}
+    async with world.client("tickets:write") as client:
+        answer = await client.post("/v1/tickets/bulk", json={"ids": [*ids, "T-0003"], "action": note})
+    assert list(_statuses(answer).values()) == ["done", "done", "refused"]
+    assert answer.json()["items"][2]["reason"] == "erased"
+    for ticket_id in ids:
+        [written] = seen(world, ticket_id).notes
+        assert written.text.startswith(f"nzs1.{ticket_id}.")
+        assert await world.vault.open_text(written.text) == "Closed on Friday."
+    # An erased ticket's key is not made anew.
+    assert await world.stored.stat("vault", "keys/T-0003") is None
+
+
+async def test_release_lets_go_and_leaves_what_is_not_on_hold(world: World) -> None:
+    world.answer = owner_behind(world.views)
+    world.feed(ticket_view("T-0001", hold="customer"))
+    world.feed(ticket_view("T-0002"))
+    release = {"do": "release", "reason": "came"}
+    async with world.client("tickets:write") as client:
+        answer = await client.post("/v1/tickets/bulk", json={"ids": ["T-0001", "T-0002"], "action": release})
+    assert _statuses(answer) == {"T-0001": "done", "T-0002": "unchanged"}
+    assert seen(world, "T-0001").hold == "none"
+
+
+async def test_what_the_owner_finds_to_be_so_already_is_unchanged(world: World) -> None:
+    """The gateway's view may be behind: then only the owner knows."""
+    world.feed(ticket_view())
+
+    def already(command: Message, envelope: Envelope) -> Sequence[tuple[Event, View | None]]:
+        refused = TicketRequestRefused(
+            ticket_id="T-0001",
+            asked=command.TYPE,
+            guard="already_so",
+            detail="It is on hold.",
+            actor="x",
+            refused_at=NOW,
+        )
+        return [(refused, None)]
+
+    world.answer = already
+    action = {"do": "hold", "hold": "customer", "reason": "asked"}
+    async with world.client("tickets:write") as client:
+        answer = await client.post("/v1/tickets/bulk", json={"ids": ["T-0001"], "action": action})
+    assert _statuses(answer) == {"T-0001": "unchanged"}

@@ -15,8 +15,9 @@ from processors.gateway.edge.auth import Needs, SignedIn
 from processors.gateway.edge.keyring import SCOPES, Scope
 from schemas.core.blob_ref import BlobRef
 from schemas.inventory import StockView
+from schemas.ticket_parts import TicketFile
 from schemas.workflow import FlowView
-from tests.processors.gateway.world import PASSWORD, TICKET, World, picture, problem, ticket_view
+from tests.processors.gateway.world import NOW, PASSWORD, TICKET, World, picture, problem, ticket_view
 from tests.schemas.examples import examples_of
 
 NO_SCOPE = {
@@ -77,6 +78,7 @@ BODIES: dict[tuple[str, str], Any] = {
             ("POST", "payments", {"reference": "r-1", "kind": "part", "amount_cents": 100, "currency": "EUR"}),
             ("PUT", "custody", {"reason": "moved", "custody": "shop"}),
             ("PUT", "assignment", {"technician": "x"}),
+            ("DELETE", "files/{file_id}", {"reason": "typo"}),
             ("POST", "notes", {"kind": "internal", "text": "Hello."}),
             ("PATCH", "notes/{note_id}", {"text": "Hello."}),
             ("POST", "notes/{note_id}/withdraw", {"reason": "typo"}),
@@ -159,7 +161,8 @@ async def tenants(world: World) -> tuple[httpx.AsyncClient, httpx.AsyncClient, d
     """Return an owner of ``main`` with everything that a route can be about, one of ``hafen``, and main's names."""
     ref = await world.blobs.put("images", "a/1.jpg", picture(), "image/jpeg")
     assert isinstance(ref, BlobRef)
-    world.feed(ticket_view(photos=(ref,)))
+    file = TicketFile(file_id="file-1", kind="photo_after", blob=ref, by="x", attached_at=NOW)
+    world.feed(ticket_view(photos=(ref,), files=(file,)))
     flow = examples_of(FlowView)["full"].model_copy(update={"ticket_id": TICKET})
     assert isinstance(flow, FlowView)
     world.feed(flow)
@@ -185,7 +188,7 @@ def filled(path: str, names: dict[str, str]) -> str:
     defaults = {
         "ticket_id": TICKET, "number": "0", "task_id": "t1", "user_id": f"U-{'0' * 32}", "key_id": "a" * 8,
         "workspace_id": "main", "name": "f", "webhook_id": "W-0001", "delivery_id": "D-" + "0" * 32,
-        "note_id": "note-1",
+        "note_id": "note-1", "file_id": "file-1",
         "device_id": "D-00000000-0000-0000-0000-000000000000", "kind": "stolen", "stage": "intake",
         "category": "laptop",
     }  # fmt: skip
@@ -223,6 +226,7 @@ async def test_no_route_shows_or_changes_what_belongs_to_another_tenant(patient:
     assert [one["workspace_id"] for one in (await other.get("/v1/workspaces")).json()["workspaces"]] == ["hafen"]
     # What was refused is there, and its owner reaches it: the walk would prove nothing otherwise.
     for path in ("/v1/tickets/{ticket_id}", "/v1/tickets/{ticket_id}/images/{number}", "/v1/users/{user_id}",
+                 "/v1/tickets/{ticket_id}/files/{file_id}",
                  "/v1/workspaces/{workspace_id}", "/v1/tickets/{ticket_id}/links"):  # fmt: skip
         assert (await own.get(filled(path, names))).status_code == 200, path
     assert len((await own.get("/v1/tickets")).json()["tickets"]) == 1

@@ -14,10 +14,12 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from connectors.errors import Transient
 from processors.gateway.config import Policy
 from processors.gateway.edge.live import for_stream
 from processors.gateway.feed import Feed, Wanted
 from processors.gateway.timeline import read_cursor
+from schemas.ticket_records import NoteAdded
 from schemas.tickets import TicketMoved, TicketOpened
 from tests.processors.gateway.world import NOW, TICKET, World, problem, quote, ticket_view
 
@@ -93,6 +95,36 @@ async def test_says_hello_and_then_each_event_without_what_the_scopes_do_not_ope
     assert seen["summary"].startswith("Quote 1")
     assert "expected_profit_cents" not in seen["event"]["data"]
     assert full["event"]["data"]["expected_profit_cents"] == 4242
+
+
+async def test_words_are_opened_for_a_socket_and_it_is_sent_away_while_they_cannot_be(
+    world: World, host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.feed(ticket_view())
+
+    async def noted(text: str) -> NoteAdded:
+        sealed = await world.vault.seal_text(TICKET, text)
+        about = {"ticket_id": TICKET, "actor": "ada", "version": 2, "happened_at": NOW}
+        return NoteAdded(note_id="note-1", kind="internal", text=sealed, **about)
+
+    async def away(*_: Any) -> Any:
+        raise Transient("the store does not answer")
+
+    async with socket(host, key=world.key("tickets:read")) as reader:
+        await heard(reader, "hello")
+        world.feed(await noted("Salt inside."))
+        first = await heard(reader)
+        assert first["event"]["data"]["text"] == "Salt inside."
+        second = await noted("More salt.")
+        with monkeypatch.context() as broken:
+            broken.setattr(world.stored, "stat", away)
+            world.feed(second)
+            with pytest.raises(ConnectionClosed) as closed:
+                await heard(reader)
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == 1013
+    async with socket(host, f"after={first['id']}", key=world.key("tickets:read")) as reader:
+        assert (await heard(reader, "event"))["event"]["data"]["text"] == "More salt."
 
 
 async def test_another_workspace_hears_nothing(world: World, host: str) -> None:
