@@ -13,7 +13,7 @@ UserId = Annotated[str, StringConstraints(pattern=r"^U-[0-9a-f]{32}$")]
 ApiKeyId = Annotated[str, StringConstraints(pattern=r"^K-[0-9A-Za-z]{8}$")]
 RecordId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{32}$")]
 """A sealed record in the vault, a session or a link: 128 random bits."""
-LocationId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,30}$")]
+LocationId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,38}$")]
 Sku = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_.-]{1,60}$")]
 """Stock keeping unit. Generic shop parts are named ``<part>.<device category>``, for example ``battery.laptop``."""
 BoardModel = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z][0-9A-Za-z_.-]{0,60}$")]

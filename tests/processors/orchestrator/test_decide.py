@@ -46,12 +46,14 @@ from tests.processors.orchestrator.shop import (
     HAPPY,
     MESSAGES,
     OPENED,
+    PATH,
     TICKET_ID,
     opened_with,
 )
 from topics.registry import topic_of
 from topics.workflow import WORKFLOW_COMMANDS, WORKFLOW_EVENTS
 
+BEFORE_STOCK_OF_WORKSPACES = PATH.with_name("repair_intake_2026_11.bpmn")
 ABSTAINED = "noizylab.diagnosis.abstained.v1"
 INSPECTED = "noizylab.board.inspected.v1"
 SENT = "noizylab.notification.sent.v1"
@@ -119,6 +121,14 @@ def test_tells_the_person_when_the_ticket_has_no_flow(act: Message, identity: st
 
 def test_drops_a_second_opening_of_the_same_ticket() -> None:
     assert Desk().open().take(signal(OPENED, 2)) == Drop("ignored_by_flow")
+
+
+def test_a_repair_that_began_before_stock_had_workspaces_goes_on_as_it_began() -> None:
+    desk = Desk(deploy([BEFORE_STOCK_OF_WORKSPACES.read_bytes()])).open()
+    desk.flows = deploy([PATH.read_bytes(), BEFORE_STOCK_OF_WORKSPACES.read_bytes()])
+    desk.hear(*HAPPY[:2])
+    [reserve] = desk.of(ReserveParts)
+    assert reserve.location_id == "main"
 
 
 def test_rejects_an_input_when_the_flow_of_the_ticket_is_not_deployed() -> None:

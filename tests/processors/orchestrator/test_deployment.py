@@ -119,6 +119,14 @@ def test_starts_the_first_version_and_keeps_the_older_one_for_its_tickets() -> N
     assert kept.hash != newest.hash
 
 
+def test_new_tickets_take_the_first_of_the_shipped_versions() -> None:
+    shipped = deploy([path.read_bytes() for path in sorted(PATH.parent.glob("*.bpmn"))])
+    started = shipped.starting("noizylab.ticket.opened.v1")
+    assert started is not None
+    assert started.hash == deploy([PATH.read_bytes()]).definitions[0].hash
+    assert len({definition.hash for definition in shipped.definitions}) == 2
+
+
 def test_a_start_without_a_message_deploys_but_nothing_starts_it() -> None:
     flows = deploy([xml(START, END, chain("start", "end")).encode()])
     assert flows.starting("noizylab.ticket.opened.v1") is None

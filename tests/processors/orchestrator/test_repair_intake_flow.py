@@ -1,6 +1,7 @@
 import xml.etree.ElementTree as ET
 from datetime import datetime, timedelta
 from random import Random
+from typing import TypeVar
 
 import pytest
 from hypothesis import given, settings
@@ -29,7 +30,19 @@ from schemas.quotes import PrepareQuote
 from schemas.tickets import MoveTicket
 from tests.processors.orchestrator.flow_builder import of
 from tests.processors.orchestrator.random_walk import advance
-from tests.processors.orchestrator.shop import FLOW, HAPPY, HASH, LAPTOP, PATH, PHOTO, PLAN, QUOTE, Repair, opened_with
+from tests.processors.orchestrator.shop import (
+    FLOW,
+    HAPPY,
+    HASH,
+    LAPTOP,
+    OPENED,
+    PATH,
+    PHOTO,
+    PLAN,
+    QUOTE,
+    Repair,
+    opened_with,
+)
 
 SHORT = "noizylab.parts.short.v1"
 DECLINED = "noizylab.quote.declined.v1"
@@ -37,7 +50,10 @@ RELEASED = "noizylab.parts.released.v1"
 SENT = "noizylab.notification.sent.v1"
 
 
-def sent(repair: Repair, kind: type[HouseMessage]) -> list[HouseMessage]:
+M = TypeVar("M", bound=HouseMessage)
+
+
+def sent(repair: Repair, kind: type[M]) -> list[M]:
     return [command for command in repair.sent if isinstance(command, kind)]
 
 
@@ -104,6 +120,26 @@ def test_hands_the_findings_and_the_plan_on_when_they_are_known() -> None:
     assert isinstance(price, PrepareQuote)
     assert (price.device, price.parts, price.missing) == (LAPTOP, PLAN.parts, ())
     assert (price.labour_minutes, price.success_probability) == (60, 0.85)
+
+
+@pytest.mark.parametrize("workspace_id", ["main", "hafen", "h" * 39])
+def test_takes_the_parts_from_the_stock_of_the_tickets_workspace(workspace_id: str) -> None:
+    approved, declined = (Repair(OPENED.model_copy(update={"workspace_id": workspace_id})) for _ in range(2))
+    approved.answer(*HAPPY)
+    declined.answer(*HAPPY[:5], DECLINED)
+    stock = [
+        one for one in (*approved.sent, *declined.sent) if isinstance(one, ReserveParts | CommitParts | ReleaseParts)
+    ]
+    assert [type(one) for one in stock] == [ReserveParts, CommitParts, ReserveParts, ReleaseParts]
+    assert {one.location_id for one in stock} == {workspace_id}
+
+
+def test_takes_the_parts_from_main_for_a_ticket_from_before_there_were_workspaces() -> None:
+    repair = Repair()
+    del repair.state.variables["ticket"]["workspace_id"]
+    repair.answer(*HAPPY[:2])
+    [reserve] = sent(repair, ReserveParts)
+    assert reserve.location_id == "main"
 
 
 def test_skips_the_inspection_when_there_are_no_photographs() -> None:
