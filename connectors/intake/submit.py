@@ -55,7 +55,7 @@ class IntakeLimits:
 class Send(Protocol):
     """Writes a command to its topic; ``App.tell`` is one."""
 
-    async def __call__(self, message: Message, *, correlation_id: str, id: UUID) -> UUID:  # noqa: A002
+    async def __call__(self, message: Message, *, correlation_id: str, id: UUID) -> UUID:  # noqa: A002 - the CloudEvents name of it
         """Return once the log has acknowledged the command."""
         ...
 
@@ -66,9 +66,9 @@ class TakenIn(Protocol):
     @property
     def device(self) -> Device: ...  # noqa: D102 - the fields of the view
     @property
-    def complaint(self) -> str: ...  # noqa: D102
+    def complaint(self) -> str: ...  # noqa: D102 - a protocol's members, named by what they are
     @property
-    def photos(self) -> tuple[BlobRef, ...]: ...  # noqa: D102
+    def photos(self) -> tuple[BlobRef, ...]: ...  # noqa: D102 - a protocol's members, named by what they are
 
 
 def new_ticket_id() -> str:

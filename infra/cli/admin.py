@@ -132,12 +132,11 @@ async def _list(settings: Settings, workspace: str) -> None:
 
 async def _disable(settings: Settings, workspace: str, mail: str) -> None:
     from infra.access import OPERATOR, access_desk
-    from processors.gateway.edge.desk import actor
     from schemas.access import AmendUser, UserAmended
 
     async with access_desk(settings) as desk:
         user_id = desk.credentials.seals.user_id(workspace, mail)
-        await desk.ask(AmendUser(access_id=user_id, by=actor(OPERATOR), disabled=True), OPERATOR, UserAmended)
+        await desk.ask(AmendUser(access_id=user_id, by=OPERATOR.actor, disabled=True), OPERATOR, UserAmended)
     out.print(f"{plain(mail)} is logged out and gets in no more")
 
 
@@ -153,12 +152,11 @@ async def _reset(settings: Settings, workspace: str, mail: str) -> None:
 async def _key_create(settings: Settings, workspace: str, name: str, scopes: tuple[str, ...]) -> None:
     from infra.access import OPERATOR, access_desk
     from infra.web import open_keyring
-    from processors.gateway.edge.desk import actor
     from schemas.api_keys import ApiKeyCreated, CreateApiKey
 
     key_id, key, mac = open_keyring(settings).mint()
     command = CreateApiKey(
-        access_id=f"K-{key_id}", workspace_id=workspace, name=name, mac=mac, scopes=scopes, by=actor(OPERATOR)
+        access_id=f"K-{key_id}", workspace_id=workspace, name=name, mac=mac, scopes=scopes, by=OPERATOR.actor
     )
     async with access_desk(settings) as desk:
         await desk.ask(command, OPERATOR, ApiKeyCreated)
@@ -170,14 +168,13 @@ async def _key_revoke(settings: Settings, key_id: str) -> None:
 
     from infra.access import OPERATOR, access_desk
     from infra.web import open_keyring
-    from processors.gateway.edge.desk import actor
     from schemas.api_keys import ApiKeyRevoked, RevokeApiKey
 
     if open_keyring(settings).revoke(key_id):
         out.print(f"{key_id} opens nothing any more")
         return
     try:
-        command = RevokeApiKey(access_id=f"K-{key_id}", by=actor(OPERATOR))
+        command = RevokeApiKey(access_id=f"K-{key_id}", by=OPERATOR.actor)
     except ValidationError:
         fail(f"{plain(key_id)!r} is no key's id; it is the eight signs after nzl_live_")
     async with access_desk(settings) as desk:

@@ -38,6 +38,11 @@ class Caller:
     kind: Literal["user", "api_key", "service", "link", "webhook", "operator"]
     id: str
 
+    @property
+    def actor(self) -> str:
+        """Return the caller as events name whoever did something."""
+        return f"{self.kind}:{self.id}"
+
     def __str__(self) -> str:
         return f"{self.kind}/{self.id}"
 
@@ -78,7 +83,7 @@ class Commands:
         self._clock = clock
         self._policy = policy
 
-    async def tell(self, message: Message, *, correlation_id: str, caller: Caller, id: UUID | None = None) -> UUID:  # noqa: A002
+    async def tell(self, message: Message, *, correlation_id: str, caller: Caller, id: UUID | None = None) -> UUID:  # noqa: A002 - the CloudEvents name of it
         """Write a command and return its id. Without ``id`` it gets one of the wish at hand.
 
         Raises:

@@ -58,8 +58,8 @@ class Filters(BaseModel):
 
     q: ShortText | None = Field(default=None, description='Words to find; "in quotes" as a phrase.')
     state: _codes(TICKET_STATES) = ()  # type: ignore[valid-type]  # made above, of the states there are
-    bucket: _codes(tuple(BY_NAME)) = ()  # type: ignore[valid-type]
-    category: _codes(DEVICE_CATEGORIES) = ()  # type: ignore[valid-type]
+    bucket: _codes(tuple(BY_NAME)) = ()  # type: ignore[valid-type]  # a type made from the names there are
+    category: _codes(DEVICE_CATEGORIES) = ()  # type: ignore[valid-type]  # a type made from the names there are
     brand: ShortText | None = None
     model: ShortText | None = None
     imei: Annotated[str, Field(pattern=r"^([0-9]{15}|[0-9]{1,14}\*)$")] | None = None

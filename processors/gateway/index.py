@@ -55,7 +55,7 @@ _INSERT = f"INSERT INTO tickets ({', '.join(_COLUMNS)}) VALUES ({_MARKS})"  # no
 _UPDATE = f"UPDATE tickets SET ({', '.join(_COLUMNS)}) = ({_MARKS}) WHERE rowid = ?"  # noqa: S608 - our names
 _KNOWN = f"SELECT rowid, workspace, opened, {', '.join(_TEXTS)} FROM tickets WHERE id = ?"  # noqa: S608 - our names
 _ADD_TEXTS = f"INSERT INTO words (rowid, {', '.join(_TEXTS)}) VALUES (?, {_TEXT_MARKS})"  # noqa: S608 - our names
-_DROP_TEXTS = f"INSERT INTO words (words, rowid, {', '.join(_TEXTS)}) VALUES ('delete', ?, {_TEXT_MARKS})"  # noqa: S608
+_DROP_TEXTS = f"INSERT INTO words (words, rowid, {', '.join(_TEXTS)}) VALUES ('delete', ?, {_TEXT_MARKS})"  # noqa: S608 - names of our own columns
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

@@ -5,7 +5,7 @@ or begins with before an underscore (``hafen``, ``hafen_back``); every other one
 cannot be told belongs to nobody, and nobody sees it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, TypeVar, cast
 
 from processors.gateway.access.state import workspace_key
@@ -49,23 +49,30 @@ def locations_named(views: ReadModel, workspace_id: WorkspaceId) -> list[str]:
     return sorted(one for one in found if one.partition("_")[0] == workspace_id)
 
 
-def within(views: ReadModel, workspace_id: WorkspaceId) -> ReadModel:
-    """Return ``views`` without what belongs to other workspaces; it follows the log as ``views`` does."""
+def within(views: ReadModel, workspace_id: WorkspaceId, on_hidden: Callable[[], None] = lambda: None) -> ReadModel:
+    """Return ``views`` without what belongs to other workspaces; it follows the log as ``views`` does.
+
+    ``on_hidden`` is called when one is asked for by name that is there, and another's.
+    """
     # Not a subclass: what is left out here must be asked of the whole, with the whole's own state.
-    return cast(ReadModel, _Within(views, workspace_id))
+    return cast(ReadModel, _Within(views, workspace_id, on_hidden))
 
 
 class _Within:
-    def __init__(self, whole: ReadModel, workspace_id: WorkspaceId) -> None:
+    def __init__(self, whole: ReadModel, workspace_id: WorkspaceId, on_hidden: Callable[[], None]) -> None:
         self._whole = whole
         self._workspace_id = workspace_id
+        self._on_hidden = on_hidden
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._whole, name)
 
     def view(self, topic: Topic, key: str, kind: type[V]) -> V | None:
         found = self._whole.view(topic, key, kind)
-        return found if found is not None and self._has(found) else None
+        if found is None or self._has(found):
+            return found
+        self._on_hidden()
+        return None
 
     def views(self, topic: Topic, kind: type[V]) -> Iterator[V]:
         return (found for found in self._whole.views(topic, kind) if self._has(found))

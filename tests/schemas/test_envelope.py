@@ -38,7 +38,7 @@ ENVELOPES = st.builds(
     type=TEXT,
     subject=TEXT,
     time=st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001  # Hypothesis adds UTC
-    recorded_time=st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001
+    recorded_time=st.datetimes(min_value=datetime(1000, 1, 1), timezones=st.just(UTC)),  # noqa: DTZ001 - Hypothesis adds UTC
     correlation_id=TEXT,
     causation_id=st.none() | st.uuids(),
     traceparent=st.none() | TEXT,

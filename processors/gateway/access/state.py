@@ -33,7 +33,7 @@ def workspace_key(workspace_id: str) -> str:
 
 def keys_of(message: Message) -> tuple[str, ...]:
     """Return the user, key or workspace a message is about. A refusal changes none, and may be about none."""
-    return () if isinstance(message, AccessRefused) else (str(message.access_id),)  # type: ignore[attr-defined]
+    return () if isinstance(message, AccessRefused) else (str(message.access_id),)  # type: ignore[attr-defined]  # each of them has one
 
 
 def evolve_one(_key: str, view: View | None, event: Event) -> View:

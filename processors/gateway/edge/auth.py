@@ -15,8 +15,8 @@ from processors.gateway.access.roles import Scope, known_scopes, scopes_of
 from processors.gateway.commands import Caller
 from processors.gateway.edge.admission import admit
 from processors.gateway.edge.deps import Edge, edge_of
-from processors.gateway.edge.desk import actor
 from processors.gateway.edge.problems import Problem
+from processors.gateway.edge.refusals import hidden
 from processors.gateway.edge.tokens import Claims
 from schemas.access import Session, UserView
 from schemas.api_keys import ApiKeyView, NoteApiKeyUse
@@ -53,7 +53,7 @@ class Principal:
     @property
     def actor(self) -> str:
         """Return the caller as events name whoever did something."""
-        return actor(self.caller)
+        return self.caller.actor
 
     def require(self, scope: Scope) -> None:
         """Refuse a caller without ``scope``.
@@ -87,7 +87,7 @@ class SignedIn:
         """
         edge = edge_of(request)
         principal = await authenticate(request, edge)
-        request.state.edge = edge.within(principal.workspace_id)
+        request.state.edge = edge.within(principal.workspace_id, lambda: hidden(request, "other_workspace"))
         return principal
 
 

@@ -22,8 +22,7 @@ from connectors.vault.port import Vault
 from connectors.webhooks.port import Verifier
 from processors.gateway.commands import Commands
 from processors.gateway.config import Policy
-from processors.gateway.edge.answers import Answers
-from processors.gateway.edge.cache import ReadCache
+from processors.gateway.edge.cache import Kept, Page, ReadCache
 from processors.gateway.edge.credentials import Credentials
 from processors.gateway.edge.desk import Desk
 from processors.gateway.edge.flight import Flights
@@ -40,6 +39,8 @@ from processors.gateway.views import ReadModel
 from schemas.core.ids import WorkspaceId
 from schemas.devices import DeviceCategory
 from schemas.sla import ClocksReport, ClocksView
+
+PAGES_MAX_BYTES = 16_000_000
 
 
 class Figure(Protocol):
@@ -145,7 +146,7 @@ class Edge:
         self.socket_tickets = SocketTickets(deps.secret, deps.policy.socket_ticket_s)
         self.cache = ReadCache(deps.policy.cache_max_bytes)
         self.claims = Claims(deps.publisher, deps.views, deps.clock, deps.policy, deps.secret)
-        self.answers = Answers()
+        self.pages: Kept[Page] = Kept(PAGES_MAX_BYTES)
         self.indexing = Indexing(deps.views, deps.vault)
         self.upload_slots = asyncio.Semaphore(deps.policy.uploads_at_once)
         self.throttle = Throttle()
@@ -153,13 +154,13 @@ class Edge:
         self.key_uses: dict[str, datetime] = {}
         self.at_work: set[asyncio.Task[None]] = set()
 
-    def within(self, workspace_id: WorkspaceId) -> "Edge":
-        """Return this edge for a caller of one workspace: the views of all others are not in it.
+    def within(self, workspace_id: WorkspaceId, on_hidden: Callable[[], None] = lambda: None) -> "Edge":
+        """Return this edge for a caller of one workspace: the views of all others are not in it (:func:`within`).
 
         A shallow copy, so whatever the edge counts lies in objects that both share.
         """
         bounded = copy.copy(self)
-        bounded.deps = replace(self.deps, views=within(self.deps.views, workspace_id))
+        bounded.deps = replace(self.deps, views=within(self.deps.views, workspace_id, on_hidden))
         return bounded
 
     def start(self) -> None:

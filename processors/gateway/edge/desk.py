@@ -28,11 +28,6 @@ def new_record_id() -> RecordId:
     return secrets.token_hex(16)
 
 
-def actor(caller: Caller) -> str:
-    """Return a caller as events name it."""
-    return f"{caller.kind}:{caller.id}"
-
-
 class Refused(Problem):
     """The owner of access said no."""
 
@@ -100,7 +95,7 @@ class Desk:
             access_id=user_id,
             workspace_id=workspace_id,
             roles=roles,
-            by=actor(caller),
+            by=caller.actor,
             password_id=password_id,
             link=None if password else link,
         )
@@ -110,7 +105,7 @@ class Desk:
     async def issue_link(self, user_id: UserId, caller: Caller) -> Invited:
         """Give a user a new link to choose a password with."""
         link, token = self._link(user_id, "reset")
-        await self.ask(IssueLink(access_id=user_id, link=link, by=actor(caller)), caller, LinkIssued)
+        await self.ask(IssueLink(access_id=user_id, link=link, by=caller.actor), caller, LinkIssued)
         return Invited(user_id, link, token)
 
     def _link(self, user_id: UserId, purpose: Any) -> tuple[Link, str]:

@@ -1,6 +1,7 @@
 """The API's own description, completed: FastAPI knows what a route returns, not what every route may refuse."""
 
 from collections.abc import Iterator
+from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI
@@ -57,6 +58,11 @@ IDEMPOTENCY_KEY: Schema = {
     "description": "Any text of yours: a repetition within 24 hours does nothing and gets the same answer.",
     "schema": {"type": "string", "minLength": 1, "maxLength": 200, "pattern": "^[ -~]+$"},
 }
+NOT_REPEATED = {
+    "/v1/tickets/{ticket_id}/passcode/unlock",
+    "/v1/tickets/{ticket_id}/passcode/unlocks/{number}/read",
+}
+"""Each request for a passcode is an entry in its ledger; they refuse the key."""
 _METHODS = ("get", "put", "post", "patch", "delete")
 
 
@@ -69,7 +75,7 @@ def install(app: FastAPI) -> None:
             app.openapi_schema = completed(found)
         return app.openapi_schema
 
-    app.openapi = described  # type: ignore[method-assign]
+    app.openapi = described  # type: ignore[method-assign]  # as FastAPI's documentation says
 
 
 def completed(found: Schema) -> Schema:
@@ -87,7 +93,8 @@ def completed(found: Schema) -> Schema:
             answers[str(status)] = _refusal(status)
         if method != "get" and path.startswith("/v1/"):
             answers.setdefault("202", {"description": LATE, "content": {"application/json": {"schema": {}}}})
-            _take_key(operation)
+            if operation.get("security") and path not in NOT_REPEATED:
+                _take_key(operation)
         if method == "get" and path.startswith("/v1/"):
             answers.setdefault("304", {"description": "What the caller has, by `If-None-Match`, is current."})
     return found
@@ -101,6 +108,7 @@ def _operations(found: Schema) -> Iterator[tuple[str, str, Schema]]:
 
 
 def _refusals(path: str, method: str, operation: Schema) -> Iterator[int]:
+    """Yield what an operation may refuse with, as a rule; some twice."""
     yield from (400, 413, 422, 429, 503)
     if operation.get("security") or path.startswith(("/v1/auth/", "/hooks/")):
         yield from (401, 403)
@@ -114,7 +122,7 @@ def _refusal(status: int) -> Schema:
     code, says = REFUSALS[status]
     example = {
         "type": f"urn:noizylab:problem:{code}",
-        "title": says.rstrip("."),
+        "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
         "detail": says,

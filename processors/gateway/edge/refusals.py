@@ -224,7 +224,7 @@ class Refusals:
     def _who(self, scope: Scope) -> str:
         caller = scope.get("state", {}).get("caller")
         if isinstance(caller, Caller):
-            return f"{caller.kind}:{caller.id}"
+            return caller.actor
         client = scope.get("client")
         return f"address:{self._log.address(client[0] if client else '')}"
 

@@ -1,15 +1,15 @@
 """The board: what lies where, how much and for how long."""
 
-import hashlib
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
 
 from processors.gateway.board import board
-from processors.gateway.edge.answers import Answer
+from processors.gateway.edge.cache import Page
+from processors.gateway.edge.conditional import CACHE_CONTROL, etag_of, matches
 from processors.gateway.edge.deps import edge_of
-from processors.gateway.edge.routes_lists import Reader, rows_of, this_minute, unchanged
+from processors.gateway.edge.routes_lists import Reader, rows_of, this_minute
 
 router = APIRouter(prefix="/v1", tags=["tickets"])
 
@@ -31,15 +31,15 @@ async def get_board(
     index = edge.deps.views.tickets
     version = index.version(principal.workspace_id)
     asked = ("board", version, principal.workspace_id, *sorted(principal.scopes), str(cards), now.isoformat())
-    etag = f'"{hashlib.sha256("/".join(asked).encode()).hexdigest()[:32]}"'
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    if unchanged(request, etag):
+    etag = etag_of("/".join(asked).encode())
+    headers = {"ETag": etag, "Cache-Control": CACHE_CONTROL}
+    if matches(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
-    answer = edge.answers.get(etag)
-    if answer is None:
+    page = edge.pages.get(etag)
+    if page is None:
         body: dict[str, Any] = board(index, principal.workspace_id, now, cards=cards)
         for bucket in body["buckets"]:
             bucket["cards"] = list(rows_of(edge, bucket["cards"], principal.scopes, CARD_FIELDS))
-        answer = Answer(orjson.dumps(body))
-        edge.answers.put(etag, answer)
-    return Response(answer.body, 200, headers, "application/json")
+        page = Page(orjson.dumps(body))
+        edge.pages.put(etag, page)
+    return Response(page.body, 200, headers, "application/json")

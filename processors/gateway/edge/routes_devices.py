@@ -12,7 +12,6 @@ from processors.gateway.edge.auth import Needs, Principal
 from processors.gateway.edge.deps import edge_of
 from processors.gateway.edge.idempotency import IdempotencyKey
 from processors.gateway.edge.problems import Fault, Problem, invalid
-from processors.gateway.edge.ticket_requests import actor_of
 from processors.gateway.present import shown
 from processors.gateway.warnings import history_of
 from schemas.core.text import ShortText
@@ -75,7 +74,7 @@ async def flag(
     if (known is not None and known.note == body.note) if body.on else known is None:
         unchanged = {"device_id": device_id, "status": "unchanged"}
         return Response(orjson.dumps(unchanged), media_type="application/json")
-    command = FlagDevice(device_id=device_id, kind=kind, on=body.on, note=body.note, actor=actor_of(principal))
+    command = FlagDevice(device_id=device_id, kind=kind, on=body.on, note=body.note, actor=principal.actor)
     key = idempotency_key
     outcome = await edge_of(request).commands.ask(
         command,

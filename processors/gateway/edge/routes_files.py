@@ -23,9 +23,9 @@ from processors.gateway.edge.deps import edge_of
 from processors.gateway.edge.file_kinds import PHOTOS, SUFFIXES, UnknownContent, UploadKind, media_type_of
 from processors.gateway.edge.idempotency import IdempotencyKey, same_wish
 from processors.gateway.edge.problems import Fault, Problem, invalid, invalid_model
-from processors.gateway.edge.routes_tickets import Reader, TicketPath
+from processors.gateway.edge.routes_tickets import Reader, TicketPath, existing_ticket
 from processors.gateway.edge.signatures import BUCKET as DOCUMENTS
-from processors.gateway.edge.ticket_requests import Body, Reasoned, actor_of, ask, made, own_ticket, sealed
+from processors.gateway.edge.ticket_requests import Body, Reasoned, ask, made, sealed
 from schemas.core.text import LongText
 from schemas.ticket_parts import FileId
 from schemas.ticket_records import AttachFile, DetachFile, FileAttached, FileDetached
@@ -71,7 +71,7 @@ async def attach(
 ) -> Response:
     """Put a file on the ticket: a photo, freed of everything but its picture, a PDF, or a recording."""
     edge, key = edge_of(request), idempotency_key
-    own_ticket(edge, principal, ticket_id)
+    existing_ticket(edge, ticket_id)
     form, data = await _read(request, edge.deps.policy)
     async with edge.upload_slots:
         content, media_type = await _judged(form, data, edge.deps.policy)
@@ -83,7 +83,7 @@ async def attach(
     command = made(
         AttachFile,
         ticket_id=ticket_id,
-        actor=actor_of(principal),
+        actor=principal.actor,
         expected_version=form.expected_version,
         file_id=file_id,
         kind=form.kind,
@@ -97,7 +97,7 @@ async def attach(
 async def download(request: Request, ticket_id: TicketPath, file_id: FilePath, principal: Reader) -> Response:
     """Return a file. A picture may be shown in place; everything else is offered to be saved."""
     edge = edge_of(request)
-    ticket = own_ticket(edge, principal, ticket_id)
+    ticket = existing_ticket(edge, ticket_id)
     file = next((one for one in ticket.files if one.file_id == file_id), None)
     if file is None:
         raise Problem(404, "not_found", f"the ticket has no file {file_id}; read it to see its files")
@@ -127,8 +127,8 @@ async def detach(
     idempotency_key: IdempotencyKey = None,
 ) -> Response:
     """Take a file off the ticket. Its bytes go with the sweep, when no other ticket has the same ones."""
-    own_ticket(edge_of(request), principal, ticket_id)
-    command = made(DetachFile, ticket_id=ticket_id, actor=actor_of(principal), file_id=file_id, **dict(body))
+    existing_ticket(edge_of(request), ticket_id)
+    command = made(DetachFile, ticket_id=ticket_id, actor=principal.actor, file_id=file_id, **dict(body))
     return await ask(request, principal, command, (FileDetached,), key=idempotency_key, file_id=file_id)
 
 

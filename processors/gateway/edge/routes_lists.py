@@ -1,6 +1,5 @@
 """Lists of tickets: filtered, sorted, page by page."""
 
-import hashlib
 from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Annotated, Any
@@ -9,8 +8,9 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import AfterValidator, ConfigDict, Field
 
-from processors.gateway.edge.answers import Answer
 from processors.gateway.edge.auth import Needs, Principal
+from processors.gateway.edge.cache import Page
+from processors.gateway.edge.conditional import CACHE_CONTROL, etag_of, matches
 from processors.gateway.edge.deps import Edge, edge_of
 from processors.gateway.edge.problems import Fault, invalid
 from processors.gateway.filters import Filters
@@ -56,19 +56,19 @@ async def list_tickets(request: Request, principal: Reader, query: Annotated[Lis
     edge = edge_of(request)
     question = question_of(query, query.sort, principal, edge)
     etag = list_etag(edge, principal, query.model_dump_json(exclude_defaults=True), question)
-    headers = {"ETag": etag, "Cache-Control": "private, no-cache"}
-    if unchanged(request, etag):
+    headers = {"ETag": etag, "Cache-Control": CACHE_CONTROL}
+    if matches(request.headers.get("if-none-match", ""), etag):
         return Response(status_code=304, headers=headers)
-    answer = edge.answers.get(etag)
-    if answer is None:
-        answer = _answer(request, principal, query, question)
-        edge.answers.put(etag, answer)
-    if answer.next is not None:
-        headers["Link"] = f'<{answer.next}>; rel="next"'
-    return Response(answer.body, 200, headers, "application/json")
+    page = edge.pages.get(etag)
+    if page is None:
+        page = _page(request, principal, query, question)
+        edge.pages.put(etag, page)
+    if page.next is not None:
+        headers["Link"] = f'<{page.next}>; rel="next"'
+    return Response(page.body, 200, headers, "application/json")
 
 
-def _answer(request: Request, principal: Principal, query: ListQuery, question: Question) -> Answer:
+def _page(request: Request, principal: Principal, query: ListQuery, question: Question) -> Page:
     edge = edge_of(request)
     index = edge.deps.views.tickets
     try:
@@ -84,7 +84,7 @@ def _answer(request: Request, principal: Principal, query: ListQuery, question: 
     counted = count_of(index, question, query.count)
     if counted is not None:
         body |= {"count": counted[0], "count_is": "exact" if counted[1] else "at_least"}
-    return Answer(orjson.dumps(body), following)
+    return Page(orjson.dumps(body), following)
 
 
 def question_of(filters: Filters, sort: Sort | None, principal: Principal, edge: Edge) -> Question:
@@ -123,10 +123,4 @@ def list_etag(edge: Edge, principal: Principal, asked: str, question: Question) 
     version = edge.deps.views.tickets.version(principal.workspace_id)
     minute = question.now.isoformat() if question.filters.older_than else ""
     said = "/".join((version, principal.workspace_id, ",".join(sorted(principal.scopes)), asked, minute))
-    return f'"{hashlib.sha256(said.encode()).hexdigest()[:32]}"'
-
-
-def unchanged(request: Request, etag: str) -> bool:
-    """Compare as RFC 9110 section 13.1.2 says: weakly, any of a list, or ``*``."""
-    given = request.headers.get("if-none-match", "")
-    return given.strip() == "*" or etag in {one.strip().removeprefix("W/") for one in given.split(",")}
+    return etag_of(said.encode())

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from connectors.vault.passcodes import Passcode, SealedPasscodes
-from processors.gateway.commands import Caller, stable_id
+from processors.gateway.commands import stable_id
 from processors.gateway.edge.auth import Needs, Principal
 from processors.gateway.edge.deps import Edge, edge_of
 from processors.gateway.edge.idempotency import IdempotencyKey
@@ -93,7 +93,7 @@ async def store(
         kind=given.passcode.kind,
         tasks=given.tasks,
         stored_by=given.stored_by,
-        caller=_name(principal.caller),
+        caller=principal.actor,
     )
     stored = await _ask(edge, principal, command, PasscodeStored, key)
     # The ledger knows it before the vault holds it: what nobody knows of, nobody would destroy.
@@ -110,7 +110,7 @@ async def unlock(request: Request, ticket_id: TicketPath, unlocking: Unlocking, 
     vault = _vault(edge)
     _no_key(request)
     existing_ticket(edge, ticket_id)
-    caller = _name(principal.caller)
+    caller = principal.actor
     _not_too_often(edge, caller)
     command = UnlockPasscode(ticket_id=ticket_id, caller=caller, **unlocking.model_dump())
     opened = await _ask(edge, principal, command, PasscodeUnlocked)
@@ -127,7 +127,7 @@ async def read_again(
     vault = _vault(edge)
     _no_key(request)
     existing_ticket(edge, ticket_id)
-    command = ReadPasscode(ticket_id=ticket_id, unlock=number, caller=_name(principal.caller))
+    command = ReadPasscode(ticket_id=ticket_id, unlock=number, caller=principal.actor)
     seen = await _ask(edge, principal, command, PasscodeReadAgain)
     opened = next((one for one in passcodes_of(edge, ticket_id).unlocks if one.unlock == number), None)
     if opened is None:
@@ -209,10 +209,6 @@ def _no_key(request: Request) -> None:
 
 def _is_purged(view: PasscodesView, number: int) -> bool:
     return any(one.passcode == number and one.purged_at is not None for one in view.passcodes)
-
-
-def _name(caller: Caller) -> str:
-    return f"{caller.kind}:{caller.id}"
 
 
 def _json(body: Mapping[str, object]) -> Response:

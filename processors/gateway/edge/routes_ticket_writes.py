@@ -11,15 +11,13 @@ from processors.gateway.edge.auth import Needs, Principal
 from processors.gateway.edge.deps import edge_of
 from processors.gateway.edge.idempotency import IdempotencyKey
 from processors.gateway.edge.problems import Problem
-from processors.gateway.edge.routes_tickets import TicketPath
+from processors.gateway.edge.routes_tickets import TicketPath, existing_ticket
 from processors.gateway.edge.ticket_requests import (
     Body,
     Reasoned,
-    actor_of,
     ask,
     derived_ticket_id,
     made,
-    own_ticket,
     sealed,
 )
 from schemas.core.ids import Code, TicketId
@@ -182,10 +180,10 @@ async def _ask(
     request: Request, principal: Principal, ticket_id: str, kind: Any, answer: Any, /, *, key: str | None, **fields: Any
 ) -> Response:
     """Check whose ticket it is, make the command in the caller's name, and answer with what came of it."""
-    own_ticket(edge_of(request), principal, ticket_id)
+    existing_ticket(edge_of(request), ticket_id)
     also = {name: fields.pop(name) for name in ("note_id", "new_ticket_id", "number") if name in fields}
     status = fields.pop("status", 200)
-    command = made(kind, ticket_id=ticket_id, actor=actor_of(principal), **fields, **also)
+    command = made(kind, ticket_id=ticket_id, actor=principal.actor, **fields, **also)
     return await ask(request, principal, command, (answer,), key=key, status=status, **also)
 
 
@@ -194,12 +192,12 @@ async def move(
     request: Request, ticket_id: TicketPath, body: Move, principal: Writer, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Move the ticket: 200 when table and guards allow it, 409 with the guard's name when they do not."""
-    ticket = own_ticket(edge_of(request), principal, ticket_id)
+    ticket = existing_ticket(edge_of(request), ticket_id)
     if body.expected_version not in (None, ticket.version):
         detail = f"the ticket is at version {ticket.version}; read it again and repeat what still fits"
         raise Problem(409, "refused", detail, guard="version_conflict", ticket_id=ticket_id)
     command = MoveTicket(
-        ticket_id=ticket_id, to=body.to, reason=body.reason, actor=actor_of(principal), evidence=body.evidence
+        ticket_id=ticket_id, to=body.to, reason=body.reason, actor=principal.actor, evidence=body.evidence
     )
     return await ask(request, principal, command, (TicketMoved,), key=idempotency_key)
 
@@ -246,7 +244,7 @@ async def amend(
 ) -> Response:
     """Correct fields: all of them or none; what was there before stays in the history."""
     edge = edge_of(request)
-    own_ticket(edge, principal, ticket_id)
+    existing_ticket(edge, ticket_id)
     changes = [await _sealed_edit(request, ticket_id, edit) for edit in body.changes]
     fields = {**dict(body), "changes": tuple(changes)}
     return await _ask(request, principal, ticket_id, AmendTicket, TicketAmended, key=idempotency_key, **fields)
@@ -279,7 +277,7 @@ async def add_note(
 ) -> Response:
     """Write a note, internal or for the customer too."""
     edge, key = edge_of(request), idempotency_key
-    own_ticket(edge, principal, ticket_id)
+    existing_ticket(edge, ticket_id)
     note_id = str(stable_id(principal.caller, "note", ticket_id, key) if key else new_id())
     fields = {**dict(body), "text": await sealed(edge, ticket_id, body.text), "note_id": note_id, "status": 201}
     return await _ask(request, principal, ticket_id, AddNote, NoteAdded, key=key, **fields)
@@ -296,7 +294,7 @@ async def edit_note(
 ) -> Response:
     """Change a note; what it said stays in its history."""
     edge = edge_of(request)
-    own_ticket(edge, principal, ticket_id)
+    existing_ticket(edge, ticket_id)
     fields = {**dict(body), "text": await sealed(edge, ticket_id, body.text), "note_id": note_id}
     return await _ask(request, principal, ticket_id, EditNote, NoteEdited, key=idempotency_key, **fields)
 
@@ -320,7 +318,7 @@ async def add_device(
     request: Request, ticket_id: TicketPath, body: DeviceBody, principal: Writer, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Put one more device on the ticket."""
-    ticket = own_ticket(edge_of(request), principal, ticket_id)
+    ticket = existing_ticket(edge_of(request), ticket_id)
     number = max((one.number for one in ticket.devices), default=1) + 1
     fields = {**dict(body), "number": number, "status": 201}
     return await _ask(request, principal, ticket_id, AddDevice, DeviceAdded, key=idempotency_key, **fields)
@@ -371,7 +369,7 @@ async def merge(
     """End this ticket in favour of another, which takes over its notes and files."""
     if body.forced:
         principal.require("admin")
-    other = own_ticket(edge_of(request), principal, body.into)
+    other = existing_ticket(edge_of(request), body.into)
     into = {"into_workspace_id": other.workspace_id, "into_customer_id": other.customer_id}
     return await _ask(
         request, principal, ticket_id, MergeTickets, TicketMerged, key=idempotency_key, **dict(body), **into
@@ -384,7 +382,7 @@ async def claim_warranty(
 ) -> Response:
     """Open a linked ticket for a repair that came back within its warranty."""
     edge = edge_of(request)
-    own_ticket(edge, principal, ticket_id)
+    existing_ticket(edge, ticket_id)
     new = derived_ticket_id(principal, "claim", ticket_id, idempotency_key)
     complaint = await sealed(edge, new, body.complaint)
     fields = {**dict(body), "complaint": complaint, "new_ticket_id": new, "status": 201}
@@ -396,7 +394,7 @@ async def erase(
     request: Request, ticket_id: TicketPath, body: Reasoned, principal: Eraser, idempotency_key: IdempotencyKey = None
 ) -> Response:
     """Make what the ticket knew about a person unreadable, for good. A tombstone says who, why and when."""
-    ticket = own_ticket(edge_of(request), principal, ticket_id)
+    ticket = existing_ticket(edge_of(request), ticket_id)
     fields = {**dict(body), "forget_customer": not _needed_elsewhere(request, ticket)}
     return await _ask(request, principal, ticket_id, EraseTicket, TicketErased, key=idempotency_key, **fields)
 

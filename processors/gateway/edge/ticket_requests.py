@@ -12,13 +12,12 @@ from processors.gateway.commands import stable_id
 from processors.gateway.edge.auth import Principal
 from processors.gateway.edge.deps import Edge, edge_of
 from processors.gateway.edge.problems import Problem, invalid_model
-from processors.gateway.edge.routes_tickets import existing_ticket
 from processors.gateway.present import ticket_of
 from schemas.core.ids import Code
 from schemas.core.message import Event
 from schemas.ticket_facets import TicketRequestRefused
 from schemas.ticket_parts import TicketRequest
-from schemas.tickets import MoveTicket, TicketMoveRefused, TicketView
+from schemas.tickets import MoveTicket, TicketMoveRefused
 from topics.tickets import TICKET_VIEWS
 
 NO_CHANGE = ("already_so", "duplicate")
@@ -37,23 +36,6 @@ class Reasoned(Body):
     """A body that says why."""
 
     reason: Code
-
-
-def actor_of(principal: Principal) -> str:
-    """Return how the record names the caller."""
-    return f"{principal.caller.kind}:{principal.caller.id}"
-
-
-def own_ticket(edge: Edge, principal: Principal, ticket_id: str) -> TicketView:
-    """Return a ticket of the caller's workspace; one of another does not exist for them.
-
-    Raises:
-        Problem: 404.
-    """
-    ticket = existing_ticket(edge, ticket_id)
-    if ticket.workspace_id != principal.workspace_id:
-        raise Problem(404, "not_found", f"there is no ticket {ticket_id}; one just handed in may take a moment")
-    return ticket
 
 
 def derived_ticket_id(principal: Principal, wish: str, ticket_id: str, key: str | None) -> str:

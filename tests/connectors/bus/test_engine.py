@@ -191,11 +191,11 @@ async def test_commits_nothing_beyond_a_slow_record(cluster: Cluster) -> None:
         await submit(publisher, 40)
         async with working(make_app(cluster, publisher, [], gate)) as app:
             assert app.engine is not None
-            await until(lambda: len(app.engine._epoch.busy) == 4)  # type: ignore[union-attr]
-            await app.engine._commit(app.engine._epoch)  # type: ignore[arg-type]
+            await until(lambda: len(app.engine._epoch.busy) == 4)  # type: ignore[union-attr]  # started, so it is there
+            await app.engine._commit(app.engine._epoch)  # type: ignore[arg-type]  # typed for more than is given here
             assert {ledger.committed for ledger in app.engine.ledgers().values()} == {0}
             gate.set()
-            await until(lambda: sum(one.committed for one in app.engine.ledgers().values()) == 40)  # type: ignore[union-attr]
+            await until(lambda: sum(one.committed for one in app.engine.ledgers().values()) == 40)  # type: ignore[union-attr]  # started, so it is there
 
 
 async def test_loses_nothing_when_workers_join_and_leave(cluster: Cluster) -> None:
@@ -205,7 +205,7 @@ async def test_loses_nothing_when_workers_join_and_leave(cluster: Cluster) -> No
         async with working(make_app(cluster, publisher, seen)) as second:
             ids += await submit(publisher, 400)
             assert second.engine is not None
-            await until(lambda: bool(second.engine.ledgers()))  # type: ignore[union-attr]
+            await until(lambda: bool(second.engine.ledgers()))  # type: ignore[union-attr]  # started, so it is there
             ids += await submit(publisher, 200)
         ids += await submit(publisher, 200)
         await until(lambda: set(seen) == set(ids))

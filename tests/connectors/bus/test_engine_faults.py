@@ -49,7 +49,7 @@ async def engine_over(
 
     transport = FaultyTransport(world)
     stage = BatchStage("test.handle", (NOTIFICATION_EVENTS,), handler)
-    engine = Engine("g", Cluster("127.0.0.1:1"), [stage], crash, limits, transport=lambda *_: transport)  # type: ignore[arg-type,return-value]
+    engine = Engine("g", Cluster("127.0.0.1:1"), [stage], crash, limits, transport=lambda *_: transport)  # type: ignore[arg-type,return-value]  # a stand-in with the calls that are used
     transport.expects = lambda: engine.ledgers()[world.tp].expected
     await engine.start()
     world.assigned, world.generation = True, 1
@@ -61,7 +61,7 @@ async def engine_over(
 
 
 def world(**changes: int) -> World:
-    return World(NOTIFICATION_EVENTS.name, **{"end": 10} | changes)  # type: ignore[arg-type]
+    return World(NOTIFICATION_EVENTS.name, **{"end": 10} | changes)  # type: ignore[arg-type]  # typed for more than is given here
 
 
 async def test_stops_when_a_topic_was_made_anew_under_a_running_worker() -> None:
@@ -153,10 +153,10 @@ async def test_buffers_no_more_than_the_bound_while_a_handler_is_slow(tmp_path: 
     gate = asyncio.Event()
     async with publishing(direct) as publisher, proxied(broker.port) as proxy:
         await fill(publisher, 800, 40_000)  # 32 MB over four partitions
-        app = make_app(Cluster(f"127.0.0.1:{proxy.port}"), publisher, seen, gate)  # type: ignore[arg-type]
+        app = make_app(Cluster(f"127.0.0.1:{proxy.port}"), publisher, seen, gate)  # type: ignore[arg-type]  # typed for more than is given here
         async with working(app):
             assert app.engine is not None
-            await until(lambda: len(app.engine._epoch.busy) == 4)  # type: ignore[union-attr]
+            await until(lambda: len(app.engine._epoch.busy) == 4)  # type: ignore[union-attr]  # started, so it is there
             before = -1
             while proxy.answered_bytes != before:  # until nothing more comes for as long as a fetch may wait
                 before = proxy.answered_bytes

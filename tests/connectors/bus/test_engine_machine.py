@@ -65,7 +65,7 @@ class EngineMachine(RuleBasedStateMachine):
             [stage],
             self.crash,
             LIMITS,
-            transport=lambda *_: self.transport,  # type: ignore[arg-type,return-value]
+            transport=lambda *_: self.transport,  # type: ignore[arg-type,return-value]  # a stand-in with the calls that are used
         )
         self.transport.expects = lambda: self.engine.ledgers()[self.world.tp].expected
         await self.engine.start()

@@ -14,7 +14,7 @@ def reasons(sights: list[tuple[float, Sight]]) -> list[str]:
 
 
 def seen(**changes: object) -> Sight:
-    return Sight(**{name: changes.get(name, getattr(IDLE, name)) for name in Sight.__slots__})  # type: ignore[arg-type]
+    return Sight(**{name: changes.get(name, getattr(IDLE, name)) for name in Sight.__slots__})  # type: ignore[arg-type]  # typed for more than is given here
 
 
 @pytest.mark.parametrize(

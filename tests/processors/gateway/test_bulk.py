@@ -77,7 +77,7 @@ async def test_says_of_each_ticket_what_became_of_it(world: World) -> None:
     assert body["counts"] == {"done": 1, "unchanged": 1, "refused": 1, "late": 1, "not_found": 1}
     refused = body["items"][2]
     assert (refused["reason"], refused["detail"]) == ("no_transition", "No way leads from qc to triage.")
-    [sent] = [command for _, command in world.sent if command.ticket_id == "T-0001"]  # type: ignore[attr-defined]
+    [sent] = [command for _, command in world.sent if command.ticket_id == "T-0001"]  # type: ignore[attr-defined]  # of the kinds that are sent here
     assert isinstance(sent, MoveTicket)
     assert sent.evidence.bin == "A1"
     assert sent.actor.startswith("api_key:")
@@ -135,7 +135,7 @@ async def test_goes_no_further_when_the_log_takes_no_commands(world: World) -> N
         tries += 1
         raise Transient("away")
 
-    world.publish = publish  # type: ignore[method-assign]
+    world.publish = publish  # type: ignore[method-assign]  # the test listens in
     async with world.client("tickets:write") as client:
         response = await client.post("/v1/tickets/bulk", json={"ids": ids, "action": MOVE})
     assert set(_statuses(response).values()) == {"failed"}

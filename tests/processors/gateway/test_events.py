@@ -45,7 +45,7 @@ async def _stream(world: World, **headers: str) -> AsyncIterator["_Reader"]:
         await gone.wait()
         return {"type": "http.disconnect"}
 
-    task = asyncio.create_task(world.app(scope, receive, sent.put))  # type: ignore[arg-type]
+    task = asyncio.create_task(world.app(scope, receive, sent.put))  # type: ignore[arg-type]  # typed for more than is given here
     try:
         yield _Reader(await sent.get(), sent)
     finally:
@@ -119,7 +119,7 @@ async def test_refuses_a_cursor_that_is_not_ours(world: World, cursor: str) -> N
     world.feed(ticket_view())
     async with world.client("tickets:read") as client:
         headers = {"Last-Event-ID": cursor.encode()}
-        body = problem(await client.get(f"/v1/tickets/{TICKET}/events", headers=headers), 422, "validation")  # type: ignore[arg-type]
+        body = problem(await client.get(f"/v1/tickets/{TICKET}/events", headers=headers), 422, "validation")  # type: ignore[arg-type]  # typed for more than is given here
         assert body["errors"][0]["field"] == "Last-Event-ID"
         problem(await client.get("/v1/tickets/T-9999/events"), 404, "not_found")
 
@@ -145,7 +145,7 @@ async def test_cuts_off_a_reader_that_is_too_slow_without_losing_what_it_resumes
     resumed = event_stream(timelines, TICKET, read_cursor(last_id), (), queue_max=9, heartbeat_s=0.001)
     rest = [await anext(resumed) for _ in range(2)]
     assert rest[1] == b": still here\n\n"
-    await resumed.aclose()  # type: ignore[attr-defined]
+    await resumed.aclose()  # type: ignore[attr-defined]  # of the kinds that are sent here
 
 
 def test_a_cursor_survives_writing_and_reading() -> None:

@@ -110,10 +110,10 @@ async def test_keeps_a_refusal_but_not_a_failure(world: World) -> None:
                 raise WorkerStop("unacknowledged")
             await publish(records)
 
-        world.publish = only_claims  # type: ignore[method-assign]
+        world.publish = only_claims  # type: ignore[method-assign]  # the test listens in
         other = {"Idempotency-Key": "b"}
         problem(await client.post(URL, json=RECEIPT, headers=other), 503, "unavailable")
-        world.publish = publish  # type: ignore[method-assign]
+        world.publish = publish  # type: ignore[method-assign]  # the test listens in
         assert (await client.post(URL, json=RECEIPT, headers=other)).status_code == 201
 
 
@@ -135,7 +135,7 @@ async def test_is_unavailable_and_does_nothing_when_the_log_cannot_say_who_was_f
 async def test_names_the_header_when_a_key_is_none(world: World, key: str) -> None:
     async with world.client("inventory:write") as client:
         headers = {"Idempotency-Key": key.encode("latin-1")}
-        body = problem(await client.post(URL, json=RECEIPT, headers=headers), 422, "validation")  # type: ignore[arg-type]
+        body = problem(await client.post(URL, json=RECEIPT, headers=headers), 422, "validation")  # type: ignore[arg-type]  # typed for more than is given here
     assert body["errors"][0]["field"] == "Idempotency-Key"
     assert not world.sent
 
@@ -156,7 +156,7 @@ async def test_the_log_holds_neither_key_nor_caller_nor_answer(world: World) -> 
         written.extend(record.value for record in records if record.topic == "edge.answers.v1")
         await publish(records)
 
-    world.publish = noting  # type: ignore[method-assign]
+    world.publish = noting  # type: ignore[method-assign]  # the test listens in
     key = world.key("inventory:write")
     async with world.client(key=key) as client:
         await client.post(URL, json=RECEIPT, headers={"Idempotency-Key": "visible-key"})

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from processors.gateway.buckets import BUCKETS
-from processors.gateway.edge.answers import Answer, Answers
+from processors.gateway.edge.cache import Kept, Page
 from schemas.devices import Device
 from schemas.tickets import TICKET_STATES, TicketView
 from tests.processors.gateway.world import NOW, World, problem, ticket_view
@@ -247,15 +247,15 @@ async def test_the_board_counts_ages_and_values_by_bucket_and_technician(world: 
 
 
 def test_answers_are_kept_up_to_a_size_the_least_used_go() -> None:
-    kept = Answers(max_bytes=10)
+    kept: Kept[Page] = Kept(max_bytes=10)
     for tag in ("a", "b"):
-        kept.put(tag, Answer(b"x" * 4))
-    kept.put("a", Answer(b"y" * 4))
-    kept.put("c", Answer(b"z" * 4))
-    assert (kept.get("a"), kept.get("b")) == (Answer(b"y" * 4), None)
-    kept.put("d", Answer(b"x" * 11))
+        kept.put(tag, Page(b"x" * 4))
+    kept.put("a", Page(b"y" * 4))
+    kept.put("c", Page(b"z" * 4))
+    assert (kept.get("a"), kept.get("b")) == (Page(b"y" * 4), None)
+    kept.put("d", Page(b"x" * 11))
     assert [kept.get(tag) for tag in "abcd"] == [None] * 4
-    kept.put("e", Answer(b"x" * 10))
+    kept.put("e", Page(b"x" * 10))
     assert kept.get("e") is not None
 
 

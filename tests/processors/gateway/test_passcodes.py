@@ -54,7 +54,7 @@ class Shop:
         self.world.feed(ticket_view(language="de"))
 
     def answer(self, command: Message, envelope: Envelope) -> Sequence[tuple[Event, View | None]]:
-        ticket_id: str = command.ticket_id  # type: ignore[attr-defined]
+        ticket_id: str = command.ticket_id  # type: ignore[attr-defined]  # of the kinds that are sent here
         view = self.world.views.view(PASSCODE_VIEWS, ticket_id, PasscodesView)
         outcome = decide(command, view, envelope.time, PasscodePolicy())
         answers: list[tuple[Event, View | None]] = []

@@ -5,14 +5,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from fastapi import Request
 
 from connectors.clock.clock import SettableClock
 from connectors.errors import Transient
-from processors.gateway.edge.problems import Problem
-from processors.gateway.edge.refusals import KINDS_EACH, KINDS_IN_ALL, Kind, RefusalCounter, RefusalLog, hidden
+from processors.gateway.edge.refusals import KINDS_EACH, KINDS_IN_ALL, Kind, RefusalCounter, RefusalLog
 from schemas.refusals import RequestRefused
-from tests.processors.gateway.world import NOW, TICKET, World
+from tests.processors.gateway.world import NOW, TICKET, World, problem, ticket_view
 
 KIND = Kind("api_key:Ab12Cd34", "GET", "/v1/tickets", 403, "missing_scope")
 
@@ -75,13 +73,11 @@ async def test_tells_every_kind_of_refusal_apart_and_no_success(world: World) ->
 
 
 async def test_a_404_is_one_where_it_hides_something(world: World) -> None:
-    @world.app.get("/v1/theirs")
-    async def theirs(request: Request) -> None:
-        hidden(request, "other_workspace")
-        raise Problem(404, "not_found", "there is nothing")
-
-    async with world.client() as client:
-        await client.get("/v1/theirs")
+    world.feed(ticket_view())
+    stranger = world.key("tickets:read", workspace_id="hafen")
+    async with world.client(key=stranger) as client:
+        problem(await client.get(f"/v1/tickets/{TICKET}"), 404, "not_found")
+        problem(await client.get("/v1/tickets/T-0404"), 404, "not_found")
         await client.get("/v1/nowhere")
     [fact] = await told(world)
     assert (fact.status, fact.code) == (404, "other_workspace")
@@ -115,10 +111,10 @@ async def test_writes_by_itself_at_once_and_at_the_end_of_the_window() -> None:
 
     class Log:
         async def publish(self, records: object) -> None:
-            written.extend(RequestRefused.model_validate_json(one.value).count for one in records)  # type: ignore[attr-defined]
+            written.extend(RequestRefused.model_validate_json(one.value).count for one in records)  # type: ignore[attr-defined]  # of the kinds that are sent here
             more.set()
 
-    refusals = RefusalLog(Log(), SettableClock(NOW), b"k" * 32, window_s=0.1)  # type: ignore[arg-type]
+    refusals = RefusalLog(Log(), SettableClock(NOW), b"k" * 32, window_s=0.1)  # type: ignore[arg-type]  # typed for more than is given here
     for expected in ([1], [1, 2], [1, 2, 1]):
         more.clear()
         if expected != [1, 2]:

@@ -69,5 +69,5 @@ async def test_lines_of_json_are_opened_too(world: World) -> None:
 
     await OpenTexts(lines, world.vault, world.views)(
         {"type": "http", "state": {"workspace_id": "main"}}, None, _into(sent)
-    )  # type: ignore[arg-type]
+    )  # type: ignore[arg-type]  # typed for more than is given here
     assert sent[1]["body"] == b'{"t":"Wet"}\n'

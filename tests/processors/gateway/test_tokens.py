@@ -27,7 +27,7 @@ def part(value: Any) -> str:
 
 def opened(token: str) -> tuple[dict[str, Any], dict[str, Any]]:
     header, body, _ = token.split(".")
-    return tuple(json.loads(base64.urlsafe_b64decode(one + "==")) for one in (header, body))  # type: ignore[return-value]
+    return tuple(json.loads(base64.urlsafe_b64decode(one + "==")) for one in (header, body))  # type: ignore[return-value]  # two parts
 
 
 def signed(header: dict[str, Any], body: dict[str, Any], key: OKPKey) -> str:
@@ -59,7 +59,7 @@ FORGERIES: dict[str, Forge] = {
     "another user": lambda h, b, own, evil: signed(h, {**b, "sub": f"U-{'0' * 32}"}, own),
     "a user that is a list": lambda h, b, own, evil: signed(h, {**b, "sub": [b["sub"]]}, own),
     **{
-        f"one without {name}": lambda h, b, own, evil, name=name: signed(  # type: ignore[misc]
+        f"one without {name}": lambda h, b, own, evil, name=name: signed(  # type: ignore[misc]  # one loop variable bound by default
             h, {key: value for key, value in b.items() if key != name}, own
         )
         for name in ("iss", "aud", "sub", "sid", "ws", "roles", "iat", "exp", "jti")
