@@ -14,6 +14,7 @@ from infra.settings import read_settings
 
 if TYPE_CHECKING:
     from connectors.bus.app import App
+    from schemas.workspaces import WorkingHours
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +22,7 @@ FLOWS = Path(__file__).resolve().parents[1] / "processors" / "orchestrator" / "f
 
 
 def _tickets(app: App, ports: Ports) -> None:
+    from connectors.bus.lookup import LogFollower
     from processors.tickets.agent import wire
     from processors.tickets.conditions.agent import wire_conditions
     from processors.tickets.config import Policy
@@ -28,10 +30,25 @@ def _tickets(app: App, ports: Ports) -> None:
     from processors.tickets.passcodes.agent import wire_passcodes
     from processors.tickets.passcodes.decide import PasscodePolicy
     from processors.tickets.sla.agent import wire_clocks
+    from processors.tickets.sla.hours import WorkspaceHours
+    from topics.access import ACCESS_VIEWS
+
+    hours = WorkspaceHours()
+    follower = LogFollower(
+        ports.settings.cluster(),
+        "noizylab-tickets-hours",
+        (ACCESS_VIEWS,),
+        lambda record: hours.take(record.key, record.value),
+    )
+    ports.on_close(follower.close)
+
+    async def hours_of(workspace: str) -> WorkingHours | None:
+        await follower.catch_up()
+        return hours.of(workspace)
 
     wire(app, Policy(), ports.vault)
     wire_following(app)
-    wire_clocks(app, ports.sla_policy)
+    wire_clocks(app, ports.sla_policy, hours_of)
     wire_conditions(app)
     wire_passcodes(app, ports.passcodes, PasscodePolicy())
 

@@ -9,6 +9,7 @@ from schemas.core.message import Command, Event, Value, View
 from schemas.core.time import UtcTime
 from schemas.devices import DeviceCategory
 from schemas.tickets import Hold, TicketState
+from schemas.workspaces import WorkingHours
 
 ClockName = Literal[
     "first_response", "diagnose", "quote_turnaround", "customer_decision", "parts", "repair", "pickup"
@@ -45,7 +46,8 @@ class ClockChange(Value):
     """One clock started, was paused, went on or stopped. ``run`` counts the runs of this clock on this ticket from 1.
 
     ``why`` names a state (``in_awaiting_parts``) or a hold (``hold_customer``). ``target_s``, given at the start, is
-    what the run is held to, in seconds of open time; None: it is only measured.
+    what the run is held to, in seconds of open time; None: it is only measured. ``hours``, given at the start as well,
+    are the workspace's own, which count as open for the whole run; None: those of the policy.
     """
 
     clock: ClockName
@@ -53,6 +55,7 @@ class ClockChange(Value):
     change: Literal["started", "paused", "resumed", "stopped"]
     why: Code
     target_s: int | None = Field(default=None, ge=1)
+    hours: WorkingHours | None = None
 
 
 class ClocksTracked(Event):
@@ -135,6 +138,7 @@ class ClockRun(Value):
     clock: ClockName
     run: int = Field(ge=1)
     target_s: int | None = Field(default=None, ge=1)
+    hours: WorkingHours | None = None
     started_at: UtcTime
     pauses: tuple[ClockPause, ...] = ()
     stopped_at: UtcTime | None = None

@@ -124,6 +124,8 @@ class IntakeRefused(Event):
     TYPE: ClassVar[str] = "noizylab.intake.refused.v1"
 
     ticket_id: TicketId
+    workspace_id: WorkspaceId | None = None
+    """Whose intake it was; None in what was refused before that was written down."""
     reason: Code
     detail: str
     refused_at: UtcTime

@@ -139,7 +139,10 @@ def _same_content(intake: SubmitIntake, ticket: TicketView) -> bool:
 
 
 def _refuse(intake: SubmitIntake, reason: str, detail: str, now: datetime) -> Outcome:
-    return Emit.of(IntakeRefused(ticket_id=intake.ticket_id, reason=reason, detail=detail, refused_at=now))
+    refused = IntakeRefused(
+        ticket_id=intake.ticket_id, workspace_id=intake.workspace_id, reason=reason, detail=detail, refused_at=now
+    )
+    return Emit.of(refused)
 
 
 def _move(move: MoveTicket, ticket: TicketView | None, now: datetime, policy: Policy) -> Outcome:

@@ -4,23 +4,30 @@ from connectors.bus.aggregate import Aggregate
 from connectors.bus.app import App
 from connectors.bus.looks import LOOK_EVERY_S, Looks
 from processors.tickets.sla.decide import decide, next_due
+from processors.tickets.sla.hours import HoursOf
 from processors.tickets.sla.policy import SlaPolicy
 from processors.tickets.sla.state import evolve
 from schemas.core.envelope import Envelope
+from schemas.core.ids import DEFAULT_WORKSPACE
 from schemas.core.message import Message
 from schemas.core.outcome import Outcome
-from schemas.sla import CheckClocks, ClocksView
+from schemas.sla import CheckClocks, ClocksView, TrackClocks
+from topics.access import ACCESS_VIEWS
 from topics.clocks import CLOCK_COMMANDS, CLOCK_EVENTS, CLOCK_VIEWS
 
 CLOCKS = Aggregate(view=CLOCK_VIEWS, evolve=evolve)
 
 
-def wire_clocks(app: App, policy: SlaPolicy) -> None:
-    """Run the service clocks of all tickets. Importing this module registers nothing."""
+def wire_clocks(app: App, policy: SlaPolicy, hours_of: HoursOf) -> None:
+    """Run the service clocks of all tickets, by the hours of their workspaces. Importing this registers nothing."""
+    app.follow(ACCESS_VIEWS)
 
     @app.agent(CLOCK_COMMANDS, emits=(CLOCK_EVENTS,), state=CLOCKS)
     async def clocks(command: Message, envelope: Envelope, view: ClocksView | None) -> Outcome:
-        return decide(command, view, policy)
+        if not isinstance(command, TrackClocks):
+            return decide(command, view, policy)
+        workspace = view.workspace_id if view is not None else command.workspace_id or DEFAULT_WORKSPACE
+        return decide(command, view, policy, await hours_of(workspace))
 
     looks = looks_at(app, policy)
 

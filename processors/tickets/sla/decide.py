@@ -4,7 +4,9 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from uuid import uuid5
 
+from processors.tickets.lifecycle import CLOCKS
 from processors.tickets.sla.clocks import changes_of
+from processors.tickets.sla.hours import calendar_of, hours_for
 from processors.tickets.sla.measure import elapsed, reaches
 from processors.tickets.sla.policy import SlaPolicy
 from processors.tickets.sla.state import evolve
@@ -23,15 +25,19 @@ from schemas.sla import (
     SlaWarned,
     TrackClocks,
 )
+from schemas.workspaces import WorkingHours
 
 Verdict = SlaWarned | SlaBreached | SlaMet
 
 
-def decide(command: Message, view: ClocksView | None, policy: SlaPolicy) -> Outcome:
-    """Answer a command about one ticket's clocks. What fell due before the command is stated before it, in order."""
+def decide(command: Message, view: ClocksView | None, policy: SlaPolicy, hours: WorkingHours | None = None) -> Outcome:
+    """Answer a command about one ticket's clocks. What fell due before the command is stated before it, in order.
+
+    ``hours`` are those that the ticket's workspace has set; runs that start now keep them.
+    """
     match command:
         case TrackClocks():
-            return _track(command, view, policy)
+            return _track(command, view, policy, hours)
         case CheckClocks():
             due = list(due_until(view, command.looked_at, policy)) if view is not None else []
             return _emit(due) if due else Drop("nothing_due")
@@ -56,13 +62,13 @@ def _open_dues(view: ClocksView, policy: SlaPolicy) -> Iterator[tuple[datetime, 
     for run in view.runs:
         if run.stopped_at is not None or run.target_s is None:
             continue
-        calendar = policy.calendar_of(view.workspace_id, run.clock)
+        calendar = calendar_of(run, view.workspace_id, policy)
         for share, stated in ((policy.warn_at, run.warned_at), (1.0, run.breached_at)):
             if stated is None and (at := reaches(run, share, calendar)) is not None:
                 yield at, run.clock, run.run, share
 
 
-def _track(command: TrackClocks, view: ClocksView | None, policy: SlaPolicy) -> Outcome:
+def _track(command: TrackClocks, view: ClocksView | None, policy: SlaPolicy, hours: WorkingHours | None) -> Outcome:
     if view is None and command.state is None:
         return Reject("unknown_ticket", f"the clocks of {command.ticket_id} were never begun; its opening is missing")
     known = _known(command, view)
@@ -71,7 +77,8 @@ def _track(command: TrackClocks, view: ClocksView | None, policy: SlaPolicy) -> 
     at = max(command.changed_at, view.stays[-1].entered_at) if view is not None else command.changed_at
     due = list(due_until(view, at, policy)) if view is not None else []
     before = _folded(view, due)
-    changes = tuple(_with_target(change, known, policy) for change in changes_of(before, known.state, known.hold))
+    fixed = hours_for(hours, at)
+    changes = tuple(_fixed(change, known, policy, fixed) for change in changes_of(before, known.state, known.hold))
     tracked = known.model_copy(update={"changes": changes, "tracked_at": at})
     after = evolve(before, tracked)
     return _emit([*due, tracked, *_met(before, after, policy)])
@@ -93,11 +100,13 @@ def _known(command: TrackClocks | None, view: ClocksView | None) -> ClocksTracke
     return ClocksTracked.model_validate(base | said)
 
 
-def _with_target(change: ClockChange, known: ClocksTracked, policy: SlaPolicy) -> ClockChange:
+def _fixed(change: ClockChange, known: ClocksTracked, policy: SlaPolicy, hours: WorkingHours | None) -> ClockChange:
+    """Give a run that starts what it is measured by until it ends, whatever is promised or set later."""
     if change.change != "started":
         return change
     target = policy.target_s(change.clock, known.workspace_id, known.category, known.priority)
-    return change.model_copy(update={"target_s": target})
+    customers = CLOCKS[change.clock][0] == "customer"
+    return change.model_copy(update={"target_s": target, "hours": None if customers else hours})
 
 
 def _met(before: ClocksView | None, after: ClocksView, policy: SlaPolicy) -> Iterator[SlaMet]:
@@ -111,7 +120,7 @@ def _met(before: ClocksView | None, after: ClocksView, policy: SlaPolicy) -> Ite
 
 
 def _verdict(kind: type[Verdict], view: ClocksView, run: ClockRun, at: datetime, policy: SlaPolicy) -> Verdict:
-    used = elapsed(run, at, policy.calendar_of(view.workspace_id, run.clock))
+    used = elapsed(run, at, calendar_of(run, view.workspace_id, policy))
     values = {
         "ticket_id": view.ticket_id,
         "workspace_id": view.workspace_id,

@@ -11,7 +11,6 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from processors.tickets.calendars import Calendar, CalendarError, OpeningHours
-from processors.tickets.lifecycle import CLOCKS
 from schemas.core.ids import WorkspaceId
 from schemas.devices import DeviceCategory
 from schemas.sla import ClockName, Priority
@@ -116,12 +115,8 @@ class SlaPolicy(_Part):
         return {name: Calendar(week.opening_hours()) for name, week in self.hours.items()}
 
     def opening_of(self, workspace: WorkspaceId) -> Calendar:
-        """Return the calendar of a workspace."""
+        """Return the calendar of a workspace that has set no hours itself."""
         return self.calendars.get(workspace, self.calendars["default"])
-
-    def calendar_of(self, workspace: WorkspaceId, clock: ClockName) -> Calendar:
-        """Return what a clock counts: a customer's runs day and night, all others while the workspace is open."""
-        return ALWAYS if CLOCKS[clock][0] == "customer" else self.opening_of(workspace)
 
     def target_s(
         self, clock: ClockName, workspace: WorkspaceId, category: DeviceCategory, priority: Priority

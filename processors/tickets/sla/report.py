@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from processors.tickets.lifecycle import CLOCKS, STATES
 from processors.tickets.sla.clocks import PAUSING_HOLDS, reason_of_pause
+from processors.tickets.sla.hours import calendar_of, opening_of
 from processors.tickets.sla.measure import elapsed, intervals, reaches
 from processors.tickets.sla.policy import SlaPolicy
 from schemas.sla import ClockReport, ClockRun, ClocksReport, ClocksView, Stay
@@ -16,7 +17,7 @@ OUTSIDE: frozenset[TicketState] = frozenset({"draft", "booked", "ready", *TERMIN
 
 def report(view: ClocksView, now: datetime, policy: SlaPolicy) -> ClocksReport:
     """Return how the clocks of a ticket stand at ``now``."""
-    opening = policy.opening_of(view.workspace_id)
+    opening = opening_of(view, policy)
     waited = shops = timedelta(0)
     for stay, until in _stays(view, now):
         if stay.state in OUTSIDE or until <= stay.entered_at:
@@ -46,7 +47,7 @@ def _is_shops(state: TicketState) -> bool:
 
 
 def _clock(run: ClockRun, view: ClocksView, now: datetime, policy: SlaPolicy) -> ClockReport:
-    calendar = policy.calendar_of(view.workspace_id, run.clock)
+    calendar = calendar_of(run, view.workspace_id, policy)
     used = int(elapsed(run, now, calendar).total_seconds())
     ends = run.stopped_at is not None
     return ClockReport(

@@ -54,7 +54,9 @@ def _tracked(view: ClocksView | None, event: ClocksTracked) -> ClocksView:
 
 def _changed(runs: tuple[ClockRun, ...], change: ClockChange, at: datetime) -> tuple[ClockRun, ...]:
     if change.change == "started":
-        begun = ClockRun(clock=change.clock, run=change.run, target_s=change.target_s, started_at=at)
+        begun = ClockRun(
+            clock=change.clock, run=change.run, target_s=change.target_s, hours=change.hours, started_at=at
+        )
         return (*runs, begun)
     return tuple(_after(run, change, at) if (run.clock, run.run) == (change.clock, change.run) else run for run in runs)
 

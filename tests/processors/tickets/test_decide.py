@@ -65,6 +65,13 @@ def test_refuses_an_intake_and_says_how_to_mend_it_when_something_is_missing(
     assert isinstance(refused, IntakeRefused)
     assert refused.reason == reason
     assert told in refused.detail
+    assert refused.workspace_id == "main"
+
+
+def test_a_refused_intake_says_whose_it_was() -> None:
+    refused = only(decide(intake(workspace_id="hafen", photos=()), None, NOW, POLICY))
+    assert isinstance(refused, IntakeRefused)
+    assert refused.workspace_id == "hafen"
 
 
 def test_takes_a_phone_when_its_imei_has_the_right_check_digit() -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID, uuid4
 
+import orjson
 import pytest
 
 from connectors.bus.app import App
@@ -15,13 +17,16 @@ from connectors.bus.restore import LogReader
 from connectors.clock.clock import SettableClock
 from processors.tickets.following.agent import wire_following
 from processors.tickets.sla.agent import looks_at, wire_clocks
+from processors.tickets.sla.hours import HoursOf, WorkspaceHours
 from processors.tickets.sla.policy import SlaPolicy
+from processors.tickets.sla.report import report
 from processors.tickets.sla.tracking import TRACKED, track_of
 from schemas.core.envelope import Envelope
 from schemas.core.message import Event
 from schemas.devices import Device
 from schemas.sla import CheckClocks, ClocksTracked, ClocksView, SlaBreached, SlaMet, SlaWarned
 from schemas.tickets import TicketMoved, TicketOpened
+from schemas.workspaces import WorkingHours, WorkspaceView
 from tests.schemas.examples import examples_of
 from tests.support.driver import Driver
 from topics.clocks import CLOCK_COMMANDS, CLOCK_EVENTS
@@ -55,17 +60,39 @@ def moved(at: datetime) -> TicketMoved:
     )
 
 
-def _wire(app: App) -> None:
+async def none_set(_workspace: str) -> None:
+    """No workspace has set hours."""
+
+
+def setting(workspace: str, hours: dict[str, Any], version: int) -> bytes:
+    """A record of the views of access that says which hours a workspace has."""
+    view = WorkspaceView.model_validate(
+        {
+            "access_id": f"W-{workspace}",
+            "workspace_id": workspace,
+            "settings": {"name": workspace, "hours": hours},
+            "amended_at": MORNING,
+        }
+    )
+    return orjson.dumps({"version": version, "state": view.model_dump(mode="json")})
+
+
+def _wire(app: App, hours_of: HoursOf = none_set) -> None:
     wire_following(app)
-    wire_clocks(app, RULES)
+    wire_clocks(app, RULES, hours_of)
 
 
 class Shop:
     """The processor over a log in memory, its inbox fed back to it."""
 
     def __init__(self, *, times: int = 1, restart: bool = False) -> None:
-        self.driver = Driver(_wire, "tickets", clock=SettableClock(MORNING))
+        self.hours = WorkspaceHours()
+        clock = SettableClock(MORNING)
+        self.driver = Driver(lambda app: _wire(app, self.hours_of), "tickets", clock=clock)
         self.times, self.restart, self.fed = times, restart, 0
+
+    async def hours_of(self, workspace: str) -> WorkingHours | None:
+        return self.hours.of(workspace)
 
     async def hear(self, event: Event, id: UUID) -> None:
         for _ in range(self.times):
@@ -102,6 +129,41 @@ async def test_says_each_thing_once_however_often_it_is_killed_and_asked(times: 
     assert isinstance(view, ClocksView)
     assert [stay.state for stay in view.stays] == ["received", "triage"]
     assert shop.driver.dead() == []
+
+
+async def test_a_run_keeps_the_hours_of_its_workspace_that_it_began_under() -> None:
+    shop = Shop()
+    afternoon = {"week": {"monday": [{"opens": "14:00", "closes": "18:00"}]}}
+    shop.hours.take(b"W-north", setting("north", afternoon, 2))
+    shop.hours.take(b"W-north", setting("north", {}, 1))
+    shop.hours.take(b"W-south", setting("south", {}, 1))
+    await shop.hear(opened(), UUID(int=1))
+    shop.hours.take(b"W-north", setting("north", {"week": {"monday": [{"opens": "06:00", "closes": "20:00"}]}}, 3))
+    await shop.look(MORNING + timedelta(hours=5, minutes=55))
+    await shop.hear(moved(MORNING + timedelta(hours=5, minutes=55)), UUID(int=2))
+    [warned] = shop.driver.read(SlaWarned)
+    assert (warned.warned_at, warned.elapsed_s) == (MORNING + timedelta(hours=5, minutes=48), 2880)
+    view = shop.driver.views()[T]
+    assert isinstance(view, ClocksView)
+    first, second = (next(run for run in view.runs if run.clock == clock) for clock in ("first_response", "diagnose"))
+    assert (first.hours, second.hours) == (WorkingHours.model_validate(afternoon), shop.hours.of("north"))
+    told = report(view, MORNING + timedelta(hours=6), RULES)
+    due = {clock.clock: (clock.due_at, clock.elapsed_s) for clock in told.clocks}
+    assert due["first_response"] == (None, 55 * 60)
+    assert due["diagnose"] == (MORNING + timedelta(hours=7, minutes=55), 5 * 60)
+
+
+async def test_hours_that_cannot_be_used_leave_the_clock_to_the_policy() -> None:
+    monday = {"monday": [{"opens": "14:00", "closes": "18:00"}]}
+    for useless in ({}, {"week": monday, "country": "ZZ"}):
+        shop = Shop()
+        shop.hours.take(b"W-north", setting("north", useless, 1))
+        shop.hours.take(b"W-north", b"{}")
+        await shop.hear(opened(), UUID(int=1))
+        await shop.look(MORNING + timedelta(hours=1))
+        assert len(shop.driver.read(SlaBreached)) == 1
+        assert shop.driver.dead() == []
+        assert shop.hours.unreadable == 1
 
 
 async def test_a_look_that_found_nothing_does_not_silence_a_later_one_with_its_id() -> None:

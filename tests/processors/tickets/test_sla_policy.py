@@ -6,8 +6,9 @@ import pytest
 from connectors.errors import Misconfigured
 from infra.ports import Ports
 from infra.settings import read_settings
+from processors.tickets.sla.hours import calendar_of
 from processors.tickets.sla.policy import ALWAYS, SHIPPED, PolicyError, SlaPolicy
-from schemas.sla import CLOCK_NAMES
+from schemas.sla import CLOCK_NAMES, ClockName, ClockRun
 
 OWN = """
 targets = { repair = 10, parts = 0 }
@@ -34,6 +35,9 @@ def test_the_one_that_comes_with_the_house_has_a_target_for_every_clock_and_urge
         assert low >= normal >= high >= urgent > 0
 
 
+CLOCKS: tuple[ClockName, ClockName] = ("repair", "pickup")
+
+
 def test_the_last_rule_that_fits_wins(tmp_path: Path) -> None:
     (own := tmp_path / "sla.toml").write_text(OWN)
     policy = SlaPolicy.load(own)
@@ -47,10 +51,11 @@ def test_the_last_rule_that_fits_wins(tmp_path: Path) -> None:
 def test_a_workspace_has_its_own_hours_and_a_customer_none(tmp_path: Path) -> None:
     (own := tmp_path / "sla.toml").write_text(OWN)
     policy = SlaPolicy.load(own)
-    assert policy.calendar_of("north", "repair").is_open(datetime(2026, 3, 14, 22, 30, tzinfo=UTC))
-    assert not policy.calendar_of("north", "repair").is_open(datetime(2026, 3, 7, 12, tzinfo=UTC))
-    assert policy.calendar_of("south", "repair").is_open(datetime(2026, 3, 2, 9, tzinfo=UTC))
-    assert policy.calendar_of("north", "pickup") is ALWAYS
+    repair, pickup = (ClockRun(clock=clock, run=1, started_at=datetime(2026, 3, 2, tzinfo=UTC)) for clock in CLOCKS)
+    assert calendar_of(repair, "north", policy).is_open(datetime(2026, 3, 14, 22, 30, tzinfo=UTC))
+    assert not calendar_of(repair, "north", policy).is_open(datetime(2026, 3, 7, 12, tzinfo=UTC))
+    assert calendar_of(repair, "south", policy).is_open(datetime(2026, 3, 2, 9, tzinfo=UTC))
+    assert calendar_of(pickup, "north", policy) is ALWAYS
     assert ALWAYS.is_open(datetime(2026, 12, 25, 3, tzinfo=UTC))
 
 

@@ -13,9 +13,11 @@ from processors.webhooks.deliveries import command_id, deliveries, due, event_bo
 from processors.webhooks.directory import Directory
 from schemas.core.envelope import Envelope
 from schemas.quotes import QuotePrepared
+from schemas.tickets import IntakeRefused
 from schemas.webhooks import AmendWebhook, ProbeWebhook, WebhookView, covers
 from tests.processors.gateway.world import quote, ticket_view
 from tests.processors.webhooks.builders import ID, NOW, WEBHOOK, Book, attempt, place, queue
+from tests.schemas.examples import examples_of
 
 WEBHOOKS, TICKETS = "webhooks.views.v1", "tickets.views.v1"
 
@@ -136,3 +138,8 @@ def test_counts_what_it_cannot_read(value: bytes) -> None:
     directory.take(WEBHOOKS, b"W-0001", value)
     directory.take(WEBHOOKS, None, value)
     assert directory.unreadable == 1
+
+
+def test_a_refused_intake_is_its_workspaces_though_no_ticket_came_of_it() -> None:
+    refused = examples_of(IntakeRefused)["full"]
+    assert Directory().workspace_of(orjson.loads(refused.to_json())) == "hafen"
