@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+HOURS_KNOWN_WITHIN_S = 1.0
+"""A run that begins sooner after a change of its workspace's hours may still be measured by the old ones."""
+
 FLOWS = Path(__file__).resolve().parents[1] / "processors" / "orchestrator" / "flows"
 
 
@@ -43,7 +46,7 @@ def _tickets(app: App, ports: Ports) -> None:
     ports.on_close(follower.close)
 
     async def hours_of(workspace: str) -> WorkingHours | None:
-        await follower.catch_up()
+        await follower.catch_up(within_s=HOURS_KNOWN_WITHIN_S)
         return hours.of(workspace)
 
     wire(app, Policy(), ports.vault)

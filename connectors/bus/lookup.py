@@ -2,6 +2,8 @@
 
 import asyncio
 import logging
+import math
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
@@ -99,25 +101,27 @@ class LogFollower(_Asking):
         self._partitions = sum(topic.partitions for topic in topics)
         self._next: dict[TopicPartition, int] = {}
         self._begun = self._done = 0
+        self._looked_at = -math.inf
 
-    async def catch_up(self) -> None:
-        """Return when every record that was acknowledged before the call has been taken.
+    async def catch_up(self, *, within_s: float = 0.0) -> None:
+        """Return when every record that was acknowledged ``within_s`` seconds before the call or earlier has been taken.
 
-        Many may ask at once: a look at the log serves all who asked before it began.
+        Many may ask at once: a look at the log serves all who asked before it began or ask within the time.
 
         Raises:
             Transient: the log does not answer; what was taken stays taken.
         """
-        wanted = self._begun + 1
+        wanted, asked_at = self._begun + 1, time.monotonic()
         async with self._lock:
-            if self._done >= wanted:
+            if self._done >= wanted or self._looked_at > asked_at - within_s:
                 return
             self._begun += 1
+            looked_at = time.monotonic()
             try:
                 await self._take_what_is_new(await self._opened())
             except (KafkaError, ConnectorError) as error:
                 raise await self._failed(error) from error
-            self._done = self._begun
+            self._done, self._looked_at = self._begun, looked_at
 
     async def _take_what_is_new(self, reader: LogReader) -> None:
         if len(self._next) < self._partitions:

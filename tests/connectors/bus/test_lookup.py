@@ -84,6 +84,20 @@ async def test_has_taken_everything_that_was_there_when_it_was_asked(
     await follower.close()
 
 
+async def test_does_not_look_again_within_the_time_that_the_caller_can_wait(
+    cluster: Cluster, publisher: KafkaPublisher
+) -> None:
+    taken: list[bytes] = []
+    follower = LogFollower(cluster, "test-follower", (WEBHOOK_VIEWS,), lambda one: taken.append(one.value or b""))
+    await follower.catch_up(within_s=60)
+    await publisher.publish([said(WEBHOOK_VIEWS.name, b"W-1", b"1")])
+    await follower.catch_up(within_s=60)
+    assert taken == []
+    await follower.catch_up(within_s=1e-9)
+    assert taken == [b"1"]
+    await follower.close()
+
+
 async def test_goes_on_where_it_was_after_the_log_was_away(
     broker: Broker, cluster: Cluster, publisher: KafkaPublisher
 ) -> None:
