@@ -104,7 +104,7 @@ class LogFollower(_Asking):
         self._looked_at = -math.inf
 
     async def catch_up(self, *, within_s: float = 0.0) -> None:
-        """Return when every record that was acknowledged ``within_s`` seconds before the call or earlier has been taken.
+        """Return when every record that was acknowledged ``within_s`` seconds before the call has been taken.
 
         Many may ask at once: a look at the log serves all who asked before it began or ask within the time.
 
