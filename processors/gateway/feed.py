@@ -12,7 +12,7 @@ import orjson
 
 from processors.gateway.timeline import Cursor, Entry, Position, Subscription, write_cursor
 from schemas.core.ids import DEFAULT_WORKSPACE
-from schemas.tickets import TicketMoved, TicketOpened
+from schemas.tickets import IntakeRefused, TicketMoved, TicketOpened
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,8 +134,10 @@ class Feed:
         self._listeners.pop(id(subscription), None)
 
     def _learn(self, ticket_id: str, entry: Entry) -> None:
-        """Learn from the two events that come before the ticket's view says so."""
-        if entry.envelope.type == TicketOpened.TYPE:
+        """Learn from the events that come before the ticket's view says so; of a refused intake none ever comes."""
+        if entry.envelope.type == IntakeRefused.TYPE:
+            self._tickets.setdefault(ticket_id, (orjson.loads(entry.data).get("workspace_id"), None))
+        elif entry.envelope.type == TicketOpened.TYPE:
             data = orjson.loads(entry.data)
             self._tickets[ticket_id] = (data.get("workspace_id", DEFAULT_WORKSPACE), data.get("state"))
         elif entry.envelope.type == TicketMoved.TYPE:

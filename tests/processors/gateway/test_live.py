@@ -20,7 +20,7 @@ from processors.gateway.edge.live import for_stream
 from processors.gateway.feed import Feed, Wanted
 from processors.gateway.timeline import read_cursor
 from schemas.ticket_records import NoteAdded
-from schemas.tickets import TicketMoved, TicketOpened
+from schemas.tickets import IntakeRefused, TicketMoved, TicketOpened
 from tests.processors.gateway.world import NOW, TICKET, World, problem, quote, ticket_view
 
 QUICK = Policy(ping_s=0.05, recheck_s=0.05)
@@ -142,6 +142,18 @@ async def test_another_workspace_hears_nothing(world: World, host: str) -> None:
         world.feed(move("T-9999"))  # of a ticket that nobody knows
         world.feed(move())
         assert (await heard(reader))["event"]["subject"] == TICKET
+
+
+async def test_hears_of_an_intake_of_its_workspace_that_was_refused(world: World, host: str) -> None:
+    async with socket(host, key=world.key("tickets:read")) as reader:
+        await heard(reader)
+        for ticket_id, workspace in (("T-0007", "other"), ("T-0008", None), ("T-0009", "main")):
+            world.feed(
+                IntakeRefused(
+                    ticket_id=ticket_id, workspace_id=workspace, reason="r", detail="No photo.", refused_at=NOW
+                )
+            )
+        assert (await heard(reader))["event"]["subject"] == "T-0009"
 
 
 async def test_hears_only_the_types_tickets_and_states_that_it_names(world: World, host: str) -> None:
