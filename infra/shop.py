@@ -55,7 +55,7 @@ class Shop:
             await self.supervisor.start(worker_spec(["auditor"], "auditor"))
         if self._gateway:
             progress(f"gateway at {settings.public_url}")
-            await self.supervisor.start(_gateway(settings))
+            await self.supervisor.start(gateway_spec(settings))
 
     async def stop(self) -> None:
         """Stop everything, the last started first."""
@@ -92,7 +92,8 @@ def worker_spec(processors: Sequence[str], name: str = "workers") -> ChildSpec:
     return ChildSpec(name, ("-m", "infra.cli", "serve", "workers", "--instance", name, *processors))
 
 
-def _gateway(settings: Settings) -> ChildSpec:
+def gateway_spec(settings: Settings) -> ChildSpec:
+    """Return the program that serves the HTTP edge; it is ready when it has read the log."""
     probe = f"http://127.0.0.1:{settings.gateway_port}/readyz"
     return ChildSpec("gateway", ("-m", "infra.cli", "serve", "gateway"), http_probe=probe)
 

@@ -1,13 +1,15 @@
 """Removing what a photo says beside its pixels: place, device, owner, thumbnails, appended videos."""
 
-from dataclasses import dataclass
-from typing import Any
+from __future__ import annotations
 
-import cv2
-from numpy.typing import NDArray
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from connectors.images.decode import DecodeLimits, decode_stored, inspect_header, upright
 from connectors.images.header import ImageRefused, Piece, jpeg_pieces, png_pieces, webp_pieces
+
+if TYPE_CHECKING:
+    from connectors.images.decode import Picture
 
 _REENCODE_QUALITY = 95
 _APP0, _APP14, _APP15, _COM = 0xE0, 0xEE, 0xEF, 0xFE
@@ -49,7 +51,9 @@ def _animated(data: bytes, media_type: str) -> bool:
     return media_type == "image/webp" and any(piece.name == b"ANIM" for piece in webp_pieces(data))
 
 
-def _encode(picture: NDArray[Any], media_type: str) -> bytes:
+def _encode(picture: Picture, media_type: str) -> bytes:
+    import cv2
+
     suffix, options = {
         "image/jpeg": (".jpg", [cv2.IMWRITE_JPEG_QUALITY, _REENCODE_QUALITY]),
         "image/webp": (".webp", [cv2.IMWRITE_WEBP_QUALITY, _REENCODE_QUALITY]),

@@ -3,14 +3,15 @@
 import asyncio
 import os
 import signal
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from infra.cli.common import fail, out, run
-from infra.settings import Settings, read_settings
+from infra.settings import Settings, read_settings, to_environment
 
 PID_FILE = "noizylab.pid"
 
@@ -23,7 +24,7 @@ def up(
     """Start the shop, or some of its processors, and stay until Ctrl-C.
 
     With names, only these processors start: the log and the figures must be reachable already, for example from a
-    shop that runs in another terminal.
+    shop that runs in another terminal. The gateway is its HTTP server and its worker, which decides about access.
     """
     from infra.compose import SERVICES
     from infra.shop import ALL_WORKERS
@@ -66,6 +67,47 @@ async def _all(settings: Settings) -> None:
 
 
 async def _some(settings: Settings, processors: list[str]) -> None:
+    # First, because it starts while this process is still loading what workers need.
+    async with _edge(settings) if "gateway" in processors else nullcontext():
+        await _work(settings, processors)
+
+
+@asynccontextmanager
+async def _edge(settings: Settings) -> AsyncIterator[None]:
+    """Run the HTTP server in a process of its own, started again when it dies, for the length of a block.
+
+    Raises:
+        ChildFailedError: it never came up; the workers were told to stop, as by Ctrl-C.
+    """
+    from infra.shop import gateway_spec
+    from infra.supervise import Supervisor
+
+    supervisor = Supervisor(settings.home / "logs", to_environment(settings))
+    starting = asyncio.create_task(supervisor.start(gateway_spec(settings)), name="start-gateway")
+    starting.add_done_callback(_tell(settings))
+    try:
+        yield
+    finally:
+        starting.cancel()
+        await asyncio.gather(starting, return_exceptions=True)
+        await supervisor.stop_all()
+    if not starting.cancelled():
+        starting.result()
+
+
+def _tell(settings: Settings) -> Callable[[asyncio.Task[None]], None]:
+    def tell(starting: asyncio.Task[None]) -> None:
+        if starting.cancelled():
+            return
+        if starting.exception() is None:
+            out.print(f"gateway at {settings.public_url}")
+        else:
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    return tell
+
+
+async def _work(settings: Settings, processors: list[str]) -> None:
     from connectors.bus.admin import apply_topics
     from infra.gen.wiring import topics_of
     from infra.worker import run_workers

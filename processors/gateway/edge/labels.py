@@ -1,12 +1,11 @@
 """Labels of devices, with a QR code: as a drawing; ``label_pdf.py`` makes the PDF. Pure; no personal data is on one.
+What draws the code is loaded with the first.
 
 A label is 62 x 29 mm, the size of the widespread die-cut address labels; a sheet of A4 (ISO 216) holds 3 x 9 of them.
 """
 
 from dataclasses import dataclass
 from html import escape
-
-import segno
 
 from processors.gateway.edge.sheets import SheetWords, device_name
 from schemas.tickets import TicketView
@@ -45,6 +44,8 @@ def short_number(ticket_id: str) -> str:
 
 def label_svg(label: Label) -> str:
     """Return a label as one SVG drawing, in millimetres."""
+    import segno
+
     code = segno.make(label.address, error="m", micro=False)
     modules = code.symbol_size(border=QUIET_ZONE_MODULES)[0]
     picture = code.svg_inline(border=QUIET_ZONE_MODULES, omitsize=True)

@@ -7,13 +7,11 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.routing import APIRoute
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from pydantic import TypeAdapter, ValidationError
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
@@ -25,6 +23,7 @@ from processors.gateway.edge.deps import Edge, edge_of
 from processors.gateway.edge.ledger import LEDGER_WORDS, ledger_path
 from processors.gateway.edge.offer import Offer, Standing, offer_of
 from processors.gateway.edge.problems import RETRY_AFTER_S
+from processors.gateway.edge.templates import page
 from processors.gateway.edge.texts import Texts, texts_for
 from processors.gateway.present import quote_of, ticket_of
 from processors.gateway.views import Outcome
@@ -36,13 +35,6 @@ from topics.diagnoses import DIAGNOSIS_VIEWS
 
 log = logging.getLogger(__name__)
 
-_PAGES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "pages"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 _SHORT_TEXT: TypeAdapter[str] = TypeAdapter(ShortText)
 _NAME_MIN_CHARACTERS = 2
 _STATUS: dict[Standing, int] = {
@@ -222,7 +214,7 @@ def render(request: Request, template: str, status: int, values: dict[str, objec
     """Return a page in the reader's language; it loads nothing, and nothing may frame it."""
     nonce = secrets.token_urlsafe(16)
     shared = {"nonce": nonce, "texts": _texts(request), "shop": edge_of(request).deps.shop_name}
-    html = _PAGES.get_template(template).render(**values, **shared)
+    html = page(template, **values, **shared)
     policy = (
         f"default-src 'none'; style-src 'nonce-{nonce}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     )

@@ -3,8 +3,6 @@
 import base64
 from dataclasses import dataclass
 
-import segno
-
 from processors.gateway.edge.labels import QUIET_ZONE_MODULES, label_of, short_number
 from processors.gateway.edge.sheets import SheetWords, device_name
 from processors.gateway.edge.signatures import Drawing, png_of
@@ -51,6 +49,8 @@ def receipt_of(
 
 def receipt_qr(receipt: Receipt) -> str:
     """Return the receipt's QR code as an inline drawing."""
+    import segno
+
     return str(segno.make(receipt.address, error="m", micro=False).svg_inline(border=QUIET_ZONE_MODULES, omitsize=True))
 
 

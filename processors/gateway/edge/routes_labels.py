@@ -1,13 +1,11 @@
 """Labels and receipts to print. What makes PDF is imported when the first is asked for: it slows the start."""
 
 import secrets
-from pathlib import Path
 from typing import Annotated, Literal
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from processors.gateway.edge.deps import Edge, edge_of
@@ -19,17 +17,11 @@ from processors.gateway.edge.routes_tickets import Reader, TicketPath, existing_
 from processors.gateway.edge.sealed_texts import words_of
 from processors.gateway.edge.sheets import SHEET_WORDS, Language, SheetWords, sheet_of, signature_of, words_for
 from processors.gateway.edge.signatures import Drawing, SignatureRecord
+from processors.gateway.edge.templates import page
 from schemas.tickets import TicketView
 
 router = APIRouter(prefix="/v1", tags=["labels"])
 
-_PAGES = Environment(
-    loader=FileSystemLoader(Path(__file__).parent / "pages" / "print"),
-    autoescape=True,
-    undefined=StrictUndefined,
-    trim_blocks=True,
-    lstrip_blocks=True,
-)
 SHEET_MAX = 270
 
 
@@ -117,6 +109,4 @@ def _base(edge: Edge) -> str:
 def _page(template: str, **values: object) -> Response:
     nonce = secrets.token_urlsafe(16)
     policy = f"default-src 'none'; style-src 'nonce-{nonce}'; img-src data:; base-uri 'none'; frame-ancestors 'none'"
-    return HTMLResponse(
-        _PAGES.get_template(template).render(nonce=nonce, **values), headers={"Content-Security-Policy": policy}
-    )
+    return HTMLResponse(page(f"print/{template}", nonce=nonce, **values), headers={"Content-Security-Policy": policy})

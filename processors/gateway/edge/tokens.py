@@ -1,4 +1,9 @@
-"""Access tokens: short signed statements of who calls (JWT, RFC 7519; profile of RFC 9068), and the keys they bear."""
+"""Access tokens: short signed statements of who calls (JWT, RFC 7519; profile of RFC 9068), and the keys they bear.
+
+What signs is loaded with the first token: it is a tenth of the time in which the gateway starts.
+"""
+
+from __future__ import annotations
 
 import json
 import os
@@ -7,15 +12,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
-
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import OKPKey
 
 from connectors.errors import Misconfigured
 from connectors.files import write_once
+
+if TYPE_CHECKING:
+    from joserfc.jwk import OKPKey
 
 ALGORITHM = "Ed25519"
 """RFC 9864's name of EdDSA with this one curve. No other algorithm is ever accepted, whatever a token says."""
@@ -70,6 +74,8 @@ class SessionKeys:
 
         A token lives for minutes, so three keys are enough even for one who rotates in a hurry.
         """
+        from joserfc.jwk import OKPKey
+
         fresh = OKPKey.generate_key("Ed25519")
         keys = [*self._load(), fresh][-KEYS_KEPT:]
         handle, temporary = tempfile.mkstemp(dir=self._path.parent, prefix=".session-keys-")
@@ -87,6 +93,8 @@ class SessionKeys:
         try:
             status = self._path.stat()
         except FileNotFoundError:
+            from joserfc.jwk import OKPKey
+
             write_once(self._path, _written([OKPKey.generate_key("Ed25519")]))
             status = self._path.stat()
         stamp = (status.st_mtime_ns, status.st_size, status.st_ino)
@@ -105,6 +113,8 @@ class AccessTokens:
 
     def write(self, claims: Claims) -> str:
         """Return a signed token."""
+        from joserfc import jwt
+
         key = self._keys.newest
         header = {"alg": ALGORITHM, "typ": TYPE, "kid": key.thumbprint()}
         body = {
@@ -122,6 +132,9 @@ class AccessTokens:
 
     def read(self, token: str, *, now: datetime) -> Claims | None:
         """Return what a good token says; None for every other, whatever is wrong with it."""
+        from joserfc import jwt
+        from joserfc.errors import JoseError
+
         if len(token) > MAX_CHARACTERS:
             return None
         try:
@@ -164,6 +177,9 @@ def _written(keys: Sequence[OKPKey]) -> bytes:
 
 
 def _read(path: Path) -> tuple[OKPKey, ...]:
+    from joserfc.errors import JoseError
+    from joserfc.jwk import OKPKey
+
     try:
         keys = tuple(OKPKey.import_key(one) for one in json.loads(path.read_bytes())["keys"])
     except (ValueError, KeyError, TypeError, JoseError):

@@ -2,8 +2,6 @@
 
 import base64
 import re
-import subprocess
-import sys
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -31,11 +29,6 @@ MARK = "<b>Łukasz & co</b>"
 def shop(world: World) -> World:
     world.feed(ticket_view(bin="B-12", language="de", device=PHONE, complaint=f"{MARK} lädt nicht."))
     return world
-
-
-def test_the_edge_starts_without_what_makes_pdf() -> None:
-    look = "import sys, processors.gateway.edge.app; print('reportlab' in sys.modules)"
-    assert subprocess.run([sys.executable, "-c", look], check=True, capture_output=True).stdout == b"False\n"
 
 
 async def fetched(world: World, path: str) -> Any:
