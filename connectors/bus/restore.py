@@ -102,13 +102,17 @@ class LogReader:
             "embedded one `noizylab broker check` names what is damaged"
         )
 
-    async def follow(self, tps: list[TopicPartition], *, from_start: bool) -> AsyncIterator[list[Fetched]]:
-        """Yield batches for ever, from the start or from what comes next."""
+    async def follow(
+        self, tps: list[TopicPartition], *, from_start: bool, after: Mapping[TopicPartition, int] | None = None
+    ) -> AsyncIterator[list[Fetched]]:
+        """Yield batches for ever, from the start or from what comes next; of partitions in ``after`` from there."""
         self._consumer.assign(tps)
         if from_start:
             await self._consumer.seek_to_beginning(*tps)
         else:
             await self._consumer.seek_to_end(*tps)
+        for tp, offset in (after or {}).items():
+            self._consumer.seek(tp, offset)
         while True:
             got = await self._consumer.getmany(timeout_ms=1000)
             batch = [fetched(record) for records in got.values() for record in records]

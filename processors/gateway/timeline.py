@@ -114,7 +114,7 @@ class Timelines:
         if timeline is None:
             timeline = self._held[ticket_id] = _Timeline(deque(maxlen=self._events_max))
         self._held.move_to_end(ticket_id)
-        if any(held.envelope.id == envelope.id for held in timeline.entries):
+        if any(held.envelope.id_text == envelope.id_text for held in timeline.entries):
             return None
         entry = Entry(envelope, record.value or b"{}", record.topic, record.partition, record.offset)
         timeline.entries.append(entry)

@@ -259,15 +259,19 @@ class ReadModel:
             missing = sum(topic.partitions for topic in topics.values()) - len(partitions)
             if missing > 0:
                 raise Transient(f"{missing} partitions of the views and events topics do not exist yet")
-            async for record in reader.to_end(partitions):
+            bounds = await reader.bounds(partitions)
+            # After an interruption it goes on where it was.
+            within = {tp: (min(max(first, self._next.get(tp, 0)), end), end) for tp, (first, end) in bounds.items()}
+            async for record in reader.to_end(partitions, within):
                 self.apply(record)
             while self._index.fold(self, FOLD_AT_ONCE):  # noqa: ASYNC110 - this is the work, and others get their turn
                 await asyncio.sleep(0)
             self._failure = None
             self._caught_up.set()
             self._ends = lambda: reader.known_ends(partitions)
-            # Once more from the start: what is known is skipped by its offset, and nothing can fall between the two.
-            async for batch in reader.follow(partitions, from_start=True):
+            # What was cleaned away behind the newest record is not read for a second time either.
+            after = {tp: max(end, self._next.get(tp, 0)) for tp, (_, end) in within.items()}
+            async for batch in reader.follow(partitions, from_start=True, after=after):
                 for record in batch:
                     self.apply(record)
                 self._index.fold(self)

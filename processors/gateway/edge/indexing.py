@@ -5,6 +5,7 @@ The words are in memory only, as all of the index is. Keys are read for one tick
 
 import asyncio
 import logging
+import time
 from typing import Final
 
 from connectors.errors import ConnectorError, Transient
@@ -17,6 +18,8 @@ log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 16
 """Tickets opened side by side; each reads one small object from the vault."""
+REST: Final = 2.0
+"""How long it rests after some, as a multiple of the time they took: who reads meanwhile has most of the process."""
 AWAY_S: Final = 5.0
 """How long the vault is left alone when it does not answer."""
 DAMAGED_S: Final = 600.0
@@ -51,6 +54,7 @@ class Indexing:
         """
         unopened = self._views.tickets.unopened
         while taken := unopened.take(AT_ONCE):
+            began = time.monotonic()
             try:
                 said = await asyncio.gather(*map(self._open, taken), return_exceptions=True)
             except asyncio.CancelledError:
@@ -62,6 +66,7 @@ class Indexing:
             self._later({one: error for one, error in failed.items() if one not in away})
             for error in away.values():
                 raise error
+            await asyncio.sleep(REST * (time.monotonic() - began))
 
     async def _open(self, ticket_id: str) -> None:
         ticket = ticket_of(self._views, ticket_id)
