@@ -46,9 +46,12 @@ _FACTS = (
 """``opened`` is the mark of the sealed texts whose words are in the row."""
 _COLUMNS = (*_FACTS, *_TEXTS)
 _INDICES = (
-    "opened_us, id", "state, moved_us, id", "moved_us, id", "value_cents, id", "brand, opened_us, id", "imei", "serial",
+    "opened_us, id, state, category, technician, moved_us", "moved_us, id, state, category, technician, opened_us",
+    "value_cents, id, state, category, technician", "state, moved_us, id", "brand, opened_us, id", "imei", "serial",
     "customer", "technician", "state, technician, moved_us, value_cents",
 )  # fmt: skip
+"""What a list is sorted by, then what most lists are narrowed by: rows that are not wanted are then passed over in the
+index, and are not read, which costs ten times as much."""
 _MARKS = ", ".join("?" for _ in _COLUMNS)
 _TEXT_MARKS = ", ".join("?" for _ in _TEXTS)
 _INSERT = f"INSERT INTO tickets ({', '.join(_COLUMNS)}) VALUES ({_MARKS})"  # noqa: S608 - our names
@@ -148,14 +151,19 @@ class TicketIndex:
         values: Sequence[object] = (),
         then: str = "",
         before: Sequence[object] = (),
+        *,
+        few: bool = False,
     ) -> list[tuple[Any, ...]]:
         """Return ``SELECT what FROM tickets WHERE workspace = ... AND (where) then``.
+
+        ``few``: what ``where`` finds by itself is far less than the tickets of a workspace, so it is looked up first.
 
         ``what``, ``where`` and ``then`` are SQL of this package, never text of a caller's; ``before`` fills the marks
         of ``what``, ``values`` those that follow.
         """
         condition = f"AND ({where})" if where else ""
-        sql = f"SELECT {what} FROM tickets AS t WHERE workspace = ? {condition} {then}"  # noqa: S608 - see above
+        workspaces = "+t.workspace" if few else "t.workspace"  # the plus keeps SQLite from an index
+        sql = f"SELECT {what} FROM tickets AS t WHERE {workspaces} = ? {condition} {then}"  # noqa: S608 - see above
         return self._db.execute(sql, (*before, workspace, *values)).fetchall()
 
     def _write(self, ticket_id: str, views: Views, words: Mapping[str, str | None] | None = None) -> None:

@@ -92,6 +92,7 @@ def page_of(index: TicketIndex, question: Question, *, limit: int, cursor: str |
         [*values, limit + 1],
         f"ORDER BY {first}{column} {direction}, t.id {direction} LIMIT ?",
         words,
+        few=question.filters.q is not None,
     )
     following = _cursor(question, rows[limit - 1]) if len(rows) > limit else None
     return Page(tuple(row[0] for row in rows[:limit]), following)
@@ -103,9 +104,10 @@ def count_of(index: TicketIndex, question: Question, count: Count) -> tuple[int,
         return None
     where, values = condition(question.filters, question.now)
     if count == "exact":
-        [(number,)] = index.select(question.workspace, "count(*)", where, values)
+        [(number,)] = index.select(question.workspace, "count(*)", where, values, few=question.filters.q is not None)
         return number, True
-    rows = index.select(question.workspace, "1", where, [*values, ESTIMATE_MAX + 1], "LIMIT ?")
+    limit = [*values, ESTIMATE_MAX + 1]
+    rows = index.select(question.workspace, "1", where, limit, "LIMIT ?", few=question.filters.q is not None)
     return min(len(rows), ESTIMATE_MAX), len(rows) <= ESTIMATE_MAX
 
 

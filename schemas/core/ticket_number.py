@@ -1,6 +1,7 @@
 """A ticket's number for people: short enough to say on the phone, with a sign that catches a slip."""
 
 import hashlib
+from functools import lru_cache
 
 ALPHABET = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 """Crockford's base 32: no I, L, O and U, which are misread or misheard."""
@@ -8,6 +9,7 @@ _SIGNS = 8
 _MISREAD = str.maketrans("ILO", "110")
 
 
+@lru_cache(maxsize=65_536)  # lists show the same tickets again and again
 def ticket_number(ticket_id: str) -> str:
     """Return the number of a ticket, ``K7Q2-M4XD-5``: 40 bits of SHA-256 over its id, and a check sign.
 
