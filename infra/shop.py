@@ -104,7 +104,9 @@ def private_settings(settings: Settings, home: Path, *, own_cluster: bool = Fals
     machine as well, unless ``own_cluster`` says to measure the cluster that the settings name.
     """
     broker, http, tcp, gateway = free_ports(4)
-    alone = {} if own_cluster else {"kafka": None, "clickhouse_url": None, "s3_endpoint": None}
+    alone = (
+        {} if own_cluster else {"kafka": None, "clickhouse_url": None, "clickhouse_cluster": None, "s3_endpoint": None}
+    )
     return replace(
         settings,
         home=home,

@@ -29,6 +29,8 @@ INSERT_SETTINGS: Settings = {
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     # A block that spans partitions is neither stored nor dropped as a whole; refuse it here, not after a crash.
     "max_partitions_per_insert_block": 1,
+    # Over a distributed table an insert is stored when its shards have it, not when it is queued for them.
+    "distributed_foreground_insert": 1,
     # A misspelt column must fail, not vanish.
     "input_format_skip_unknown_fields": 0,
 }

@@ -1,4 +1,5 @@
-"""One record of the log as one JSON line for the warehouse. The record's JSON is carried, never decoded."""
+"""One record of the log as one JSON line for the warehouse. The record's JSON is carried and not decoded, but for the
+few types that have fields which stay out (``personal``)."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from typing import Literal
 
 import orjson
 
+from processors.analytics.personal import without_personal
 from schemas.core.envelope import Envelope, EnvelopeError
 from topics.tickets import TICKET_VIEWS
 
@@ -91,7 +93,7 @@ def event_row(record: Record) -> Row | Refusal:
     if not record.value:
         return refuse(record, "no_data", "the value is empty; an event carries a JSON object")
     try:
-        payload = record.value.decode()
+        payload = without_personal(envelope.type, record.value).decode()
     except UnicodeDecodeError as error:
         return refuse(record, "not_utf8", f"the value is not UTF-8 at byte {error.start}")
     return Row(record, EVENTS, envelope.time.year * 100 + envelope.time.month, _line(record, envelope, payload))
