@@ -45,7 +45,7 @@ class Shop:
         await apply_topics(settings.cluster(), ALL, replicas=replicas)
         if settings.embedded_clickhouse and "analytics" in self._workers:
             progress("the figures: embedded ClickHouse")
-            await self.supervisor.start(_clickhouse(settings))
+            await self.supervisor.start(clickhouse_spec(settings))
         if "analytics" in self._workers:
             await migrate_warehouse(settings)
         progress(f"workers: {', '.join(self._workers)}")
@@ -79,7 +79,8 @@ def _broker(settings: Settings) -> ChildSpec:
     return ChildSpec("broker", tuple(arguments))
 
 
-def _clickhouse(settings: Settings) -> ChildSpec:
+def clickhouse_spec(settings: Settings) -> ChildSpec:
+    """Return the program of the embedded ClickHouse."""
     arguments = (
         "-m", "infra.clickhouse", "--data", str(settings.home / "clickhouse"),
         "--http-port", str(settings.clickhouse_http_port), "--tcp-port", str(settings.clickhouse_tcp_port),
