@@ -27,7 +27,7 @@ from infra.bench.warehouse_stand import TOPICS, Stand, running_stand
 TICKETS_A_KILL = 1_000
 WRITE_AT_ONCE = 100
 LOOK_EVERY_S = 0.1
-DRAIN_WITHIN_S = 180.0
+DRAIN_WITHIN_S = 600.0
 KINDS = ("sink", "engine", "both")
 
 Say = Callable[[str], None]
