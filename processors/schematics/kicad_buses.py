@@ -18,7 +18,7 @@ Aliases = Mapping[str, Sequence[str]]
 def members(text: str, aliases: Aliases) -> tuple[str, ...] | None:
     """Return the names of the nets in a bus label, in order; None when the label names a single net."""
     found = _members(text, aliases, 0)
-    return None if found is None else tuple(found[:MOST_MEMBERS])
+    return None if found is None else tuple(one.replace("/", "{slash}") for one in found[:MOST_MEMBERS])
 
 
 def keyed(text: str, aliases: Aliases) -> list[tuple[str | int, str]]:

@@ -11,7 +11,7 @@ from processors.schematics.joining import Joining
 from processors.schematics.kicad_buses import keyed, members
 from processors.schematics.kicad_hierarchy import Appearance, Beside, Hierarchy
 from processors.schematics.kicad_names import Candidate, Priority, escape, of_group, of_net, of_pin, unit_letter
-from processors.schematics.kicad_sheet import VALUE_NAMES_POWER, Label, LibPin, Symbol
+from processors.schematics.kicad_sheet import VALUE_NAMES_POWER, LibPin, Symbol, kind_of, name_of
 from processors.schematics.kicad_wires import Piece, pieces
 from processors.schematics.model import Design, Net, Part, Pin, Remark, Sheet
 from processors.schematics.order import natural
@@ -43,6 +43,9 @@ class _Netlister:
         self._global: defaultdict[str, list[int]] = defaultdict(list)
         self._references: list[list[tuple[str, int]]] = []
         self._remarks = list(hierarchy.remarks)
+        self._below = {
+            one.parent: number for number, one in enumerate(hierarchy.appearances) if one.parent is not None
+        }
         cache: dict[tuple[int, tuple[int, ...]], list[Piece]] = {}
         for number, at in enumerate(hierarchy.appearances):
             references = [hierarchy.reference(at, symbol) for symbol in at.sheet.symbols]
@@ -66,9 +69,9 @@ class _Netlister:
         for label in piece.labels:
             nets = members(label.text, self._hierarchy.aliases)
             if nets is None:
-                self._call(number, at, node, _LABELS[label.kind], label.text)
+                self._call(number, at, node, _LABELS[label.kind], escape(label.text))
                 if label.kind == "hierarchical_label":
-                    self._doors[number, label.text] = node
+                    self._doors[number, escape(label.text)] = node
             else:
                 for net in nets:
                     self._call(number, at, self._slot(number, net), _LABELS[label.kind], net)
@@ -95,7 +98,7 @@ class _Netlister:
     def _supply(self, at: Appearance, symbol: Symbol, pin: LibPin) -> tuple[Priority, str, bool] | None:
         """Return the name that a power pin gives its net. Flags such as PWR_FLAG have no power input: they give none."""
         library = at.sheet.library[symbol.library]
-        if _kind(symbol, pin) != "power_in":
+        if kind_of(symbol, pin) != "power_in":
             return None
         if library.power:
             by_value = at.sheet.version >= VALUE_NAMES_POWER
@@ -117,7 +120,7 @@ class _Netlister:
                 here = self._late_slot(number, net)
                 self._through.join(slots.setdefault(key, here), here)
         for index, text in piece.ports:
-            below = self._child(number, index)
+            below = self._below.get((number, index))
             if (index, text) in ports:
                 for key, net in keyed(text, aliases):
                     if below is not None and key in slots and (below, net) in self._local:
@@ -125,23 +128,15 @@ class _Netlister:
                     if not buses and key in slots:
                         self._candidates[slots[key]].append(Candidate(Priority.SHEET_PIN, at.path + net, at.depth))
             else:
-                self._candidates[node].append(Candidate(Priority.SHEET_PIN, at.path + text, at.depth))
-                if below is not None and (below, text) in self._doors:
-                    self._through.join(node, self._doors[below, text])
+                self._candidates[node].append(Candidate(Priority.SHEET_PIN, at.path + escape(text), at.depth))
+                if below is not None and (below, escape(text)) in self._doors:
+                    self._through.join(node, self._doors[below, escape(text)])
 
     def _late_slot(self, number: int, net: str) -> int:
         if (number, net) not in self._local:
             self._local[number, net] = self._within.add()
             self._through.add()
         return self._local[number, net]
-
-    def _child(self, number: int, index: int) -> int | None:
-        return self._children.get((number, index))
-
-    @property
-    def _children(self) -> dict[tuple[int, int], int]:
-        appearances = self._hierarchy.appearances
-        return {one.parent: number for number, one in enumerate(appearances) if one.parent is not None}
 
     def design(self, name: str) -> Design:
         nets: list[Net] = []
@@ -195,14 +190,14 @@ class _Netlister:
         ref, unit = self._references[number][index]
         if library.virtual or not symbol.on_board:
             return None
-        apart = alone or _kind(symbol, pin) == "no_connect"
+        apart = alone or kind_of(symbol, pin) == "no_connect"
         same = [
             one for one in library.pins
             if one.unit in {0, unit} and one.style in {0, symbol.style} and one.number != pin.number
-            and _shown(symbol, one) == _shown(symbol, pin) and apart == (_kind(symbol, one) == "no_connect")
+            and name_of(symbol, one) == name_of(symbol, pin) and apart == (kind_of(symbol, one) == "no_connect")
         ]  # fmt: skip
         letter = unit_letter(unit, library.units)
-        name = of_pin(ref, letter, pin.number, _shown(symbol, pin), alone=apart, ambiguous=bool(same))
+        name = of_pin(ref, letter, pin.number, name_of(symbol, pin), alone=apart, ambiguous=bool(same))
         return Candidate(Priority.PIN, name, at.depth)
 
     def _parts(self) -> tuple[Part, ...]:
@@ -223,14 +218,6 @@ class _Netlister:
         return tuple(made[ref] for ref in sorted(made, key=natural))
 
 
-def _kind(symbol: Symbol, pin: LibPin) -> str:
-    return pin.alternates.get(symbol.alternates.get(pin.number, ""), pin.kind)
-
-
-def _shown(symbol: Symbol, pin: LibPin) -> str:
-    return symbol.alternates.get(pin.number) or pin.name
-
-
 def _on_board(at: Appearance, symbol: Symbol, ref: str) -> bool:
     return at.on_board and symbol.on_board and bool(ref) and not ref.startswith("#")
 
@@ -246,7 +233,7 @@ def _part(at: Appearance, symbol: Symbol, ref: str, unit: int) -> Part:
     special = {key: fields.pop(key, "") for key in ("Reference", "Value", "Footprint", "Datasheet", "Description")}
     pins = library.pins if library is not None else ()
     shown = {
-        pin.number: Pin(pin.number, "" if pin.name == "~" else _shown(symbol, pin), _kind(symbol, pin))
+        pin.number: Pin(pin.number, "" if pin.name == "~" else name_of(symbol, pin), kind_of(symbol, pin))
         for pin in pins if pin.unit in {0, unit} and pin.style in {0, symbol.style}
     }  # fmt: skip
     return Part(

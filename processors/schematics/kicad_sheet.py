@@ -211,6 +211,16 @@ def placed(symbol: Symbol, pin: LibPin) -> Point:
     return symbol.at[0] + a * x + b * y, symbol.at[1] + c * x + d * y
 
 
+def kind_of(symbol: Symbol, pin: LibPin) -> str:
+    """Return the electrical type of a pin in the function that was chosen for it."""
+    return pin.alternates.get(symbol.alternates.get(pin.number, ""), pin.kind)
+
+
+def name_of(symbol: Symbol, pin: LibPin) -> str:
+    """Return the name of a pin in the function that was chosen for it."""
+    return symbol.alternates.get(pin.number) or pin.name
+
+
 def _properties(node: Node) -> dict[str, str]:
     return {word(one): word(one, 2) for one in children(node, "property")}
 
@@ -269,7 +279,7 @@ def _lib_symbol(item: Node) -> LibSymbol:
 
 def _lib_pin(pin: Node, unit: int, style: int) -> LibPin:
     return LibPin(
-        number=value(pin, "number"),
+        number="" if value(pin, "number") == "~" else value(pin, "number"),
         name=value(pin, "name"),
         kind=word(pin),
         hidden=flag(pin, "hide"),

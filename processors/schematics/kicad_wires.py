@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from processors.schematics.joining import Joining
 from processors.schematics.kicad_buses import Aliases, members
-from processors.schematics.kicad_sheet import Label, LibPin, Point, SheetFile, placed
+from processors.schematics.kicad_sheet import Label, LibPin, Point, SheetFile, kind_of, placed
 
 Segment = tuple[Point, Point]
 
@@ -40,13 +40,11 @@ def pieces(sheet: SheetFile, units: Sequence[int], aliases: Aliases) -> list[Pie
     """Return the pieces of a sheet whose symbols show ``units`` (one number a symbol)."""
     table = _Table(sheet)
     made: list[tuple[int, str, object]] = []
-    shy: list[tuple[Point, tuple[int, LibPin]]] = []
     for index, pin in pins_of(sheet, units):
         at = placed(sheet.symbols[index], pin)
-        if pin.kind == "no_connect":
-            shy.append((at, (index, pin)))
-        else:
-            made.append((table.wire(at), "pins", (index, pin)))
+        # A pin that must not be connected stays alone, stacked on others or drawn on a wire: so KiCad has it.
+        node = table.alone() if kind_of(sheet.symbols[index], pin) == "no_connect" else table.end(at, bus=False)
+        made.append((node, "pins", (index, pin)))
     for label in sheet.labels:
         bus = members(label.text, aliases) is not None
         made.append((table.on(label.at, bus), "labels", label))
@@ -54,9 +52,6 @@ def pieces(sheet: SheetFile, units: Sequence[int], aliases: Aliases) -> list[Pie
         for port in child.pins:
             bus = members(port.text, aliases) is not None
             made.append((table.end(port.at, bus), "ports", (number, port.text)))
-    # Pins that must not be connected may be stacked on one point; they stay apart unless something else is there.
-    for at, entry in shy:
-        made.append((table.wire(at) if table.known(at) else table.alone(at), "pins", entry))
     return table.collect(made, sheet.no_connects)
 
 
@@ -66,7 +61,6 @@ class _Table:
     def __init__(self, sheet: SheetFile) -> None:
         self._joining = Joining()
         self._points: dict[tuple[Point, bool], int] = {}
-        self._apart: defaultdict[Point, list[int]] = defaultdict(list)
         self._lines = {False: _Lines(sheet.wires), True: _Lines(sheet.buses)}
         for bus, segments in ((False, sheet.wires), (True, sheet.buses)):
             for first, last in segments:
@@ -85,16 +79,8 @@ class _Table:
             self._points[at, bus] = self._joining.add()
         return self._points[at, bus]
 
-    def wire(self, at: Point) -> int:
-        return self.end(at, False)
-
-    def known(self, at: Point) -> bool:
-        return (at, False) in self._points
-
-    def alone(self, at: Point) -> int:
-        number = self._joining.add()
-        self._apart[at].append(number)
-        return number
+    def alone(self) -> int:
+        return self._joining.add()
 
     def on(self, at: Point, bus: bool) -> int:
         """Return the number of a point, joined with every line through it."""
@@ -111,10 +97,9 @@ class _Table:
         for number, kind, entry in made:
             getattr(out[self._joining.find(number)], kind).append(entry)
         for at in no_connects:
-            for number in [*self._apart.get(at, ()), *([self._points[at, False]] if self.known(at) else ())]:
-                root = self._joining.find(number)
-                if root in out:
-                    out[root].no_connect = True
+            root = self._joining.find(self.end(at, bus=False))
+            if root in out:
+                out[root].no_connect = True
         for (_, bus), number in self._points.items():
             root = self._joining.find(number)
             if bus and root in out:

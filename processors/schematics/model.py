@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 Side = Literal["top", "bottom", "both"]
+Line = tuple[float, float, float, float]
+"""From x, y to x, y in millimetres."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """A whole design. ``outline`` is the board's edge as points in millimetres, where the file draws it."""
+    """A whole design. ``outline`` is the board's edge, where the file draws it."""
 
     source: str
     format: str
@@ -105,5 +107,5 @@ class Design:
     sheets: tuple[Sheet, ...] = ()
     readings: tuple[Reading, ...] = ()
     notes: str = ""
-    outline: tuple[tuple[float, float], ...] = ()
+    outline: tuple[Line, ...] = ()
     remarks: tuple[Remark, ...] = ()

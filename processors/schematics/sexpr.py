@@ -11,70 +11,79 @@ Node: TypeAlias = list[Any]
 
 DEEPEST = 64
 """KiCad nests less than 20 deep."""
-# A quote that no other closes matches alone, so that it is seen and not skipped.
-TOKEN = re.compile(r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|[()]|[^\s()"]+|"', re.DOTALL)
+# A list of bare words is one token: half of a file is such lists, and reading them whole halves the time. A quote that
+# no other closes matches alone, so that it is seen and not skipped.
+TOKEN = re.compile(r'\([^()"]*+\)|"[^"\\]*+(?:\\.[^"\\]*+)*+"|[()]|[^\s()"]+|"', re.DOTALL)
 _ESCAPE = re.compile(r"\\(.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "r": "\r", "t": "\t"}
 
 
-def parse(text: str, file: str, first_line: int = 1) -> Node:
+def parse(text: str, file: str) -> Node:
     """Return the one expression that ``text`` holds.
 
     Raises:
         DesignError: it is cut off, closes too often, nests too deep, or holds no expression. Names the line.
     """
+    root, count, problem = _build(text)
+    if problem:
+        raise DesignError(file, _line_of_token(text, count), problem)
+    if root is None:
+        line = text.rstrip().count("\n") + 1
+        raise DesignError(file, line, "the file ends inside open parentheses: it is cut off, fetch it again")
+    return root
+
+
+def first(text: str) -> Node | None:
+    """Return the expression at the beginning of ``text``, whatever follows; None when it does not end there.
+
+    Raises:
+        ValueError: it nests too deep.
+    """
+    root, _, problem = _build(text)
+    if problem.startswith("parentheses"):
+        raise ValueError(problem)
+    return None if problem else root
+
+
+def _build(text: str) -> tuple[Node | None, int, str]:
+    """Return the first expression, how many tokens were read, and what is wrong."""
     stack: list[Node] = []
     top: Node = []
     node = top
     count = 0
     for token in TOKEN.findall(text):
         count += 1
-        if token == "(":
+        sign = token[0]
+        if sign == "(" and len(token) > 1:
+            if not stack:
+                return token[1:-1].split(), count, ""
+            node.append(token[1:-1].split())
+        elif sign == "(":
             stack.append(node)
             inner: Node = []
             node.append(inner)
             node = inner
             if len(stack) > DEEPEST:
-                raise _at(text, file, first_line, count, f"parentheses nest deeper than {DEEPEST}; no editor writes this")
-        elif token == ")":
-            if not stack:
-                raise _at(text, file, first_line, count, "a parenthesis closes that was never opened; save it again")
+                return None, count, f"parentheses nest deeper than {DEEPEST}; no editor writes this"
+        elif not stack:
+            return None, count, "no expression in parentheses begins here; is this the right file?"
+        elif sign == ")":
             node = stack.pop()
             if not stack:
-                break
-        elif token[0] == '"':
-            if len(token) == 1:
-                raise _at(text, file, first_line, count, "a text begins and never ends; the file is cut off, fetch it again")
+                return node[-1], count, ""
+        elif sign != '"':
+            node.append(token)
+        elif len(token) > 1:
             node.append(unquote(token))
         else:
-            node.append(token)
-    if stack:
-        line = first_line + text.count("\n")
-        raise DesignError(file, line, f"the file ends inside {len(stack)} open parentheses: it is cut off, fetch it again")
-    if not top or not isinstance(top[-1], list) or len(top) != 1:
-        raise DesignError(file, first_line, "no expression in parentheses begins here; is this the right file?")
-    root: Node = top[0]
-    return root
+            return None, count, "a text begins here and never ends: the file is cut off, fetch it again"
+    return None, count, ""
 
 
 def unquote(token: str) -> str:
     """Return the text of a token in quotes."""
     inner = token[1:-1]
     return _ESCAPE.sub(lambda found: _ESCAPES.get(found[1], found[1]), inner) if "\\" in inner else inner
-
-
-def block_end(text: str, start: int) -> int:
-    """Return the index behind the expression that begins at ``start``; -1 when it never ends."""
-    depth = 0
-    for found in TOKEN.finditer(text, start):
-        token = found.group()
-        if token == "(":
-            depth += 1
-        elif token == ")":
-            depth -= 1
-            if depth == 0:
-                return found.end()
-    return -1
 
 
 def line_at(text: str, offset: int) -> int:
@@ -86,22 +95,23 @@ def line_of_child(text: str, index: int) -> int:
     """Return the line on which the ``index``-th list inside the outermost one begins."""
     depth, seen = 0, -1
     for found in TOKEN.finditer(text):
-        if found.group() == "(":
-            depth += 1
-            seen += depth == 2
-            if depth == 2 and seen == index:
+        token = found.group()
+        if token[0] == "(":
+            seen += depth == 1
+            if depth == 1 and seen == index:
                 return line_at(text, found.start())
-        elif found.group() == ")":
+            depth += len(token) == 1
+        elif token == ")":
             depth -= 1
     return 1
 
 
-def _at(text: str, file: str, first_line: int, count: int, what: str) -> DesignError:
-    """Return an error at the ``count``-th token: looked up only now, so that good files do not pay for places."""
+def _line_of_token(text: str, count: int) -> int:
+    """Return the line of the ``count``-th token: looked up only now, so that good files do not pay for places."""
     for number, found in enumerate(TOKEN.finditer(text), 1):
         if number == count:
-            return DesignError(file, first_line - 1 + line_at(text, found.start()), what)
-    return DesignError(file, first_line, what)
+            return line_at(text, found.start())
+    return 1
 
 
 def head(node: Any) -> str:
