@@ -20,6 +20,13 @@ _OPENING = re.compile(rb"\((?:footprint|module)\s+[^\s()\\]|\(gr_(?:line|arc|rec
 _FIRST_TRY_BYTES = 1 << 16
 _SLIP = (b")filter_ratio", b")(filter_ratio")
 """KiCad 9 forgets this parenthesis when it writes teardrops, and reads its own file none the less."""
+_DRAWING = re.compile(
+    rb"\((?:fp_(?:line|arc|circle|rect)|effects|stroke)\b"
+    rb"(?:\s*\((?:start|mid|end|center|stroke|layer|uuid|tstamp|width|fill|type|font|justify|hide)\b"
+    rb"[^()]*+(?:\([^()]*+\)[^()]*+)*+\))*+\s*\)"
+)
+"""Lines of a footprint's drawing and looks of its texts: most of a footprint, dropped before it is taken apart. What
+does not look exactly like this stays and costs time alone."""
 _ARC_STEPS = 8
 
 
@@ -62,8 +69,11 @@ def _blocks(name: str, content: bytes) -> Iterator[tuple[int, Node]]:
     for start, following in zip(starts, [*starts[1:], len(content)], strict=True):
         stop = min(following, start + _FIRST_TRY_BYTES)
         while True:
+            chunk = content[start:stop]
+            if chunk.startswith(b"(gr_") and b"Edge.Cuts" not in chunk:
+                break
             try:
-                block = first(content[start:stop].replace(*_SLIP).decode("utf-8", "replace"))
+                block = first(_DRAWING.sub(b"", chunk.replace(*_SLIP)).decode("utf-8", "replace"))
             except ValueError as error:
                 raise DesignError(name, _line(content, start), str(error)) from error
             if block is not None:
