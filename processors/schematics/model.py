@@ -72,6 +72,15 @@ class Sheet:
     title: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A nail of the maker's test bed: a place where a net can be touched. ``name`` is its number in the file."""
+
+    name: str
+    net: str
+    place: Place
+
+
 Matter = Literal[
     "duplicate_reference", "missing_sheet", "missing_symbol", "pin_on_two_nets", "encoding", "unnumbered_pins", "cut_names"
 ]
@@ -105,6 +114,7 @@ class Design:
     parts: tuple[Part, ...] = ()
     nets: tuple[Net, ...] = ()
     sheets: tuple[Sheet, ...] = ()
+    probes: tuple[Probe, ...] = ()
     readings: tuple[Reading, ...] = ()
     notes: str = ""
     outline: tuple[Line, ...] = ()

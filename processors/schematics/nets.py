@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 
-from processors.schematics.model import Design, Line, Net, Part, Remark
+from processors.schematics.model import Design, Line, Net, Part, Probe, Remark
 from processors.schematics.order import natural
 
 _GENERATED = ("Net-(", "unconnected-(", "N$")
@@ -28,19 +28,19 @@ class NetTable:
             self.remarks.append(Remark("pin_on_two_nets", f"{ref} pin {number} is on {before} and on {net}"))
         self._nets.setdefault(net, set()).add(pin)
 
-    def nets(self, supplies: frozenset[str] = frozenset()) -> tuple[Net, ...]:
+    def nets(self) -> tuple[Net, ...]:
         """Return the nets by name."""
         return tuple(
             Net(
                 name, tuple(sorted(self._nets[name], key=lambda pin: (natural(pin[0]), natural(pin[1])))),
-                named=not name.startswith(_GENERATED), supply=name in supplies,
+                named=not name.startswith(_GENERATED),
             )
             for name in sorted(self._nets, key=natural)
         )  # fmt: skip
 
     def design(
         self, name: str, kind: str, parts: Sequence[Part], outline: Sequence[Line] = (), remarks: Sequence[Remark] = (),
-        supplies: frozenset[str] = frozenset(),
+        probes: Sequence[Probe] = (),
     ) -> Design:  # fmt: skip
         """Return the design. Parts that share a reference are told of; parts without one are left out."""
         kept = sorted((part for part in parts if part.ref), key=lambda part: natural(part.ref))
@@ -49,6 +49,6 @@ class NetTable:
             for ref, count in Counter(part.ref for part in kept).items() if count > 1
         ]  # fmt: skip
         return Design(
-            name, kind, tuple(kept), self.nets(supplies), outline=tuple(outline),
+            name, kind, tuple(kept), self.nets(), probes=tuple(probes), outline=tuple(outline),
             remarks=(*remarks, *twice, *self.remarks),
         )  # fmt: skip
