@@ -30,7 +30,8 @@ class _Reader:
     def __init__(self) -> None:
         self.scale = MM_PER_INCH
         self.components: dict[str, _Component] = {}
-        self.shapes: dict[str, list[tuple[str, float, float]]] = {}
+        self.shapes: dict[str, list[tuple[str, str, float, float]]] = {}
+        self.drilled: set[str] = set()
         self.values: dict[str, str] = {}
         self.packages: dict[str, str] = {}
         self.nets = NetTable()
@@ -49,7 +50,9 @@ class _Reader:
                 self._name = words[1]
                 self.shapes[self._name] = []
             elif key == "PIN":
-                self.shapes[self._name].append((words[1], finite(words[3]), finite(words[4])))
+                self.shapes[self._name].append((words[1], words[2], finite(words[3]), finite(words[4])))
+        elif section == "PADSTACKS" and key == "PADSTACK" and finite(words[2]) > 0:
+            self.drilled.add(words[1])
         elif section == "DEVICES":
             if key == "DEVICE":
                 self._name = words[1]
@@ -84,17 +87,18 @@ class _Reader:
     def part(self, one: _Component) -> Part:
         turn = cos(radians(one.degrees)), sin(radians(one.degrees))
         pins = tuple(
-            Pin(number, place=self._place(one, x, y, turn)) for number, x, y in self.shapes.get(one.shape, ())
+            Pin(number, place=self._place(one, x, y, turn, "both" if stack in self.drilled else one.side))
+            for number, stack, x, y in self.shapes.get(one.shape, ())
         )
         return Part(
             one.ref, self.values.get(one.device, ""), self.packages.get(one.device, ""),
             place=Place(one.at[0], one.at[1], one.side, one.degrees), pins=pins,
         )  # fmt: skip
 
-    def _place(self, one: _Component, x: float, y: float, turn: tuple[float, float]) -> Place:
-        x, y = x * self.scale * (-1 if one.mirrored else 1), y * self.scale
+    def _place(self, one: _Component, x: float, y: float, turn: tuple[float, float], side: Side) -> Place:
+        x, y = x * self.scale, y * self.scale * (-1 if one.mirrored else 1)
         return Place(
-            round(one.at[0] + x * turn[0] - y * turn[1], 6), round(one.at[1] - x * turn[1] - y * turn[0], 6), one.side
+            round(one.at[0] + x * turn[0] - y * turn[1], 6), round(one.at[1] - x * turn[1] - y * turn[0], 6), side
         )
 
 

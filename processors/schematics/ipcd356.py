@@ -15,7 +15,7 @@ _RECORD = re.compile(r"^[3]([1234567])7")
 _PLACE = re.compile(r"A(\d\d)?X([+-]?\d+)Y([+-]?\d+)")
 _ALIAS = re.compile(r"^P  (NNAME\w*)\s+(\S+)")
 _MM_PER_UNIT = {"CUST 0": MM_PER_INCH / 10_000, "CUST 1": 0.001, "CUST 2": MM_PER_INCH / 10_000}
-_NET_COLUMNS = 14
+_NET_COLUMNS, _REFERENCE_COLUMNS = 14, 6
 
 
 def read_ipcd356(name: str, content: bytes) -> Design:
@@ -42,10 +42,10 @@ def read_ipcd356(name: str, content: bytes) -> Design:
                     raise ValueError("it says nowhere")
                 side: Side = "both" if line[1] == "1" else "top" if found[1] == "01" else "bottom"
                 where = Place(round(finite(found[2]) * scale, 6), round(-finite(found[3]) * scale, 6), side)
-                cut += len(net) == _NET_COLUMNS and net not in aliases
+                cut += (len(net) == _NET_COLUMNS and net not in aliases) or len(ref) == _REFERENCE_COLUMNS
                 view.part(ref, "bottom" if side == "bottom" else "top")
                 view.pin(ref, number, where, "" if net == "N/C" else aliases.get(net, net))
     if cut:
-        what = f"{name}: {cut} pads have a net of {_NET_COLUMNS} signs, which this format may have cut; two nets may be one"
+        what = f"{name}: the names at {cut} pads fill their columns and may be cut; join this file with another source"
         lines.remarks.append(Remark("cut_names", what))
     return view.design(lines)
