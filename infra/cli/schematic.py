@@ -2,14 +2,14 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from infra.cli.common import err, fail, out, plain
-from processors.schematics.errors import DesignError
-from processors.schematics.model import Design
-from processors.schematics.read import read_design
+
+if TYPE_CHECKING:
+    from processors.schematics.model import Design
 
 app = typer.Typer(no_args_is_help=True, help="Design files, boardviews and netlists.")
 
@@ -30,15 +30,20 @@ def nets(
     design = read(file)
     if as_json:
         # Written as it is: the console would break lines and colour what a program reads.
-        typer.echo(json.dumps({"nets": [{"name": net.name, "pins": net.pins} for net in design.nets]}, ensure_ascii=False))
+        typer.echo(
+            json.dumps({"nets": [{"name": net.name, "pins": net.pins} for net in design.nets]}, ensure_ascii=False)
+        )
         return
     for net in design.nets:
         out.print(plain(f"{net.name}: {', '.join(f'{ref}.{number}' for ref, number in net.pins)}"), soft_wrap=True)
     out.print(f"{len(design.nets)} nets, {len(design.parts)} parts ({design.format})")
 
 
-def read(file: Path) -> Design:
+def read(file: Path) -> "Design":
     """Return the design in a file; remarks go to standard error, what cannot be read ends the command."""
+    from processors.schematics.errors import DesignError
+    from processors.schematics.read import read_design
+
     folder = file.parent.resolve()
 
     def beside(path: str) -> bytes | None:

@@ -61,9 +61,7 @@ class BoardView:
         if self.unnumbered:
             what = f"{lines.file}: this format numbers no pins; they are counted in the order of the file"
             remarks.append(Remark("unnumbered_pins", what))
-        parts = [
-            Part(one.ref, place=_middle(one.pins, one.side), pins=tuple(one.pins)) for one in self._parts.values()
-        ]
+        parts = [Part(one.ref, place=_middle(one.pins, one.side), pins=tuple(one.pins)) for one in self._parts.values()]
         edge = [*self.edge, *_polygon(self.points)]
         return self._nets.design(lines.file, self._kind, parts, edge, remarks, self._probes)
 

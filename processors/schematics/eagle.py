@@ -45,7 +45,9 @@ def read_eagle(name: str, content: bytes) -> Design:
         if board is not None:
             return _board(name, board)
     except (ValueError, KeyError) as error:
-        raise DesignError(name, None, f"an element lacks a name or a number ({error}); save it anew in Eagle") from error
+        raise DesignError(
+            name, None, f"an element lacks a name or a number ({error}); save it anew in Eagle"
+        ) from error
     raise DesignError(name, 1, "neither a schematic nor a board of Eagle is in it; name the .sch or .brd file")
 
 
@@ -88,10 +90,13 @@ def _all_connects(root: Element) -> dict[tuple[str, str, str], tuple[str, Connec
                 package = device.get("package")
                 if package:
                     key = (library.get("name", ""), group.get("name", ""), device.get("name", ""))
-                    out[key] = package, {
-                        (one.attrib["gate"], one.attrib["pin"]): tuple(one.attrib["pad"].split())
-                        for one in device.iterfind("connects/connect")
-                    }
+                    out[key] = (
+                        package,
+                        {
+                            (one.attrib["gate"], one.attrib["pin"]): tuple(one.attrib["pad"].split())
+                            for one in device.iterfind("connects/connect")
+                        },
+                    )
     return out
 
 

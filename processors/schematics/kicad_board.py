@@ -13,8 +13,9 @@ from processors.schematics.errors import DesignError
 from processors.schematics.model import Design, Line, Part, Pin, Place, Side
 from processors.schematics.nets import NetTable
 from processors.schematics.numbers import finite
-from processors.schematics.sexpr import Node, child, children, first, flag, head, value, word
+from processors.schematics.sexpr import Node, child, children, first, head, value, word
 from processors.schematics.text import check_size
+import itertools
 
 _OPENING = re.compile(rb"\((?:footprint|module)\s+[^\s()\\]|\(gr_(?:line|arc|rect|circle|poly)\b")
 _FIRST_TRY_BYTES = 1 << 16
@@ -136,10 +137,10 @@ def _edge(block: Node) -> Iterator[Line]:
         radius = hypot(px - x, py - y)
         corners = [2 * pi * step / (4 * _ARC_STEPS) for step in range(4 * _ARC_STEPS + 1)]
         points = [(x + radius * cos(angle), y + radius * sin(angle)) for angle in corners]
-        yield from ((*one, *other) for one, other in zip(points, points[1:], strict=False))
+        yield from ((*one, *other) for one, other in itertools.pairwise(points))
     elif "start" in named and "end" in named:
         points = [named["start"], *([named["mid"]] if "mid" in named else []), named["end"]]
-        yield from ((*one, *other) for one, other in zip(points, points[1:], strict=False))
+        yield from ((*one, *other) for one, other in itertools.pairwise(points))
 
 
 def _xy(node: Node) -> tuple[float, float]:

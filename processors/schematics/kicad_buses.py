@@ -7,7 +7,9 @@ does: KiCad writes it itself in files of some versions.
 import re
 from collections.abc import Mapping, Sequence
 
-_VECTOR = re.compile(r"^(?P<prefix>[^\[\]{}\s]*(?:\{[^{}]*\}[^\[\]{}\s]*)*)\[(?P<first>\d{1,6})\.\.(?P<last>\d{1,6})\](?P<suffix>\S*)$")
+_VECTOR = re.compile(
+    r"^(?P<prefix>[^\[\]{}\s]*(?:\{[^{}]*\}[^\[\]{}\s]*)*)\[(?P<first>\d{1,6})\.\.(?P<last>\d{1,6})\](?P<suffix>\S*)$"
+)
 _MARKUP = "~^_"
 MOST_MEMBERS = 4096
 """More members than any bus has: a label of millions is a broken file, and would fill the memory."""
@@ -77,7 +79,23 @@ def _group(text: str) -> tuple[str, list[str]] | None:
     return (name, words) if words else None
 
 
-_ESCAPED = {"slash", "backslash", "space", "tab", "return", "dblquote", "quote", "lt", "gt", "colon", "bar", "amp", "at", "brace", "newline"}
+_ESCAPED = {
+    "slash",
+    "backslash",
+    "space",
+    "tab",
+    "return",
+    "dblquote",
+    "quote",
+    "lt",
+    "gt",
+    "colon",
+    "bar",
+    "amp",
+    "at",
+    "brace",
+    "newline",
+}
 
 
 def _words(body: str) -> list[str]:

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from posixpath import dirname, join, normpath
 
 from processors.schematics.errors import DesignError
-from processors.schematics.kicad_sheet import SheetFile, Symbol, read_sheet
+from processors.schematics.kicad_legacy import read_legacy_sheet
+from processors.schematics.kicad_legacy_library import read_library
+from processors.schematics.kicad_sheet import LibSymbol, SheetFile, Symbol, read_sheet
 from processors.schematics.model import Remark
 from processors.schematics.text import decode
 
@@ -46,6 +48,8 @@ class Hierarchy:
         self._beside = beside
         self._folder = dirname(name)
         self._files: dict[str, SheetFile | None] = {}
+        self._library: dict[str, LibSymbol] | None = None
+        self._root_name = name
         root = self._parse(name, content)
         self.root = root
         self.appearances = [Appearance(root, (root.uuid,), "/", True, None, (name,))]
@@ -62,7 +66,9 @@ class Hierarchy:
             found = symbol.instances.get("/" + "/".join(at.ids))
             if found is not None:
                 return found
-        found = self.root.instances.get("/" + "/".join([*at.ids[1:], symbol.uuid]))
+        # Version 6 wrote them in the root, 4 and 5 in the symbol, both without the root's own id.
+        path = "/" + "/".join([*at.ids[1:], symbol.uuid])
+        found = symbol.instances.get(path) or self.root.instances.get(path)
         return found or (symbol.fields.get("Reference", ""), symbol.unit)
 
     def _below(self, position: int) -> None:
@@ -90,7 +96,9 @@ class Hierarchy:
             inside = path[len(self._folder) + 1 :] if self._folder and path.startswith(f"{self._folder}/") else path
             content = None if inside.startswith(("/", "..")) else self._beside(inside)
             if content is None:
-                what = f"{parent}:{line}: the sheet {path!r} is not beside the root sheet; what it holds is missing here"
+                what = (
+                    f"{parent}:{line}: the sheet {path!r} is not beside the root sheet; what it holds is missing here"
+                )
                 self.remarks.append(Remark("missing_sheet", what))
                 self._files[path] = None
             else:
@@ -98,8 +106,23 @@ class Hierarchy:
         return self._files[path]
 
     def _parse(self, path: str, content: bytes) -> SheetFile:
-        text, remark = decode(content, path)
-        self.remarks += [remark] if remark is not None else []
-        sheet = read_sheet(text, path)
+        if content.lstrip().startswith(b"EESchema"):
+            sheet = read_legacy_sheet(content, path, self._legacy_library(content))
+        else:
+            text, remark = decode(content, path)
+            self.remarks += [remark] if remark is not None else []
+            sheet = read_sheet(text, path)
         self._files[path] = sheet
         return sheet
+
+    def _legacy_library(self, content: bytes) -> dict[str, LibSymbol]:
+        """Return the symbols of the project: its cache last, because that is what was drawn."""
+        if self._library is None:
+            base = self._root_name.rpartition("/")[2].rpartition(".")[0]
+            named = [line[5:].strip() for line in content.decode("latin-1").splitlines() if line.startswith("LIBS:")]
+            self._library = {}
+            for one in [*(f"{lib}.lib" for lib in named), f"{base}-cache.lib"]:
+                found = None if one.startswith(("/", "..")) else self._beside(one)
+                if found is not None:
+                    self._library |= read_library(one, found)
+        return self._library

@@ -39,7 +39,9 @@ def read_kicad_netlist(name: str, content: bytes) -> Design:
 
 def _part(one: Node, pins: tuple[Pin, ...]) -> Part:
     source = child(one, "libsource") or []
-    fields = {value(field, "name"): word(field, len(field) - 1) for field in children(child(one, "fields") or [], "field")}
+    fields = {
+        value(field, "name"): word(field, len(field) - 1) for field in children(child(one, "fields") or [], "field")
+    }
     datasheet = value(one, "datasheet")
     return Part(
         value(one, "ref"), value(one, "value"), value(one, "footprint"), f"{value(source, 'lib')}:{value(source, 'part')}",

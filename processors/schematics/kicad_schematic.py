@@ -43,9 +43,7 @@ class _Netlister:
         self._global: defaultdict[str, list[int]] = defaultdict(list)
         self._references: list[list[tuple[str, int]]] = []
         self._remarks = list(hierarchy.remarks)
-        self._below = {
-            one.parent: number for number, one in enumerate(hierarchy.appearances) if one.parent is not None
-        }
+        self._below = {one.parent: number for number, one in enumerate(hierarchy.appearances) if one.parent is not None}
         cache: dict[tuple[int, tuple[int, ...]], list[Piece]] = {}
         for number, at in enumerate(hierarchy.appearances):
             references = [hierarchy.reference(at, symbol) for symbol in at.sheet.symbols]
@@ -149,9 +147,7 @@ class _Netlister:
             if net is not None:
                 nets.append(net)
         nets.sort(key=lambda net: natural(net.name))
-        sheets = tuple(
-            Sheet(one.path, one.sheet.file, one.sheet.title) for one in self._hierarchy.appearances
-        )
+        sheets = tuple(Sheet(one.path, one.sheet.file, one.sheet.title) for one in self._hierarchy.appearances)
         return Design(name, "kicad_sch", self._parts(), tuple(nets), sheets, remarks=tuple(self._remarks))
 
     def _net(self, groups: list[list[int]]) -> Net | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from processors.schematics.errors import DesignError
 from processors.schematics.sexpr import Node, child, children, flag, head, line_of_child, parse, value, word
+import itertools
 
 Point = tuple[int, int]
 Transform = tuple[int, int, int, int]
@@ -132,7 +133,7 @@ class _Builder:
         kind = head(item)
         if kind in self.lines:
             points = [point(one) for one in children(child(item, "pts") or [], "xy")]
-            self.lines[kind].extend(zip(points, points[1:], strict=False))
+            self.lines[kind].extend(itertools.pairwise(points))
         elif kind == "symbol":
             self.symbols.append(_symbol(item))
         elif kind in {"label", "global_label", "hierarchical_label"}:
@@ -162,7 +163,9 @@ def read_sheet(text: str, file: str) -> SheetFile:
     """
     root = parse(text, file)
     if head(root) != "kicad_sch":
-        raise DesignError(file, 1, f"this is {head(root) or 'something'!r}, no KiCad schematic; name the .kicad_sch file")
+        raise DesignError(
+            file, 1, f"this is {head(root) or 'something'!r}, no KiCad schematic; name the .kicad_sch file"
+        )
     built = _Builder(text, file)
     index = -1
     for item in root:
@@ -173,7 +176,9 @@ def read_sheet(text: str, file: str) -> SheetFile:
             built.take(item, index)
         except (ValueError, IndexError, OverflowError) as error:
             line = line_of_child(text, index)
-            raise DesignError(file, line, f"this {head(item) or 'item'} cannot be read ({error}); save it anew in KiCad") from error
+            raise DesignError(
+                file, line, f"this {head(item) or 'item'} cannot be read ({error}); save it anew in KiCad"
+            ) from error
     version = value(root, "version")
     return SheetFile(
         file, value(root, "uuid"), int(version) if version.isdigit() and len(version) < 12 else 0,

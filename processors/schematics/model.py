@@ -82,7 +82,13 @@ class Probe:
 
 
 Matter = Literal[
-    "duplicate_reference", "missing_sheet", "missing_symbol", "pin_on_two_nets", "encoding", "unnumbered_pins", "cut_names"
+    "duplicate_reference",
+    "missing_sheet",
+    "missing_symbol",
+    "pin_on_two_nets",
+    "encoding",
+    "unnumbered_pins",
+    "cut_names",
 ]
 
 
