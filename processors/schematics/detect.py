@@ -36,17 +36,19 @@ GENCAD = Format("gencad", "GenCAD")
 IPC_D_356 = Format("ipc_d_356", "IPC-D-356 netlist")
 OPENBOARDDATA = Format("openboarddata", "OpenBoardData readings")
 _ASK_OPEN = "ask whoever gave it for GenCAD, IPC-D-356 or a BRD, BVR or BDV boardview"
-REFUSED = (
-    Format("allegro", "Cadence Allegro board", f"its binary form is not read: open it in Allegro's free viewer, or {_ASK_OPEN}"),
-    Format("tvw", "Teboview (TVW)", f"it is not read: export it from Teboview, or {_ASK_OPEN}"),
-    Format("xzz", "XZZ boardview (PCB)", f"its maker locks it: open it in the maker's viewer, or {_ASK_OPEN}"),
-    Format("fz", "FZ or CAE boardview", f"it is locked by its maker's key and is not read: {_ASK_OPEN}"),
-    Format("eagle_binary", "Eagle 4/5 board or schematic", "it is binary: open it in Eagle 6 or later and save it, which makes XML"),
-    Format("altium", "Altium document", "it is binary: export IPC-D-356 or GenCAD from Altium, or open it in KiCad and save it"),
-    Format("pdf", "PDF", "texts of a drawing are not nets: give the design file, a netlist or a boardview"),
-    Format("zip", "archive", "unpack it first, and give the design file inside"),
-)  # fmt: skip
-_REFUSED = {one.key: one for one in REFUSED}
+_REFUSED = {
+    key: Format(key, title, instead)
+    for key, title, instead in (
+        ("allegro", "Cadence Allegro", f"it is binary: look at it in Allegro's free viewer, or {_ASK_OPEN}"),
+        ("tvw", "Teboview (TVW)", f"it is not read: export it from Teboview, or {_ASK_OPEN}"),
+        ("xzz", "XZZ boardview (PCB)", f"its maker locks it: open it in the maker's viewer, or {_ASK_OPEN}"),
+        ("fz", "FZ or CAE boardview", f"it is locked by its maker's key: {_ASK_OPEN}"),
+        ("eagle_binary", "Eagle 4 or 5", "it is binary: open it in Eagle 6 or later and save it, which makes XML"),
+        ("altium", "Altium", "it is binary: export IPC-D-356 from Altium, or import it in KiCad and save it"),
+        ("pdf", "PDF", "texts of a drawing are not nets: give the design file, a netlist or a boardview"),
+        ("zip", "a packer", "unpack it first, and give the design file inside"),
+    )
+}
 _TEBO_MARK = b"\x13O95w-28ps49m 02v9o."
 _ZIPS = (b"PK\x03\x04", b"\x1f\x8b", b"7z\xbc\xaf\x27\x1c", b"Rar!")
 _TEXT_MARKS = (
@@ -62,7 +64,7 @@ _TEXT_MARKS = (
     (re.compile(re.escape(BDV_MARK) + rb"|<<format\.asc>>"), BDV),
     (re.compile(rb"^\s*GENCAD\b", re.MULTILINE), GENCAD),
     (re.compile(rb"^(?:P  (?:CODE|UNITS|JOB|NNAME)|3[1-7]7.{29,}X[+-]?\d+Y[+-]?\d+)", re.MULTILINE), IPC_D_356),
-    (re.compile(rb"\AID [^\n]*\n(?:BRAND|TYPE|COMMENT)|^DIAGNOSIS_DATA_BEGIN|^# NETNAME\s+DIODE", re.MULTILINE), OPENBOARDDATA),
+    (re.compile(rb"\AID [^\n]*\n(?:BRAND|TYPE|COMMENT)|^DIAGNOSIS_DATA_BEGIN|^# NETNAME", re.MULTILINE), OPENBOARDDATA),
     (re.compile(rb"^\s*Part\s+\S+\s+\([TB]\)", re.MULTILINE), ASC),
 )  # fmt: skip
 

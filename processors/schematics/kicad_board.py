@@ -5,6 +5,7 @@ never taken apart: a footprint is found by its opening word and ends where its p
 indented.
 """
 
+import itertools
 import re
 from collections.abc import Iterator
 from math import cos, hypot, pi, radians, sin
@@ -15,7 +16,6 @@ from processors.schematics.nets import NetTable
 from processors.schematics.numbers import finite
 from processors.schematics.sexpr import Node, child, children, first, head, value, word
 from processors.schematics.text import check_size
-import itertools
 
 _OPENING = re.compile(rb"\((?:footprint|module)\s+[^\s()\\]|\(gr_(?:line|arc|rect|circle|poly)\b")
 _FIRST_TRY_BYTES = 1 << 16

@@ -11,6 +11,7 @@ _VECTOR = re.compile(
     r"^(?P<prefix>[^\[\]{}\s]*(?:\{[^{}]*\}[^\[\]{}\s]*)*)\[(?P<first>\d{1,6})\.\.(?P<last>\d{1,6})\](?P<suffix>\S*)$"
 )
 _MARKUP = "~^_"
+_ESCAPED = {"slash", "backslash", "space", "tab", "return", "quote", "lt", "gt", "colon", "bar", "brace"}
 MOST_MEMBERS = 4096
 """More members than any bus has: a label of millions is a broken file, and would fill the memory."""
 
@@ -24,7 +25,7 @@ def members(text: str, aliases: Aliases) -> tuple[str, ...] | None:
 
 
 def keyed(text: str, aliases: Aliases) -> list[tuple[str | int, str]]:
-    """Return (key, net) of a bus label's members. Members of two labels on one bus are the same net when keys are equal.
+    """Return (key, net) of a bus label's members; on one bus, members of equal keys are one net.
 
     Vectors agree by position, whatever their prefix; groups by the member's own name.
     """
@@ -44,11 +45,8 @@ def _members(text: str, aliases: Aliases, depth: int) -> list[str] | None:
     if group is None or depth > 8:
         return None
     name, inside = group
-    out: list[str] = []
-    for one in inside:
-        for single in _expand(one, aliases, depth):
-            out.append(f"{name}.{single}" if name else single)
-    return out
+    nets = [single for one in inside for single in _expand(one, aliases, depth)]
+    return [f"{name}.{one}" for one in nets] if name else nets
 
 
 def _expand(member: str, aliases: Aliases, depth: int) -> list[str]:
@@ -77,25 +75,6 @@ def _group(text: str) -> tuple[str, list[str]] | None:
     if name and len(words) == 1 and words[0] in _ESCAPED:
         return None
     return (name, words) if words else None
-
-
-_ESCAPED = {
-    "slash",
-    "backslash",
-    "space",
-    "tab",
-    "return",
-    "dblquote",
-    "quote",
-    "lt",
-    "gt",
-    "colon",
-    "bar",
-    "amp",
-    "at",
-    "brace",
-    "newline",
-}
 
 
 def _words(body: str) -> list[str]:

@@ -12,7 +12,7 @@ from processors.schematics.model import Remark
 from processors.schematics.text import decode
 
 Beside = Callable[[str], bytes | None]
-"""Gives the file at a path relative to the folder of the root sheet, None when there is none. Never leaves the folder."""
+"""Gives the file at a path relative to the root sheet's folder, None when there is none. Never leaves the folder."""
 
 MOST_SHEETS = 2000
 """Far more appearances than any project has; sheets that each hold the next twice would never end."""

@@ -24,7 +24,7 @@ class Priority(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A name for a net. ``depth`` is how far its sheet lies below the root; ``plain`` that a symbol made for it gave it."""
+    """A name for a net. ``depth`` is how far its sheet lies below the root; ``plain`` that a power symbol gave it."""
 
     priority: Priority
     name: str

@@ -30,11 +30,13 @@ def read_kicad_netlist(name: str, content: bytes) -> Design:
         for one in children(child(root, "components") or [], "comp")
     ]
     design = nets.design(name, "kicad_net", parts, remarks=[remark] if remark is not None else [])
-    sheets = tuple(
-        Sheet(value(one, "name"), value(child(one, "title_block") or [], "source"), value(child(one, "title_block") or [], "title"))
-        for one in children(child(root, "design") or [], "sheet")
-    )  # fmt: skip
+    sheets = tuple(_sheet(one) for one in children(child(root, "design") or [], "sheet"))
     return Design(name, design.format, design.parts, design.nets, sheets, remarks=design.remarks)
+
+
+def _sheet(one: Node) -> Sheet:
+    block = child(one, "title_block") or []
+    return Sheet(value(one, "name"), value(block, "source"), value(block, "title"))
 
 
 def _part(one: Node, pins: tuple[Pin, ...]) -> Part:
@@ -44,7 +46,8 @@ def _part(one: Node, pins: tuple[Pin, ...]) -> Part:
     }
     datasheet = value(one, "datasheet")
     return Part(
-        value(one, "ref"), value(one, "value"), value(one, "footprint"), f"{value(source, 'lib')}:{value(source, 'part')}",
+        value(one, "ref"), value(one, "value"), value(one, "footprint"),
+        f"{value(source, 'lib')}:{value(source, 'part')}",
         value(source, "description") or value(one, "description"), "" if datasheet == "~" else datasheet, fields,
         value(child(one, "sheetpath") or [], "names"),
         fitted=all(value(prop, "name") != "dnp" for prop in children(one, "property")), pins=pins,

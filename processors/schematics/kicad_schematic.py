@@ -94,7 +94,7 @@ class _Netlister:
         self._candidates[node].append(Candidate(priority, full, at.depth, plain))
 
     def _supply(self, at: Appearance, symbol: Symbol, pin: LibPin) -> tuple[Priority, str, bool] | None:
-        """Return the name that a power pin gives its net. Flags such as PWR_FLAG have no power input: they give none."""
+        """Return the name that a power pin gives its net. A flag such as PWR_FLAG has no power input and gives none."""
         library = at.sheet.library[symbol.library]
         if kind_of(symbol, pin) != "power_in":
             return None
@@ -204,12 +204,12 @@ class _Netlister:
                 if not _on_board(at, symbol, ref):
                     continue
                 if (ref, unit) in seen:
-                    what = f"{at.sheet.file}: {ref} is there twice, on {at.path} again; its pins are read as those of one part"
+                    what = f"{at.sheet.file}: {ref} is there twice, again on {at.path}; both are read as one part"
                     self._remarks.append(Remark("duplicate_reference", what))
                 seen.add((ref, unit))
                 made[ref] = _merged(made.get(ref), _part(at, symbol, ref, unit))
                 if symbol.library not in at.sheet.library:
-                    what = f"{at.sheet.file}: the symbol {symbol.library!r} of {ref} is not in the file; {ref} has no pins here"
+                    what = f"{at.sheet.file}: {ref} has no pins here, its symbol {symbol.library!r} is missing"
                     self._remarks.append(Remark("missing_symbol", what))
         return tuple(made[ref] for ref in sorted(made, key=natural))
 

@@ -4,12 +4,12 @@ Points are whole ten-thousandths of a millimetre, KiCad's own grid, so that ends
 KiCad adds is passed over.
 """
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from processors.schematics.errors import DesignError
 from processors.schematics.sexpr import Node, child, children, flag, head, line_of_child, parse, value, word
-import itertools
 
 Point = tuple[int, int]
 Transform = tuple[int, int, int, int]

@@ -20,7 +20,6 @@ Segment = tuple[Point, Point]
 class Piece:
     """Things that touch. ``pins`` are (symbol index, pin), ``ports`` (child sheet index, sheet pin text)."""
 
-    bus: bool = False
     no_connect: bool = False
     pins: list[tuple[int, LibPin]] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
@@ -100,10 +99,6 @@ class _Table:
             root = self._joining.find(self.end(at, bus=False))
             if root in out:
                 out[root].no_connect = True
-        for (_, bus), number in self._points.items():
-            root = self._joining.find(number)
-            if bus and root in out:
-                out[root].bus = True
         return list(out.values())
 
 

@@ -18,7 +18,7 @@ _NEWER = re.compile(r"^(\S+?)/(\S*)\s+([dvrat])\s+(\S+)\s*(.*)$")
 
 
 def read_openboarddata(name: str, content: bytes) -> Design:
-    """Return the readings by net and the notes of the diagnosis, which keep their links ``[n:NET]`` and ``[p:PART:PIN]``.
+    """Return the readings by net and the notes of the diagnosis with their links ``[n:NET]`` and ``[p:PART:PIN]``.
 
     Raises:
         DesignError: the file is empty.

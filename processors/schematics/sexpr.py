@@ -95,13 +95,13 @@ def line_of_child(text: str, index: int) -> int:
     """Return the line on which the ``index``-th list inside the outermost one begins."""
     depth, seen = 0, -1
     for found in TOKEN.finditer(text):
-        token = found.group()
-        if token[0] == "(":
+        piece = found.group()
+        if piece[0] == "(":
             seen += depth == 1
             if depth == 1 and seen == index:
                 return line_at(text, found.start())
-            depth += len(token) == 1
-        elif token == ")":
+            depth += len(piece) == 1
+        elif piece == ")":
             depth -= 1
     return 1
 
