@@ -5,9 +5,9 @@ never taken apart: a footprint is found by its opening word and ends where its p
 indented.
 """
 
-import itertools
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from math import cos, hypot, pi, radians, sin
 
 from processors.schematics.errors import DesignError
@@ -28,6 +28,7 @@ _DRAWING = re.compile(
 )
 """Lines of a footprint's drawing and looks of its texts: most of a footprint, dropped before it is taken apart. What
 does not look exactly like this stays and costs time alone."""
+_TEXT = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 _ARC_STEPS = 8
 
 
@@ -40,8 +41,8 @@ def read_kicad_board(name: str, content: bytes) -> Design:
     check_size(content, name)
     if not re.match(rb"(?:\xef\xbb\xbf)?\s*\(kicad_pcb\b", content):
         raise DesignError(name, 1, "no KiCad board begins here; name the .kicad_pcb file")
-    if not content[-64:].rstrip().endswith(b")"):
-        line = content.count(b"\n") + 1
+    if _is_cut_off(content):
+        line = content.rstrip().count(b"\n") + 1
         raise DesignError(name, line, "the file ends in the middle: it is cut off, fetch it again")
     parts: list[Part] = []
     edge: list[Line] = []
@@ -60,6 +61,15 @@ def read_kicad_board(name: str, content: bytes) -> Design:
     return nets.design(name, "kicad_pcb", parts, edge)
 
 
+def _is_cut_off(content: bytes) -> bool:
+    """Say whether more parentheses open than close. What texts hold counts only where the plain count is not even."""
+    slips = content.count(_SLIP[0])
+    if content.count(b"(") == content.count(b")") - slips:
+        return False
+    bare = _TEXT.sub(b"", content)
+    return bare.count(b"(") > bare.count(b")") - slips or b'"' in bare
+
+
 def _line(content: bytes, offset: int) -> int:
     return content.count(b"\n", 0, offset) + 1
 
@@ -67,7 +77,7 @@ def _line(content: bytes, offset: int) -> int:
 def _blocks(name: str, content: bytes) -> Iterator[tuple[int, Node]]:
     """Yield every footprint and drawn line of the board, with the offset at which it begins."""
     starts = [found.start() for found in _OPENING.finditer(content)]
-    for start, following in zip(starts, [*starts[1:], len(content)], strict=True):
+    for start, following in pairwise([*starts, len(content)]):
         stop = min(following, start + _FIRST_TRY_BYTES)
         while True:
             chunk = content[start:stop]
@@ -137,10 +147,10 @@ def _edge(block: Node) -> Iterator[Line]:
         radius = hypot(px - x, py - y)
         corners = [2 * pi * step / (4 * _ARC_STEPS) for step in range(4 * _ARC_STEPS + 1)]
         points = [(x + radius * cos(angle), y + radius * sin(angle)) for angle in corners]
-        yield from ((*one, *other) for one, other in itertools.pairwise(points))
+        yield from ((*one, *other) for one, other in pairwise(points))
     elif "start" in named and "end" in named:
         points = [named["start"], *([named["mid"]] if "mid" in named else []), named["end"]]
-        yield from ((*one, *other) for one, other in itertools.pairwise(points))
+        yield from ((*one, *other) for one, other in pairwise(points))
 
 
 def _xy(node: Node) -> tuple[float, float]:

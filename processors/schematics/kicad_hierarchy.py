@@ -96,9 +96,7 @@ class Hierarchy:
             inside = path[len(self._folder) + 1 :] if self._folder and path.startswith(f"{self._folder}/") else path
             content = None if inside.startswith(("/", "..")) else self._beside(inside)
             if content is None:
-                what = (
-                    f"{parent}:{line}: the sheet {path!r} is not beside the root sheet; what it holds is missing here"
-                )
+                what = f"{parent}:{line}: the sheet {path!r} is not there; bring it, or live without its parts"
                 self.remarks.append(Remark("missing_sheet", what))
                 self._files[path] = None
             else:

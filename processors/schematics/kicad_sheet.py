@@ -4,9 +4,9 @@ Points are whole ten-thousandths of a millimetre, KiCad's own grid, so that ends
 KiCad adds is passed over.
 """
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 from processors.schematics.errors import DesignError
 from processors.schematics.sexpr import Node, child, children, flag, head, line_of_child, parse, value, word
@@ -133,7 +133,7 @@ class _Builder:
         kind = head(item)
         if kind in self.lines:
             points = [point(one) for one in children(child(item, "pts") or [], "xy")]
-            self.lines[kind].extend(itertools.pairwise(points))
+            self.lines[kind].extend(pairwise(points))
         elif kind == "symbol":
             self.symbols.append(_symbol(item))
         elif kind in {"label", "global_label", "hierarchical_label"}:

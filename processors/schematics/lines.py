@@ -20,9 +20,9 @@ class Lines:
         self._lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
     def __iter__(self) -> Iterator[str]:
-        for line in self._lines[self.number :]:
+        while self.number < len(self._lines):
             self.number += 1
-            yield line
+            yield self._lines[self.number - 1]
 
     def next(self) -> str:
         """Return the next line.

@@ -1,5 +1,6 @@
 """Draws small KiCad sheets as text. Lengths are millimetres; y runs downwards on the sheet, upwards in a symbol."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 
 from processors.schematics.model import Design
@@ -68,7 +69,7 @@ class Drawing:
         return self.symbol("VCC", f"#PWR{len(self.items)}", at, value=name)
 
     def wire(self, *points: Point, kind: str = "wire") -> "Drawing":
-        for (x1, y1), (x2, y2) in zip(points, points[1:], strict=False):
+        for (x1, y1), (x2, y2) in itertools.pairwise(points):
             self.items.append(f"({kind} (pts (xy {x1} {y1}) (xy {x2} {y2})))")
         return self
 
@@ -98,7 +99,7 @@ class Drawing:
         return self
 
 
-def read(root: Drawing, **others: Drawing) -> Design:
+def read(root: Drawing, /, **others: Drawing) -> Design:
     """Return the design of a sheet; ``others`` are further files by name without ``.kicad_sch``."""
     files = {f"{name}.kicad_sch": one.text.encode() for name, one in others.items()}
     return read_design("root.kicad_sch", root.text.encode(), files.get)

@@ -178,7 +178,9 @@ OUTLINE_SEGMENTED 0 0 1000 0 1000 0 1000 500
     design = read_design("x.bvr", content)
     [part] = design.parts
     assert part.pins[0].name == "SDA"
-    assert place(design, "U1", "A1") == Place(pytest.approx(110 * MM_PER_MIL), pytest.approx(-70 * MM_PER_MIL), "bottom")
+    assert place(design, "U1", "A1") == Place(
+        pytest.approx(110 * MM_PER_MIL), pytest.approx(-70 * MM_PER_MIL), "bottom"
+    )
     assert nets(design) == {"I2C_SDA": {"U1.A1"}}
     assert len(design.outline) == 2
     with pytest.raises(DesignError, match=r"x\.bvr:\d+: the part 'U1' never ends"):

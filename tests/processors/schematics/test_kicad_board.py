@@ -6,7 +6,9 @@ from processors.schematics.errors import DesignError
 from processors.schematics.read import read_design
 from tests.processors.schematics.drawing import nets
 
-PADS = '(pad "1" smd rect (at 1 0) (layers "{side}.Cu") {one}) (pad "2" thru_hole circle (at -1 0) (layers "*.Cu") {two})'
+PADS = (
+    '(pad "1" smd rect (at 1 0) (layers "{side}.Cu") {one}) (pad "2" thru_hole circle (at -1 0) (layers "*.Cu") {two})'
+)
 
 
 def footprint(ref: str, at: str, one: str, two: str, side: str = "F", more: str = "") -> str:
@@ -24,7 +26,7 @@ def test_pads_of_all_versions_have_their_nets() -> None:
     newest = footprint("R1", "10 10", '(net "GND")', '(net "A/B")')
     before = footprint("R2", "20 10", '(net 1 "GND")', '(net 0 "")')
     oldest = (
-        '(module R (layer F.Cu) (at 30 10) (fp_text reference R3 (at 0 0)) (fp_text value 10k (at 0 0))'
+        "(module R (layer F.Cu) (at 30 10) (fp_text reference R3 (at 0 0)) (fp_text value 10k (at 0 0))"
         " (pad 1 smd rect (at 0 0) (layers F.Cu) (net 1 GND)))"
     )
     design = read_design("b.kicad_pcb", board(newest, before, oldest))
@@ -53,7 +55,9 @@ def test_a_footprint_is_found_however_it_is_indented_and_whatever_its_texts_say(
 
 def test_a_footprint_larger_than_the_first_look_is_read_whole() -> None:
     drawn = "\n".join(f'(fp_text user "{"x" * 200}" (at {number} 0))' for number in range(2000))
-    assert nets(read_design("b.kicad_pcb", board(footprint("R1", "1 1", '(net 1 "A")', "", more=drawn)))) == {"A": {"R1.1"}}
+    assert nets(read_design("b.kicad_pcb", board(footprint("R1", "1 1", '(net 1 "A")', "", more=drawn)))) == {
+        "A": {"R1.1"}
+    }
 
 
 def test_the_parenthesis_that_kicad_9_forgets_in_teardrops_is_put_back() -> None:
@@ -101,7 +105,8 @@ def test_an_exported_netlist_has_parts_pins_and_sheets() -> None:
       (components (comp (ref "U1") (value "LM317") (footprint "TO") (datasheet "~")
         (fields (field (name "MPN") "LM317T")) (libsource (lib "Reg") (part "LM317") (description "regulator"))
         (property (name "dnp")) (sheetpath (names "/") (tstamps "/"))))
-      (nets (net (code "1") (name "/VIN") (node (ref "U1") (pin "3") (pinfunction "IN") (pintype "power_in+no_connect")))))"""
+      (nets (net (code "1") (name "/VIN")
+        (node (ref "U1") (pin "3") (pinfunction "IN") (pintype "power_in+no_connect")))))"""
     design = read_design("a.net", content)
     [part] = design.parts
     assert (part.value, part.library, part.description, part.datasheet) == ("LM317", "Reg:LM317", "regulator", "")

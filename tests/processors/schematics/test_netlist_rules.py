@@ -45,7 +45,9 @@ def test_a_sheet_used_twice_has_its_own_references_each_time() -> None:
         ' (path "/root/two" (reference "R21") (unit 1)) (path "/elsewhere" (reference "R99") (unit 1))))'
     )
     below = Drawing(uuid="below").symbol("R", "R1", (10, 10), more=more).door("IN", (10, 7.46))
-    above = Drawing().sheet("one", "below.kicad_sch", {"IN": (30, 10)}).sheet("two", "below.kicad_sch", {"IN": (60, 10)})
+    above = (
+        Drawing().sheet("one", "below.kicad_sch", {"IN": (30, 10)}).sheet("two", "below.kicad_sch", {"IN": (60, 10)})
+    )
     above.label("LEFT", (30, 10)).label("RIGHT", (60, 10))
     design = read(above, below=below)
     assert nets(design)["/LEFT"] == {"R11.1"}
@@ -92,7 +94,9 @@ def test_a_vector_of_another_prefix_joins_by_position_and_a_group_by_name() -> N
     below.symbol("R", "R3", (10, 40)).label("I2C.SDA", (10, 37.46)).door("I2C{SCL SDA}", (20, 50))
     above = Drawing().sheet("sub", "below.kicad_sch", {"D[0..1]": (50, 50), "I2C{SCL SDA}": (50, 60)})
     above.bus((50, 50), (60, 50)).label("A[4..5]", (60, 50)).bus((50, 60), (60, 60)).label("MAIN{SDA SCL}", (60, 60))
-    above.symbol("R", "R2", (80, 80)).label("A5", (80, 77.46)).symbol("R", "R4", (90, 80)).label("MAIN.SDA", (90, 77.46))
+    above.symbol("R", "R2", (80, 80)).label("A5", (80, 77.46)).symbol("R", "R4", (90, 80)).label(
+        "MAIN.SDA", (90, 77.46)
+    )
     found = nets(read(above, below=below))
     assert found["/A5"] == {"R1.1", "R2.1"}
     assert found["/MAIN.SDA"] == {"R3.1", "R4.1"}

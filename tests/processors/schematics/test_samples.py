@@ -47,7 +47,9 @@ def test_nets_and_named_nets_of_all_projects_reach_the_targets() -> None:
     assert rightly_named / named >= 0.995
 
 
-@pytest.mark.parametrize("row", [row for row in PROJECTS if row["pcb"]], ids=[r["project"] for r in PROJECTS if r["pcb"]])
+@pytest.mark.parametrize(
+    "row", [row for row in PROJECTS if row["pcb"]], ids=[r["project"] for r in PROJECTS if r["pcb"]]
+)
 def test_a_board_has_the_nets_of_its_schematic(row: dict[str, str]) -> None:
     board, schematic = load(row["pcb"]), load(row["root"])
     sets = pin_sets(board)
@@ -76,7 +78,9 @@ def apart_mm(one: Design, other: Design) -> float:
     )
 
 
-@pytest.mark.parametrize("row", [row for row in PROJECTS if row["pcb"]], ids=[r["project"] for r in PROJECTS if r["pcb"]])
+@pytest.mark.parametrize(
+    "row", [row for row in PROJECTS if row["pcb"]], ids=[r["project"] for r in PROJECTS if r["pcb"]]
+)
 def test_gencad_and_ipc_d_356_have_the_pins_of_the_board_where_the_board_has_them(row: dict[str, str]) -> None:
     board, gencad, ipc = load(row["pcb"]), load(row["gencad"]), load(row["ipc_d_356"])
     assert pin_sets(board) <= pin_sets(gencad)
@@ -99,8 +103,8 @@ def test_boardviews_of_a_board_have_its_pins_where_it_has_them() -> None:
     for part in brd.parts:
         mine = sorted((pin.place.x_mm, pin.place.y_mm) for pin in part.pins if pin.place)
         for (x, y), (other_x, other_y) in zip(mine, where[part.ref], strict=True):
-            assert abs(x - other_x) <= MM_PER_MIL
-            assert abs(y - other_y) <= MM_PER_MIL
+            # Both forms round to whole mils, one up and one down.
+            assert max(abs(x - other_x), abs(y - other_y)) < 1.01 * MM_PER_MIL
 
 
 def _part_nets(design: Design) -> set[tuple[str, str]]:
