@@ -151,26 +151,29 @@ class _Netlister:
         return Design(name, "kicad_sch", self._parts(), tuple(nets), sheets, remarks=tuple(self._remarks))
 
     def _net(self, groups: list[list[int]]) -> Net | None:
-        pins: set[tuple[str, str]] = set()
-        shown = [(number, index, pin) for group in groups for number, index, pin in self._pins(group)]
-        alone = len(shown) == 1
-        named: list[Candidate] = []
-        for group in groups:
-            candidates = [one for node in group for one in self._candidates[node]]
-            forced = alone or any(self._pieces[node][1].no_connect for node in group if node in self._pieces)
-            weak = [self._weak(number, index, pin, forced) for number, index, pin in self._pins(group)]
-            best = of_group([*candidates, *(one for one in weak if one is not None)])
-            named += [best] if best is not None else []
-        for number, index, pin in shown:
-            ref, _ = self._references[number][index]
-            at = self._hierarchy.appearances[number]
-            if _on_board(at, at.sheet.symbols[index], ref):
-                pins.add((ref, pin.number))
-        best = of_net(named)
+        shown = [one for group in groups for one in self._pins(group)]
+        given = [one for group in groups for node in group for one in self._candidates[node]]
+        names = [self._name_of(group, alone=len(shown) == 1) for group in groups]
+        best = of_net(one for one in names if one is not None)
+        pins = {pin for one in shown if (pin := self._on_board_pin(*one)) is not None}
         if not pins or best is None:
             return None
-        supply = best.priority in {Priority.POWER, Priority.LOCAL_POWER}
-        return Net(best.name, tuple(sorted(pins, key=natural_pin)), best.strong or best.priority > Priority.PIN, supply)
+        supply = any(one.plain and one.priority in {Priority.POWER, Priority.LOCAL_POWER} for one in given)
+        return Net(best.name, tuple(sorted(pins, key=natural_pin)), best.priority > Priority.PIN, supply)
+
+    def _name_of(self, group: list[int], alone: bool) -> Candidate | None:
+        """Return the best name within one sheet; pins are asked only where nothing better is."""
+        best = of_group(one for node in group for one in self._candidates[node])
+        if best is not None:
+            return best
+        forced = alone or any(self._pieces[node][1].no_connect for node in group if node in self._pieces)
+        weak = [self._weak(number, index, pin, forced) for number, index, pin in self._pins(group)]
+        return of_group(one for one in weak if one is not None)
+
+    def _on_board_pin(self, number: int, index: int, pin: LibPin) -> tuple[str, str] | None:
+        ref, _ = self._references[number][index]
+        at = self._hierarchy.appearances[number]
+        return (ref, pin.number) if _on_board(at, at.sheet.symbols[index], ref) else None
 
     def _pins(self, group: list[int]) -> Iterator[tuple[int, int, LibPin]]:
         for node in group:

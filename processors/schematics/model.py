@@ -54,7 +54,7 @@ class Part:
 class Net:
     """A net: its name and its pins as (reference, pin number), sorted.
 
-    ``named`` says that a person gave the name. ``supply`` says that a power symbol or a power pin gave it.
+    ``named`` says that a person gave the name. ``supply`` says that a power symbol stands on the net.
     """
 
     name: str

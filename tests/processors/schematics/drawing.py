@@ -40,7 +40,7 @@ LIBRARY = {
 class Drawing:
     """A sheet in the making; ``text`` is the file."""
 
-    def __init__(self, version: int = 20250114, uuid: str = "root") -> None:
+    def __init__(self, version: int = 20250114, uuid: str = "top") -> None:
         self.version = version
         self.uuid = uuid
         self.items: list[str] = []

@@ -41,8 +41,8 @@ def test_a_symbol_is_turned_first_and_mirrored_then(turn: int, mirror: str, coll
 
 def test_a_sheet_used_twice_has_its_own_references_each_time() -> None:
     more = (
-        '(instances (project "p" (path "/root/one" (reference "R11") (unit 1))'
-        ' (path "/root/two" (reference "R21") (unit 1)) (path "/elsewhere" (reference "R99") (unit 1))))'
+        '(instances (project "p" (path "/top/one" (reference "R11") (unit 1))'
+        ' (path "/top/two" (reference "R21") (unit 1)) (path "/elsewhere" (reference "R99") (unit 1))))'
     )
     below = Drawing(uuid="below").symbol("R", "R1", (10, 10), more=more).door("IN", (10, 7.46))
     above = (
@@ -158,10 +158,10 @@ def test_a_global_name_takes_in_the_local_label_of_the_same_sheet_alone(kind: st
     def sheet(uuid: str) -> Drawing:
         return Drawing(uuid=uuid).symbol("R", f"R{uuid}", (10, 10)).label("3V3", (10, 7.46))
 
-    above = sheet("root").sheet("sub", "below.kicad_sch", {}).symbol("R", "R9", (30, 10))
+    above = sheet("top").sheet("sub", "below.kicad_sch", {}).symbol("R", "R9", (30, 10))
     above = above.power("3V3", (30, 7.46)) if kind == "power" else above.label("3V3", (30, 7.46), "global_label")
     found = nets(read(above, below=sheet("below")))
-    assert found["3V3"] == {"Rroot.1", "R9.1"}
+    assert found["3V3"] == {"Rtop.1", "R9.1"}
     assert found["/sub/3V3"] == {"Rbelow.1"}
 
 
