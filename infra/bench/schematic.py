@@ -56,7 +56,7 @@ class Plan:
 
 
 def run_schematic_bench(plan: Plan, progress: Callable[[str], None]) -> dict[str, Any]:
-    """Return index_s and index_cpu_s, peak_mb, lookup_us_p99, trace_us_p99, and with samples rails_f1, regulators and projects."""
+    """Return index_s, index_cpu_s, peak_mb, lookup_us_p99, trace_us_p99; with samples also rails, regulators."""
     result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         board = plan.board

@@ -18,6 +18,8 @@ from processors.schematics.sexpr import Node, child, children, first, head, valu
 from processors.schematics.text import check_size
 
 _OPENING = re.compile(rb"\((?:footprint|module)\s+[^\s()\\]|\(gr_(?:line|arc|rect|circle|poly)\b")
+_TRACK = re.compile(rb"\((?:segment|via|zone|arc)\b")
+"""What most likely follows the last footprint of many: where to look no further at first."""
 _FIRST_TRY_BYTES = 1 << 16
 _SLIP = (b")filter_ratio", b")(filter_ratio")
 """KiCad 9 forgets this parenthesis when it writes teardrops, and reads its own file none the less."""
@@ -79,6 +81,8 @@ def _blocks(name: str, content: bytes) -> Iterator[tuple[int, Node]]:
     starts = [found.start() for found in _OPENING.finditer(content)]
     for start, following in pairwise([*starts, len(content)]):
         stop = min(following, start + _FIRST_TRY_BYTES)
+        track = _TRACK.search(content, start, stop)
+        stop = track.start() if track is not None else stop
         while True:
             chunk = content[start:stop]
             if chunk.startswith(b"(gr_") and b"Edge.Cuts" not in chunk:

@@ -67,7 +67,9 @@ def shorted_rail_candidates(index: Index, net: str) -> tuple[Suspect, ...]:
     found = [Suspect(ref, kind, net) for ref, kind in _loads(index, net)]
     for step in index.trace(net, hops=1, through={"fuse", "bead", "inductor", "jumper"}).steps:
         found += [Suspect(ref, kind, step.to_net, step.ref) for ref, kind in _loads(index, step.to_net)]
-    unique = {one.ref: one for one in reversed(found)}
+    unique: dict[str, Suspect] = {}
+    for one in found:
+        unique.setdefault(one.ref, one)
     return tuple(sorted(unique.values(), key=lambda one: (bool(one.behind), _SHORTING[one.kind])))
 
 
