@@ -102,6 +102,12 @@ def test_a_vector_of_another_prefix_joins_by_position_and_a_group_by_name() -> N
     assert found["/MAIN.SDA"] == {"R3.1", "R4.1"}
 
 
+def test_two_labels_on_one_bus_are_two_names_of_the_same_nets() -> None:
+    drawing = Drawing().bus((10, 10), (30, 10)).label("D[0..1]", (10, 10)).label("A[0..1]", (30, 10))
+    drawing.symbol("R", "R1", (80, 80)).label("D1", (80, 77.46)).symbol("R", "R2", (90, 80)).label("A1", (90, 77.46))
+    assert nets(read(drawing))["/A1"] == {"R1.1", "R2.1"}
+
+
 def test_markup_in_braces_is_no_bus() -> None:
     drawing = Drawing().symbol("R", "R1", (10, 10)).label("~{RESET}", (10, 7.46))
     drawing.symbol("R", "R2", (20, 10)).label("~{RESET}", (20, 7.46))
