@@ -62,10 +62,10 @@ _TEXT_MARKS = (
     (re.compile(rb"BRDOUT:"), BRD2),
     (re.compile(rb"str_length:|var_data:"), BRD),
     (re.compile(re.escape(BDV_MARK) + rb"|<<format\.asc>>"), BDV),
-    (re.compile(rb"^\s*GENCAD\b", re.MULTILINE), GENCAD),
+    (re.compile(rb"^[ \t]*GENCAD\b", re.MULTILINE), GENCAD),
     (re.compile(rb"^(?:P  (?:CODE|UNITS|JOB|NNAME)|3[1-7]7.{29,}X[+-]?\d+Y[+-]?\d+)", re.MULTILINE), IPC_D_356),
     (re.compile(rb"\AID [^\n]*\n(?:BRAND|TYPE|COMMENT)|^DIAGNOSIS_DATA_BEGIN|^# NETNAME", re.MULTILINE), OPENBOARDDATA),
-    (re.compile(rb"^\s*Part\s+\S+\s+\([TB]\)", re.MULTILINE), ASC),
+    (re.compile(rb"^[ \t]*Part[ \t]+\S+[ \t]+\([TB]\)", re.MULTILINE), ASC),
 )  # fmt: skip
 
 

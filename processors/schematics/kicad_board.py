@@ -20,6 +20,7 @@ from processors.schematics.text import check_size
 _OPENING = re.compile(rb"\((?:footprint|module)\s+[^\s()\\]|\(gr_(?:line|arc|rect|circle|poly)\b")
 _TRACK = re.compile(rb"\((?:segment|via|zone|arc)\b")
 """What most likely follows the last footprint of many: where to look no further at first."""
+_VAIN_BYTES = 1 << 24
 _FIRST_TRY_BYTES = 1 << 16
 _SLIP = (b")filter_ratio", b")(filter_ratio")
 """KiCad 9 forgets this parenthesis when it writes teardrops, and reads its own file none the less."""
@@ -79,6 +80,8 @@ def _line(content: bytes, offset: int) -> int:
 def _blocks(name: str, content: bytes) -> Iterator[tuple[int, Node]]:
     """Yield every footprint and drawn line of the board, with the offset at which it begins."""
     starts = [found.start() for found in _OPENING.finditer(content)]
+    # Openings inside texts are looked at in vain. There are few; a file of nothing else is no board.
+    patience = 4 * len(content) + _VAIN_BYTES
     for start, following in pairwise([*starts, len(content)]):
         stop = min(following, start + _FIRST_TRY_BYTES)
         track = _TRACK.search(content, start, stop)
@@ -94,7 +97,8 @@ def _blocks(name: str, content: bytes) -> Iterator[tuple[int, Node]]:
             if block is not None:
                 yield start, block
                 break
-            if stop >= len(content):
+            patience -= stop - start
+            if stop >= len(content) or patience < 0:
                 what = "what begins here never ends: the file is cut off, fetch it again"
                 raise DesignError(name, _line(content, start), what)
             # A large one, or one with the opening word in a text of its own: look further.

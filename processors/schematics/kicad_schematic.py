@@ -40,6 +40,7 @@ class _Netlister:
         self._candidates: defaultdict[int, list[Candidate]] = defaultdict(list)
         self._local: dict[tuple[int, str], int] = {}
         self._doors: dict[tuple[int, str], int] = {}
+        self._bus_doors: set[tuple[int, tuple[str, ...]]] = set()
         self._global: defaultdict[str, list[int]] = defaultdict(list)
         self._references: list[list[tuple[str, int]]] = []
         self._remarks = list(hierarchy.remarks)
@@ -73,6 +74,8 @@ class _Netlister:
             else:
                 for net in nets:
                     self._call(number, at, self._slot(number, net), _LABELS[label.kind], net)
+                if label.kind == "hierarchical_label":
+                    self._bus_doors.add((number, nets))
         for index, pin in piece.pins:
             symbol = at.sheet.symbols[index]
             supply = self._supply(at, symbol, pin)
@@ -110,25 +113,27 @@ class _Netlister:
         at = self._hierarchy.appearances[number]
         buses = [label for label in piece.labels if members(label.text, aliases) is not None]
         buses.sort(key=lambda one: (-_LABELS[one.kind], one.text))
-        ports = [(index, text) for index, text in piece.ports if members(text, aliases) is not None]
-        names = [label.text for label in buses] or sorted(text for _, text in ports)[:1]
+        # Without a label, the first sheet pin on the bus says what its members are called.
+        ports = sorted(text for _, text in piece.ports if members(text, aliases) is not None)
+        names = [label.text for label in buses] or ports[:1]
         slots: dict[str | int, int] = {}
         for text in names:
             for key, net in keyed(text, aliases):
                 here = self._late_slot(number, net)
                 self._through.join(slots.setdefault(key, here), here)
         for index, text in piece.ports:
-            below = self._below.get((number, index))
-            if (index, text) in ports:
-                for key, net in keyed(text, aliases):
-                    if below is not None and key in slots and (below, net) in self._local:
-                        self._through.join(slots[key], self._local[below, net])
-                    if not buses and key in slots:
-                        self._candidates[slots[key]].append(Candidate(Priority.SHEET_PIN, at.path + net, at.depth))
-            else:
+            below = self._below.get((number, index), -1)
+            nets = members(text, aliases)
+            if nets is None:
                 self._candidates[node].append(Candidate(Priority.SHEET_PIN, at.path + escape(text), at.depth))
-                if below is not None and (below, escape(text)) in self._doors:
+                if (below, escape(text)) in self._doors:
                     self._through.join(node, self._doors[below, escape(text)])
+                continue
+            for key, net in keyed(text, aliases):
+                if key in slots and (below, nets) in self._bus_doors:
+                    self._through.join(slots[key], self._local[below, net])
+                if key in slots and not buses:
+                    self._candidates[slots[key]].append(Candidate(Priority.SHEET_PIN, at.path + net, at.depth))
 
     def _late_slot(self, number: int, net: str) -> int:
         if (number, net) not in self._local:

@@ -4,12 +4,13 @@ Points are whole ten-thousandths of a millimetre, KiCad's own grid, so that ends
 KiCad adds is passed over.
 """
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
 from processors.schematics.errors import DesignError
-from processors.schematics.sexpr import Node, child, children, flag, head, line_of_child, parse, value, word
+from processors.schematics.sexpr import Node, child, children, flag, head, lines_of_children, parse, value, word
 
 Point = tuple[int, int]
 Transform = tuple[int, int, int, int]
@@ -18,6 +19,7 @@ Transform = tuple[int, int, int, int]
 UNITS_PER_MM = 10_000
 VALUE_NAMES_POWER = 20230221
 """From this format on, a power symbol's value names the net; before, its pin's name did."""
+_RANGE = re.compile(r"^\s*([A-Za-z]*)(\d{1,4})(?:\s*-\s*[A-Za-z]*(\d{1,4}))?\s*$")
 _ROTATIONS: dict[int, Transform] = {0: (1, 0, 0, -1), 90: (0, -1, -1, 0), 180: (-1, 0, 0, 1), 270: (0, 1, 1, 0)}
 
 
@@ -117,8 +119,9 @@ class SheetFile:
 class _Builder:
     """Collects the items of a file by kind."""
 
-    def __init__(self, text: str, file: str) -> None:
-        self._text, self._file = text, file
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._lines: list[int] = []
         self.library: dict[str, LibSymbol] = {}
         self.symbols: list[Symbol] = []
         self.lines: dict[str, list[tuple[Point, Point]]] = {"wire": [], "bus": []}
@@ -144,7 +147,8 @@ class _Builder:
             (x, y), (width, height) = point(child(item, "at") or []), point(child(item, "size") or [])
             self.entries.append(((x, y), (x + width, y + height)))
         elif kind == "sheet":
-            self.sheets.append(_sheet(item, line_of_child(self._text, index)))
+            self._lines = self._lines or lines_of_children(self._text)
+            self.sheets.append(_sheet(item, self._lines[index]))
         elif kind == "lib_symbols":
             for one in children(item, "symbol"):
                 self.library[word(one)] = _lib_symbol(one)
@@ -166,7 +170,7 @@ def read_sheet(text: str, file: str) -> SheetFile:
         raise DesignError(
             file, 1, f"this is {head(root) or 'something'!r}, no KiCad schematic; name the .kicad_sch file"
         )
-    built = _Builder(text, file)
+    built = _Builder(text)
     index = -1
     for item in root:
         if not isinstance(item, list):
@@ -175,7 +179,7 @@ def read_sheet(text: str, file: str) -> SheetFile:
         try:
             built.take(item, index)
         except (ValueError, IndexError, OverflowError) as error:
-            line = line_of_child(text, index)
+            line = lines_of_children(text)[index]
             raise DesignError(
                 file, line, f"this {head(item) or 'item'} cannot be read ({error}); save it anew in KiCad"
             ) from error
@@ -269,7 +273,9 @@ def _lib_symbol(item: Node) -> LibSymbol:
     pins: list[LibPin] = []
     for part in children(item, "symbol"):
         _, unit, style = word(part).rsplit("_", 2)
-        pins += [_lib_pin(pin, int(unit), int(style)) for pin in children(part, "pin")]
+        for pin in children(part, "pin"):
+            one = _lib_pin(pin, int(unit), int(style))
+            pins += [replace(one, number=number) for number in _numbers(one.number)]
     units = max((int(word(part).rsplit("_", 2)[1]) for part in children(item, "symbol")), default=1)
     power = child(item, "power")
     return LibSymbol(
@@ -280,6 +286,18 @@ def _lib_symbol(item: Node) -> LibSymbol:
         virtual=fields.get("Reference", "").startswith("#"),
         description=fields.get("Description", fields.get("ki_description", "")),
     )
+
+
+def _numbers(text: str) -> list[str]:
+    """Return the pins of a stack as KiCad 10 writes it, ``[1,A3-A5]``; any other number as it is."""
+    ranges = [_RANGE.match(one) for one in text[1:-1].split(",")] if text[:1] + text[-1:] == "[]" else [None]
+    out: list[str] = []
+    for found in ranges:
+        if found is None:
+            return [text]
+        prefix, first, last = found.groups()
+        out += [f"{prefix}{number}" for number in range(int(first), int(last or first) + 1)]
+    return out
 
 
 def _lib_pin(pin: Node, unit: int, style: int) -> LibPin:

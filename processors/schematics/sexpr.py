@@ -91,19 +91,21 @@ def line_at(text: str, offset: int) -> int:
     return text.count("\n", 0, offset) + 1
 
 
-def line_of_child(text: str, index: int) -> int:
-    """Return the line on which the ``index``-th list inside the outermost one begins."""
-    depth, seen = 0, -1
+def lines_of_children(text: str) -> list[int]:
+    """Return the lines on which the lists inside the outermost one begin, in one go."""
+    out: list[int] = []
+    depth, line, counted = 0, 1, 0
     for found in TOKEN.finditer(text):
         piece = found.group()
         if piece[0] == "(":
-            seen += depth == 1
-            if depth == 1 and seen == index:
-                return line_at(text, found.start())
+            if depth == 1:
+                line += text.count("\n", counted, found.start())
+                counted = found.start()
+                out.append(line)
             depth += len(piece) == 1
         elif piece == ")":
             depth -= 1
-    return 1
+    return out
 
 
 def _line_of_token(text: str, count: int) -> int:

@@ -166,6 +166,18 @@ def test_a_bus_of_a_million_members_does_not_fill_the_memory() -> None:
     assert read(drawing).nets == ()
 
 
+def test_files_made_to_be_slow_are_not() -> None:
+    """Blank lines for the detection, thousands of sheets for the lines, openings in a text for the board."""
+    error_of("x.brd", b"x" + b"\n" * 200_000)
+    many = Drawing()
+    for number in range(5000):
+        many.sheet(f"s{number}", f"s{number}.kicad_sch", {})
+    assert len(read(many).remarks) == 5000
+    text = "(footprint x " * 80_000
+    error_of("a.kicad_pcb", board(footprint("R1", "1 1", "", "")).replace(b"10k", text.encode()))
+    error_of("a.kicad_pcb", board(f'(gr_text "{text}" (at 1 1) (layer "F.SilkS"))', footprint("R1", "1 1", "", "")))
+
+
 def test_an_empty_file_is_refused() -> None:
     assert error_of("a.kicad_sch", b" \n") == "a.kicad_sch: the file is empty; fetch it again"
 

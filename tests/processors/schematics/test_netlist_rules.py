@@ -227,6 +227,19 @@ def test_a_pin_in_another_function_has_its_name() -> None:
     assert "Net-(Q1-GATE)" in nets(read(drawing))
 
 
+def test_a_stack_of_pins_is_all_its_pins() -> None:
+    drawing = Drawing(20260306).symbol("R", "R1", (10, 10)).label("GND", (10, 7.46))
+    drawing.library["R"] = drawing.library["R"].replace('(number "1")', '(number "[1,A3-A5]")')
+    assert nets(read(drawing))["/GND"] == {"R1.1", "R1.A3", "R1.A4", "R1.A5"}
+
+
+def test_a_bus_ends_at_a_sheet_that_has_no_door_for_it() -> None:
+    below = Drawing(uuid="below").symbol("R", "R1", (10, 10)).label("D1", (10, 7.46))
+    above = Drawing().sheet("sub", "below.kicad_sch", {"D[0..1]": (50, 50)}).bus((50, 50), (60, 50))
+    above.label("D[0..1]", (60, 50)).symbol("R", "R2", (80, 80)).label("D1", (80, 77.46))
+    assert {"R1.1", "R2.1"} not in nets(read(above, below=below)).values()
+
+
 def test_tokens_of_a_newer_kicad_are_passed_over() -> None:
     drawing = Drawing(20990101).symbol("R", "R1", (10, 10), more='(in_future (deep "x")) (novelty yes)')
     drawing.items.append('(hologram (at 1 2) "text")')
