@@ -104,6 +104,22 @@ def edge(
     _report(run(run_edge_bench(Plan(tickets, seconds, sockets, seed), _progress)), as_json)
 
 
+@app.command()
+def schematic(
+    board: Annotated[Path | None, typer.Option(help="a board; without it one of 70 MB is drawn", exists=True)] = None,
+    samples: Annotated[Path | None, typer.Option(help="a folder with schematics/, else NOIZYLAB_SAMPLES")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print only the result, as JSON")] = False,
+) -> None:
+    """Read a large board, ask questions of it, and find rails and regulators in open designs."""
+    from infra.bench.schematic import Plan, run_schematic_bench
+    from infra.settings import read_settings
+
+    samples = samples if samples is not None else read_settings().samples
+    if samples is not None and not (samples / "schematics/projects.csv").exists():
+        fail(f"{samples} is no samples folder: schematics/projects.csv is missing")
+    _report(run_schematic_bench(Plan(board, samples), _progress), as_json)
+
+
 def _progress(line: str) -> None:
     err.print(f"  {time.monotonic() - _STARTED:5.1f} s: {line}", soft_wrap=True, markup=False)
 

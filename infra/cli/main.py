@@ -17,6 +17,7 @@ from infra.cli import (
     doctor,
     flow,
     kiosk,
+    schematic,
     serve,
     ticket,
     tickets,
@@ -47,6 +48,7 @@ app.add_typer(flow.app, name="flow")
 app.add_typer(audit.app, name="audit")
 app.add_typer(blobs.app, name="blobs")
 app.add_typer(analytics.app, name="analytics")
+app.add_typer(schematic.app, name="schematic")
 app.add_typer(bench.app, name="bench")
 app.add_typer(broker.app, name="broker")
 app.add_typer(serve.app, name="serve", hidden=True)

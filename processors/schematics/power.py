@@ -1,0 +1,81 @@
+"""How rails hang together, and what can short one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from processors.schematics.index import Index
+from processors.schematics.parts import Kind, value_of
+from processors.schematics.rails import rails
+from processors.schematics.regulators import regulators
+
+_THROUGH: frozenset[Kind] = frozenset({"fuse", "bead", "inductor", "jumper", "diode"})
+_SENSE_OHM = 1.0
+"""A resistor up to one ohm between rails lets the supply through: a link, a sense resistor."""
+_SHORTING: dict[Kind, int] = {"capacitor": 0, "diode": 1, "chip": 2, "transistor": 3}
+"""What shorts a rail, the likeliest first: ceramic capacitors crack, surge diodes fail shorted, then chips."""
+
+LinkKind = Literal["regulator", "fuse", "bead", "inductor", "jumper", "diode", "resistor"]
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A part that carries a supply from one rail to another. ``one_way`` is false where current may flow both ways."""
+
+    ref: str
+    kind: LinkKind
+    from_net: str
+    to_net: str
+    one_way: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Suspect:
+    """A part that can pull a rail down. ``behind`` is the series part between it and the rail, empty when none."""
+
+    ref: str
+    kind: Kind
+    net: str
+    behind: str = ""
+
+
+def power_tree(index: Index, names: Iterable[str] | None = None) -> tuple[Link, ...]:
+    """Return the links between rails, regulators first. ``names`` are the rails; without them they are looked for."""
+    known = frozenset(names if names is not None else (rail.net for rail in rails(index)))
+    links = [
+        Link(one.ref, "regulator", source, target, True)
+        for one in regulators(index) for source in one.inputs for target in one.outputs
+    ]  # fmt: skip
+    for ref, kind in index.kinds.items():
+        nets = list(dict.fromkeys(index.nets_of(ref).values()))
+        if len(nets) != 2 or not set(nets) <= known:
+            continue
+        ohm = value_of(index.parts[ref].value) if kind == "resistor" else None
+        if kind in _THROUGH or (ohm is not None and ohm <= _SENSE_OHM):
+            links.append(Link(ref, kind, nets[0], nets[1], kind == "diode"))  # type: ignore[arg-type]  # one of these
+    return tuple(links)
+
+
+def shorted_rail_candidates(index: Index, net: str) -> tuple[Suspect, ...]:
+    """Return what can short a rail to ground: parts on the rail before those behind a series part, likely kinds first.
+
+    Readings on the rail cannot tell them apart: lift the series part, halve the rail, or look for heat.
+
+    Raises:
+        KeyError: there is no such net.
+    """
+    found = [Suspect(ref, kind, net) for ref, kind in _loads(index, net)]
+    for step in index.trace(net, hops=1, through={"fuse", "bead", "inductor", "jumper"}).steps:
+        found += [Suspect(ref, kind, step.to_net, step.ref) for ref, kind in _loads(index, step.to_net)]
+    unique: dict[str, Suspect] = {}
+    for one in found:
+        unique.setdefault(one.ref, one)
+    return tuple(sorted(unique.values(), key=lambda one: (bool(one.behind), _SHORTING[one.kind])))
+
+
+def _loads(index: Index, net: str) -> Iterable[tuple[str, Kind]]:
+    """Yield the parts between a net and ground that can fail shorted."""
+    for ref in index.refs_on(net):
+        kind = index.kinds.get(ref, "other")
+        if kind in _SHORTING and not index.grounds.isdisjoint(index.nets_of(ref).values()):
+            yield ref, kind
