@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import os
 import random
 import sys
 import tempfile
@@ -231,7 +230,8 @@ def _seconds_of(program: str) -> float:
     times = []
     for _ in range(3):
         began = time.monotonic()
-        subprocess.run([sys.executable, "-c", program], check=True, env={**os.environ, "PYTHONDONTWRITEBYTECODE": ""})  # noqa: S603 - our own words
+        command = ["env", "PYTHONDONTWRITEBYTECODE=", sys.executable, "-c", program]
+        subprocess.run(command, check=True)  # noqa: S603 - our own words
         times.append(time.monotonic() - began)
     return round(min(times), 2)
 
