@@ -1,5 +1,6 @@
 """The API's own description, completed: FastAPI knows what a route returns, not what every route may refuse."""
 
+import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -50,7 +51,6 @@ REFUSALS: dict[int, tuple[str, str]] = {
     429: ("rate_limited", "Too many requests; `Retry-After` says when to come again."),
     503: ("unavailable", "Something behind the edge is away, or too much is under way; repeating is safe."),
 }
-LATE = "The wish is on the log and its outcome is not known yet; follow the link."
 IDEMPOTENCY_KEY: Schema = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -63,6 +63,7 @@ NOT_REPEATED = {
     "/v1/tickets/{ticket_id}/passcode/unlocks/{number}/read",
 }
 """Each request for a passcode is an entry in its ledger; they refuse the key."""
+_PLACE = re.compile(r"{[^}]*}")
 _METHODS = ("get", "put", "post", "patch", "delete")
 
 
@@ -71,8 +72,12 @@ def install(app: FastAPI) -> None:
 
     def described() -> Schema:
         if app.openapi_schema is None:
-            found = get_openapi(title=app.title, version=app.version, routes=app.routes)
-            app.openapi_schema = completed(found)
+            # What answers look like is read when somebody asks, not at every start.
+            from processors.gateway.edge.api.describe import describe, scopes_of
+
+            found = completed(get_openapi(title=app.title, version=app.version, routes=app.routes))
+            describe(found, scopes_of(app))
+            app.openapi_schema = found
         return app.openapi_schema
 
     app.openapi = described  # type: ignore[method-assign]  # as FastAPI's documentation says
@@ -90,11 +95,9 @@ def completed(found: Schema) -> Schema:
         answers.pop("422", None)
         own = [int(status) for status in answers if int(status) in REFUSALS]
         for status in (*_refusals(path, method, operation), *own):
-            answers[str(status)] = _refusal(status)
-        if method != "get" and path.startswith("/v1/"):
-            answers.setdefault("202", {"description": LATE, "content": {"application/json": {"schema": {}}}})
-            if operation.get("security") and path not in NOT_REPEATED:
-                _take_key(operation)
+            answers[str(status)] = _refusal(status, path)
+        if method != "get" and path.startswith("/v1/") and operation.get("security") and path not in NOT_REPEATED:
+            _take_key(operation)
         if method == "get" and path.startswith("/v1/"):
             answers.setdefault("304", {"description": "What the caller has, by `If-None-Match`, is current."})
     return found
@@ -118,16 +121,18 @@ def _refusals(path: str, method: str, operation: Schema) -> Iterator[int]:
         yield from (404, 408, 409, 415)
 
 
-def _refusal(status: int) -> Schema:
+def _refusal(status: int, path: str) -> Schema:
     code, says = REFUSALS[status]
-    example = {
+    example: Schema = {
         "type": f"urn:noizylab:problem:{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
         "code": code,
         "detail": says,
-        "instance": "/v1/tickets/T-0001",
+        "instance": _PLACE.sub("0001", path),
     }
+    if status == 422:
+        example["errors"] = [{"field": "reason", "code": "missing", "detail": "Field required"}]
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}
     answer: Schema = {"description": says, "content": content}
     if status in (429, 503):
