@@ -4,6 +4,7 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from infra.gen.api.client import client_files
 from infra.gen.api.script import recorded_json
 from infra.gen.asyncapi import asyncapi
 from infra.gen.documents import graph, metrics_table, topic_table
@@ -25,6 +26,7 @@ def generated() -> dict[Path, str]:
     files[DOCUMENTS / "metrics.md"] = metrics_table()
     files[DOCUMENTS / "graph.mmd"] = graph(wired)
     files[API_EXAMPLES] = recorded_json()
+    files |= client_files()
     return files
 
 

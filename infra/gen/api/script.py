@@ -28,7 +28,7 @@ EXAMPLES = Path(__file__).resolve().parents[3] / "schemas" / "examples"
 FLOW = Path(__file__).resolve().parents[3] / "processors" / "orchestrator" / "flows" / "repair_intake.bpmn"
 PASSWORD, NEXT_PASSWORD = "four words do nicely", "four other words do too"
 STROKE = {"path": "M10,60 L40 20 Q70,80 100,30", "width_px": 300, "height_px": 100}
-PIECE = b"\x89PNG of no other use"
+PIECE = b"some bytes"
 TABLE = b"Name;Phone;Device;Problem\nAda Lovelace;+49 30 1234567;Laptop Lumen Book 14;Does not charge\n"
 
 
@@ -186,9 +186,9 @@ async def _house(house: House, desk: Recorder) -> None:
     await desk.call("get_health")
     desk.told("get_readiness", None, {"status": "ready", "unreadable": 0})
     until: dict[str, Any] = {"max_bytes": len(PIECE), "expires_in": timedelta(hours=1)}
-    put = await house.blobs.presign_put("images", "scans/1.png", "image/png", **until)
+    put = await house.blobs.presign_put("images", "scans/1", "application/octet-stream", **until)
     token = put.rpartition("/")[2]
-    ref = await desk.call("put_object", PIECE, media="image/png", example="(the bytes)", token=token)
+    ref = await desk.call("put_object", PIECE, media="application/octet-stream", example="(the bytes)", token=token)
     address = await house.blobs.presign_get(BlobRef.model_validate(ref), timedelta(hours=1))
     await desk.call("get_object", token=address.rpartition("/")[2])
 
@@ -198,7 +198,7 @@ async def _hooks(house: House, desk: Recorder) -> None:
     body, at = json.dumps(delivery).encode(), int(house.clock.now().timestamp())
     made = hmac.new(HOOK_SECRET.encode(), f"{at}.".encode() + body, hashlib.sha256).hexdigest()
     signed = {"X-NoizyLab-Signature": f"t={at},v1={made}"}
-    await desk.call("receive_hook", body, headers=signed, example=delivery, provider="acme")
+    await desk.call("receive_hook", body, headers=signed, example=body.decode(), provider="acme")
     desk.told("prove_hook", None, {"challengeResponse": "0" * 64}, provider="ebay")
 
 

@@ -73,10 +73,10 @@ def install(app: FastAPI) -> None:
     def described() -> Schema:
         if app.openapi_schema is None:
             # What answers look like is read when somebody asks, not at every start.
-            from processors.gateway.edge.api.describe import describe, scopes_of
+            from processors.gateway.edge.api.describe import describe, examples, scopes_of
 
             found = completed(get_openapi(title=app.title, version=app.version, routes=app.routes))
-            describe(found, scopes_of(app))
+            describe(found, scopes_of(app), examples())
             app.openapi_schema = found
         return app.openapi_schema
 

@@ -43,8 +43,8 @@ def _scopes(dependant: Dependant) -> Iterator[str]:
         yield from _scopes(below)
 
 
-def describe(found: Schema, scopes: Mapping[str, str]) -> None:
-    """Complete a description in place."""
+def describe(found: Schema, scopes: Mapping[str, str], recorded: Mapping[str, Any]) -> None:
+    """Complete a description in place. ``recorded``: the examples to show, see :func:`examples`."""
     schemas = found["components"]["schemas"]
     _shorten(found, schemas)
     known = answer_schemas()
@@ -52,7 +52,6 @@ def describe(found: Schema, scopes: Mapping[str, str]) -> None:
     _rename(found, schemas, taken)
     schemas.update(known)
     found["components"]["schemas"] = dict(sorted(schemas.items()))
-    recorded = examples()
     for path, methods in found["paths"].items():
         for method in METHODS:
             if method in methods:
@@ -141,7 +140,13 @@ def _answers(operation: Schema, said: Operation) -> None:
     answers = operation["responses"]
     granted = next(status for status in answers if status.startswith("2"))
     content: Schema = {}
-    models = [*said.answers, *([said.chosen] if said.chosen is not None else [])]
+    models = [*said.answers]
+    if said.chosen is not None:
+        operation["x-chosen"] = said.chosen.__name__  # for generators: what `fields` makes of the answer
+        models.append(said.chosen)
+    if said.takes:
+        bytes_ = {"schema": {"type": "string", "format": "binary"}}
+        operation["requestBody"] = {"required": True, "content": {media: dict(bytes_) for media in said.takes}}
     if models:
         content[JSON] = {"schema": _any_of(model.__name__ for model in models)}
     for media in said.media:
@@ -168,8 +173,7 @@ def _examples(operation: Schema, recorded: Mapping[str, Any]) -> None:
         if parameter["name"] in recorded.get("parameters", {}):
             parameter["example"] = recorded["parameters"][parameter["name"]]
     for media, example in recorded.get("request", {}).items():
-        body = operation.setdefault("requestBody", {"required": True, "content": {}})
-        body["content"].setdefault(media, {})["example"] = example
+        operation.get("requestBody", {}).get("content", {}).setdefault(media, {})["example"] = example
     for status, answer in recorded.get("answers", {}).items():
         for media, example in answer.items():
             content = operation["responses"].setdefault(status, {}).setdefault("content", {})

@@ -46,7 +46,8 @@ class Operation:
     """What one operation answers when it succeeds.
 
     ``answers``: the JSON it may be, one of them; empty: no JSON. ``media``: other types that it may be. ``late``: what
-    202 says, when it can be 202. ``chosen``: what it is instead when ``fields`` names some.
+    202 says, when it can be 202. ``chosen``: what it is instead when ``fields`` names some. ``takes``: the types of a
+    body that the route reads itself.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Operation:
     media: tuple[str, ...] = ()
     late: type[BaseModel] | None = None
     chosen: type[BaseModel] | None = None
+    takes: tuple[str, ...] = ()
 
 
 def _op(
@@ -62,8 +64,9 @@ def _op(
     media: tuple[str, ...] = (),
     late: type[BaseModel] | None = None,
     chosen: type[BaseModel] | None = None,
+    takes: tuple[str, ...] = (),
 ) -> Operation:
-    return Operation(name, answers, media, late, chosen)
+    return Operation(name, answers, media, late, chosen, takes)
 
 
 def _wish(name: str, event: type[Event]) -> Operation:
@@ -135,8 +138,8 @@ _OF_THE_HOUSE: Mapping[str, Operation] = {
     "POST /v1/stock/receipts": _op("receive_stock", StockReceived, late=one.Accepted),
     "GET /v1/figures": _op("list_figures", house.Figures),
     "GET /v1/figures/{name}": _op("get_figure", house.FigureRows),
-    "POST /v1/flows/check": _op("check_flow", house.Deployable),
-    "POST /hooks/{provider}": _op("receive_hook", house.Received),
+    "POST /v1/flows/check": _op("check_flow", house.Deployable, takes=("application/xml",)),
+    "POST /hooks/{provider}": _op("receive_hook", house.Received, takes=(JSON,)),
     "GET /hooks/{provider}": _op("prove_hook", house.Received),
     "POST /v1/webhooks": _op("add_webhook", house.Webhook, late=one.Accepted),
     "GET /v1/webhooks": _op("list_webhooks", house.Webhooks),
@@ -147,7 +150,7 @@ _OF_THE_HOUSE: Mapping[str, Operation] = {
     "POST /v1/webhooks/{webhook_id}/deliveries/{delivery_id}/replay": _op("replay_delivery", one.Accepted),
     "POST /v1/webhooks/{webhook_id}/test": _op("probe_webhook", one.Accepted),
     "GET /blobs/{token}": _op("get_object", media=("application/octet-stream", *FILES)),
-    "PUT /blobs/{token}": _op("put_object", BlobRef),
+    "PUT /blobs/{token}": _op("put_object", BlobRef, takes=("application/octet-stream",)),
     "POST /v1/auth/login": _op("log_in", house.SessionTokens),
     "POST /v1/auth/refresh": _op("refresh_session", house.SessionTokens),
     "POST /v1/auth/logout": _op("log_out"),
