@@ -1663,7 +1663,7 @@ class Client(BaseClient):
         """
         return self._pieces(Call("GET", place("/blobs/{token}", token=token)))
 
-    def put_object(self, *, token: str, content: bytes) -> BlobRef:
+    def put_object(self, *, token: str, content: bytes, media_type: str | None = None) -> BlobRef:
         """Store the body under the name of an address for PUT; return its reference.
 
         Scope: none; open to everybody, or its address or signature is the right.
@@ -1671,10 +1671,7 @@ class Client(BaseClient):
         return cast(
             "BlobRef",
             self._json(
-                Call(
-                    "PUT", place("/blobs/{token}", token=token), content=content, media_type="application/octet-stream"
-                ),
-                BlobRef,
+                Call("PUT", place("/blobs/{token}", token=token), content=content, media_type=media_type), BlobRef
             ),
         )
 

@@ -1680,7 +1680,7 @@ class AsyncClient(BaseAsyncClient):
         """
         return self._pieces(Call("GET", place("/blobs/{token}", token=token)))
 
-    async def put_object(self, *, token: str, content: bytes) -> BlobRef:
+    async def put_object(self, *, token: str, content: bytes, media_type: str | None = None) -> BlobRef:
         """Store the body under the name of an address for PUT; return its reference.
 
         Scope: none; open to everybody, or its address or signature is the right.
@@ -1688,10 +1688,7 @@ class AsyncClient(BaseAsyncClient):
         return cast(
             "BlobRef",
             await self._json(
-                Call(
-                    "PUT", place("/blobs/{token}", token=token), content=content, media_type="application/octet-stream"
-                ),
-                BlobRef,
+                Call("PUT", place("/blobs/{token}", token=token), content=content, media_type=media_type), BlobRef
             ),
         )
 

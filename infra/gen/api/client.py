@@ -186,6 +186,9 @@ def _body(content: Schema, wanted: dict[str, str], may: dict[str, str]) -> tuple
         return ("form={" + ", ".join(f"{name!r}: {name}" for name in form["properties"]) + "}",)
     wanted["content"] = "bytes"
     first, *others = content
+    if first == "application/octet-stream":  # any type: the address of a stored object knows which
+        may["media_type"] = "str | None"
+        return ("content=content", "media_type=media_type")
     if others:
         wanted["media_type"] = f"Literal[{', '.join(map(repr, content))}]"
     return ("content=content", f"media_type={'media_type' if others else repr(first)}")
