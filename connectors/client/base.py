@@ -94,6 +94,8 @@ class BaseClient:
                 response.read()
             check(response)
             yield response
+        except httpx.TransportError as error:
+            raise _gone(error, self.http) from error
         finally:
             response.close()
 
@@ -174,5 +176,7 @@ class BaseAsyncClient:
                 await response.aread()
             check(response)
             yield response
+        except httpx.TransportError as error:
+            raise _gone(error, self.http) from error
         finally:
             await response.aclose()
