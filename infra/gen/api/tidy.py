@@ -30,7 +30,7 @@ _KINDS: tuple[tuple[str, str, Callable[[int], str]], ...] = (
     ("sha256", r"\b[0-9a-f]{64}\b", lambda n: _digest("sha256", n, 64)),
     ("record", r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])", lambda n: _digest("record", n, 32)),
 )  # fmt: skip
-_TOKENS = ("token", "refresh_token", "cursor", "ticket", "totp_secret")
+_TOKENS = ("token", "refresh_token", "cursor", "ticket")
 """Fields whose value is a token, whatever it looks like."""
 _BY_FIELD: dict[str, Any] = {
     "secret": "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP",

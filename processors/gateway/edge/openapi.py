@@ -1,6 +1,5 @@
 """The API's own description, completed: FastAPI knows what a route returns, not what every route may refuse."""
 
-import re
 from collections.abc import Iterator
 from http import HTTPStatus
 from typing import Any
@@ -63,7 +62,6 @@ NOT_REPEATED = {
     "/v1/tickets/{ticket_id}/passcode/unlocks/{number}/read",
 }
 """Each request for a passcode is an entry in its ledger; they refuse the key."""
-_PLACE = re.compile(r"{[^}]*}")
 _METHODS = ("get", "put", "post", "patch", "delete")
 
 
@@ -87,6 +85,7 @@ def completed(found: Schema) -> Schema:
     """Return a description with the refusals of each operation added, and the key that makes a write repeatable."""
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = PROBLEM
+    found["components"]["responses"] = {REFUSALS[status][0]: _refusal(status) for status in REFUSALS}
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     for path, method, operation in _operations(found):
@@ -95,7 +94,7 @@ def completed(found: Schema) -> Schema:
         answers.pop("422", None)
         own = [int(status) for status in answers if int(status) in REFUSALS]
         for status in (*_refusals(path, method, operation), *own):
-            answers[str(status)] = _refusal(status, path)
+            answers[str(status)] = {"$ref": f"#/components/responses/{REFUSALS[status][0]}"}
         if method != "get" and path.startswith("/v1/") and operation.get("security") and path not in NOT_REPEATED:
             _take_key(operation)
         if method == "get" and path.startswith("/v1/"):
@@ -121,7 +120,7 @@ def _refusals(path: str, method: str, operation: Schema) -> Iterator[int]:
         yield from (404, 408, 409, 415)
 
 
-def _refusal(status: int, path: str) -> Schema:
+def _refusal(status: int) -> Schema:
     code, says = REFUSALS[status]
     example: Schema = {
         "type": f"urn:noizylab:problem:{code}",
@@ -129,7 +128,7 @@ def _refusal(status: int, path: str) -> Schema:
         "status": status,
         "code": code,
         "detail": says,
-        "instance": _PLACE.sub("0001", path),
+        "instance": "/v1/tickets/T-0001",
     }
     if status == 422:
         example["errors"] = [{"field": "reason", "code": "missing", "detail": "Field required"}]

@@ -35,8 +35,18 @@ def document(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def operations(document: dict[str, Any]) -> Operations:
-    paths = document["paths"].items()
-    return [(path, method, methods[method]) for path, methods in paths for method in METHODS if method in methods]
+    """Return every operation, its refusals put in where it refers to them."""
+    responses = document["components"]["responses"]
+    found = []
+    for path, methods in document["paths"].items():
+        for method in METHODS:
+            if method in methods:
+                answers = {
+                    status: responses[one["$ref"].removeprefix("#/components/responses/")] if "$ref" in one else one
+                    for status, one in methods[method]["responses"].items()
+                }
+                found.append((path, method, {**methods[method], "responses": answers}))
+    return found
 
 
 def validator(document: dict[str, Any], schema: dict[str, Any]) -> Draft202012Validator:
