@@ -60,7 +60,7 @@ down: setup ## Stop a shop that `make up` started in another terminal
 bench: setup ## Measure the repair flow (see `noizylab bench --help`)
 	@$(BIN)/noizylab bench flow --repairs 300 --json
 
-gen: setup ## Write JSON Schema, AsyncAPI, the topic table and the graph
+gen: setup ## Write JSON Schema, AsyncAPI, tables, the graph, API examples and the Python client
 	@$(BIN)/python -m infra.gen
 
 migrate: setup ## Bring the ClickHouse schema up to date

@@ -1,11 +1,13 @@
 """``noizylab tickets``: many tickets at once, over the HTTP API of the shop that runs here."""
 
+import inspect
 import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from urllib.parse import parse_qs
 
 import typer
 
@@ -13,14 +15,12 @@ from infra.cli.common import err, fail, out, plain, run
 from infra.settings import Settings, read_settings
 
 if TYPE_CHECKING:
-    import httpx
-
+    from connectors.client.calls_async import AsyncClient
     from processors.gateway.edge.keyring import Scope
 
 app = typer.Typer(no_args_is_help=True, help="Tickets in and out as tables.")
 
 KEY_GOOD_FOR = timedelta(hours=2)
-SILENCE_S = 60.0
 
 
 @app.command("import")
@@ -58,24 +58,18 @@ def export(
 
 async def _import(settings: Settings, data: bytes, parameters: dict[str, Any]) -> tuple[dict[str, int], list[str]]:
     """Return how many rows became what, and each row's result as a line of JSON."""
-    headers = {"Accept": "application/x-ndjson", "Content-Type": "text/csv"}
     counts: dict[str, int] = {}
     lines: list[str] = []
     total = 0
-    async with (
-        _client(settings, "tickets:write") as client,
-        client.stream("POST", "/v1/imports", params=parameters, content=data, headers=headers) as answer,
-    ):
-        await _accepted(answer)
-        async for line in answer.aiter_lines():
-            said = json.loads(line)
+    async with _client(settings, "tickets:write") as client:
+        async for said in client.import_tickets_lines(content=data, **parameters):
             if "total" in said:
                 total = said["total"]
                 _introduce(said)
             elif "counts" in said:
                 counts = said["counts"]
             else:
-                lines.append(line)
+                lines.append(json.dumps(said, ensure_ascii=False))
                 _tell(said)
                 if len(lines) % 100 == 0:
                     err.print(f"  {len(lines)} of {total}")
@@ -98,28 +92,30 @@ def _tell(row: dict[str, Any]) -> None:
 
 async def _export(settings: Settings, to: Path, query: str) -> int:
     written = 0
-    async with (
-        _client(settings, "tickets:read") as client,
-        client.stream("GET", f"/v1/tickets/export.csv?{query}") as answer,
-    ):
-        await _accepted(answer)
+    async with _client(settings, "tickets:read") as client:
+        pieces = client.export_tickets(**_filters(query, client.export_tickets))
         with to.open("wb") as file:
-            async for chunk in answer.aiter_bytes():
-                written += file.write(chunk)
+            async for piece in pieces:
+                written += file.write(piece)
     return written
 
 
-async def _accepted(answer: "httpx.Response") -> None:
-    if answer.status_code != 200:
-        body = json.loads(await answer.aread())
-        fail(f"the gateway says {answer.status_code}: {body.get('detail', body)}")
+def _filters(query: str, operation: Any) -> dict[str, Any]:
+    """Return what a query string says as parameters of an operation."""
+    known = inspect.signature(operation).parameters
+    given = parse_qs(query, keep_blank_values=True)
+    unknown = sorted(given.keys() - known.keys())
+    if unknown:
+        fail(f"{unknown[0]!r} is no filter; there are {', '.join(known)}")
+    return {name: values if "list[" in str(known[name].annotation) else values[-1] for name, values in given.items()}
 
 
 @asynccontextmanager
-async def _client(settings: Settings, scope: "Scope") -> "AsyncIterator[httpx.AsyncClient]":
+async def _client(settings: Settings, scope: "Scope") -> "AsyncIterator[AsyncClient]":
     """Yield a client with a key of its own, which is revoked when the work is done."""
-    import httpx
-
+    from connectors.client.auth import ApiKey
+    from connectors.client.calls_async import AsyncClient
+    from connectors.client.problems import ApiProblem, NoAnswer
     from connectors.clock.clock import SystemClock
     from infra.web import open_keyring
 
@@ -127,13 +123,11 @@ async def _client(settings: Settings, scope: "Scope") -> "AsyncIterator[httpx.As
     keyring = open_keyring(settings)
     made = keyring.create("noizylab tickets", frozenset({scope}), now=now, expires_at=now + KEY_GOOD_FOR)
     try:
-        async with httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{settings.gateway_port}",
-            headers={"Authorization": f"Bearer {made.key}"},
-            timeout=SILENCE_S,
-        ) as client:
+        async with AsyncClient(f"http://127.0.0.1:{settings.gateway_port}", ApiKey(made.key)) as client:
             yield client
-    except httpx.TransportError as error:
-        fail(f"no gateway answers at 127.0.0.1:{settings.gateway_port} ({error!r}); start the shop: noizylab up")
+    except NoAnswer as error:
+        fail(f"{error}; start it: noizylab up")
+    except ApiProblem as problem:
+        fail(str(problem))
     finally:
         keyring.revoke(made.record.id)

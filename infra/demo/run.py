@@ -3,7 +3,6 @@
 import asyncio
 import email
 import email.policy
-import json
 import re
 import signal
 from collections.abc import Callable, Iterator, Sequence
@@ -18,6 +17,9 @@ import httpx
 import orjson
 
 from connectors.bus.restore import LogReader
+from connectors.client.auth import ApiKey
+from connectors.client.calls_async import AsyncClient
+from connectors.client.core import File
 from connectors.intake.form import IntakeForm
 from infra.cli.kiosk import submit_intake
 from infra.demo.intakes import DemoIntake, built_in_goldens, built_in_intakes, sample_goldens, sample_intakes
@@ -89,9 +91,9 @@ class Demo:
         loop = asyncio.get_running_loop()
         started = loop.time()
         following = asyncio.create_task(self._follow())
-        headers = {"Authorization": f"Bearer {self._api_key}"}
-        async with httpx.AsyncClient(base_url=self._settings.public_url, headers=headers, timeout=60) as client:
-            self._client = client
+        url = self._settings.public_url
+        async with AsyncClient(url, ApiKey(self._api_key)) as desk, httpx.AsyncClient(timeout=60) as customer:
+            self._desk, self._customer = desk, customer
             submitting = asyncio.create_task(self._submit_all(intakes))
             try:
                 await self._wait_until_settled(submitting)
@@ -116,17 +118,9 @@ class Demo:
             self._story(ticket_id)
 
     async def _post(self, intake: DemoIntake, number: int) -> str:
-        files = [("photos", (f"{index}.jpg", data, "image/jpeg")) for index, data in enumerate(intake.photos)]
-        answer = await self._client.post(
-            "/v1/intakes",
-            data={"intake": json.dumps(intake.form)},
-            files=files,
-            headers={"Idempotency-Key": f"demo-{number}"},
-        )
-        if answer.status_code not in {201, 202}:
-            raise RuntimeError(f"the gateway answered {answer.status_code}: {answer.text[:500]}")
-        ticket_id: str = answer.json()["ticket_id"]
-        return ticket_id
+        photos: list[File] = [(f"{index}.jpg", data, "image/jpeg") for index, data in enumerate(intake.photos)]
+        taken = await self._desk.take_in(intake=intake.form, photos=photos, idempotency_key=f"demo-{number}")
+        return taken.ticket_id
 
     async def _follow(self) -> None:
         answering: set[asyncio.Task[None]] = set()
@@ -160,14 +154,14 @@ class Demo:
             return
         story.answered = True
         number = sum(one.answered for one in self.tally.stories.values())
-        page = await self._client.get(link)
+        page = await self._customer.get(link)
         page.raise_for_status()
         if number % 4 == 0:
-            await self._client.post(f"{link}/decline", data={"reason": "too much for this old device"})
+            await self._customer.post(f"{link}/decline", data={"reason": "too much for this old device"})
         else:
             tier = re.search(r'name="tier"[^>]*value="(\w+)"', page.text)
             form = {"tier": tier[1] if tier else "original", "signed_by": "Demo Customer"}
-            await self._client.post(f"{link}/accept", data=form)
+            await self._customer.post(f"{link}/accept", data=form)
 
     async def _wait_until_settled(self, submitting: "asyncio.Task[None]") -> None:
         while True:

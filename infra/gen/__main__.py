@@ -4,6 +4,8 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
+from infra.gen.api.client import client_files
+from infra.gen.api.script import recorded_json
 from infra.gen.asyncapi import asyncapi
 from infra.gen.documents import graph, metrics_table, topic_table
 from infra.gen.json_schema import schema_files
@@ -12,6 +14,7 @@ from infra.gen.wiring import wirings
 ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = Path("schemas/json")
 DOCUMENTS = Path("infra/docs/generated")
+API_EXAMPLES = Path("processors/gateway/edge/api/examples.json")
 
 
 def generated() -> dict[Path, str]:
@@ -22,6 +25,8 @@ def generated() -> dict[Path, str]:
     files[DOCUMENTS / "topics.md"] = topic_table(wired)
     files[DOCUMENTS / "metrics.md"] = metrics_table()
     files[DOCUMENTS / "graph.mmd"] = graph(wired)
+    files[API_EXAMPLES] = recorded_json()
+    files |= client_files()
     return files
 
 

@@ -3,22 +3,24 @@
 import asyncio
 import email
 import email.policy
-import json
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import uuid4
 
-import httpx
 import pytest
 
 from connectors.bus.publisher import KafkaPublisher
 from connectors.bus.records import EdgeSender
+from connectors.client.auth import ApiKey
+from connectors.client.calls_async import AsyncClient
+from connectors.client.core import File, ServerEvent
+from connectors.client.models import IntakeTaken, Ticket
 from connectors.clock.clock import SystemClock
 from connectors.intake.submit import new_ticket_id
 from connectors.vault.port import Contact
@@ -161,49 +163,39 @@ async def live_shop(home: Path, workers: tuple[str, ...] | None = None, *, gatew
                 await publisher.stop()
 
 
-async def clerk(shop: LiveShop) -> httpx.AsyncClient:
+async def clerk(shop: LiveShop) -> AsyncClient:
     """Return a client of the gateway with the shop's first API key."""
     key = await seed_shop(shop.settings)
     assert key is not None
-    headers = {"Authorization": f"Bearer {key}"}
-    return httpx.AsyncClient(base_url=shop.settings.public_url, headers=headers, timeout=30)
+    return AsyncClient(shop.settings.public_url, ApiKey(key))
 
 
-async def hand_in(
-    client: httpx.AsyncClient, form: dict[str, Any] | str, photos: tuple[bytes, ...], **headers: str
-) -> httpx.Response:
+async def hand_in(client: AsyncClient, form: dict[str, Any], photos: tuple[bytes, ...]) -> IntakeTaken:
     """Hand a device in over HTTP."""
-    files = [("photos", (f"{number}.jpg", data, "image/jpeg")) for number, data in enumerate(photos)]
-    text = form if isinstance(form, str) else json.dumps(form)
-    return await client.post("/v1/intakes", data={"intake": text}, files=files, headers=headers)
+    files: list[File] = [(f"{number}.jpg", data, "image/jpeg") for number, data in enumerate(photos)]
+    return await client.take_in(intake=form, photos=files)
 
 
-async def ended_ticket(client: httpx.AsyncClient, ticket_id: str) -> dict[str, Any]:
+async def ended_ticket(client: AsyncClient, ticket_id: str) -> Ticket:
     """Return a ticket once the gateway shows that its flow has ended: its views follow the log a moment later."""
 
-    async def look() -> dict[str, Any] | None:
-        ticket: dict[str, Any] = (await client.get(f"/v1/tickets/{ticket_id}?include=flow,quote")).json()
-        return ticket if (ticket["flow"] or {}).get("status") == "ended" else None
+    async def look() -> Ticket | None:
+        ticket = await client.get_ticket(ticket_id=ticket_id, include="flow,quote")
+        return ticket if ticket.flow is not None and ticket.flow.status == "ended" else None
 
     return await eventually(f"end of {ticket_id}", look)
 
 
 async def read_stream(
-    client: httpx.AsyncClient, ticket_id: str, last_type: str, last_id: str | None = None
-) -> list[dict[str, str]]:
-    """Return the frames of a ticket's stream up to the first event of a type."""
-    headers = {"Last-Event-ID": last_id} if last_id else {}
-    frames: list[dict[str, str]] = []
-    frame: dict[str, str] = {}
-    async with client.stream("GET", f"/v1/tickets/{ticket_id}/events", headers=headers) as response:
-        assert response.status_code == 200
-        async for line in response.aiter_lines():
-            name, _, value = line.partition(": ")
-            if line:
-                frame[name] = value
-            elif "event" in frame:
-                frames.append(frame)
-                if frame["event"] == last_type:
-                    return frames
-                frame = {}
-    raise AssertionError(f"the stream ended before {last_type}: {frames}")
+    client: AsyncClient, ticket_id: str, last_type: str, last_id: str | None = None
+) -> list[ServerEvent]:
+    """Return the events of a ticket's stream up to the first of a type."""
+    events: list[ServerEvent] = []
+    async with aclosing(
+        cast(AsyncGenerator[ServerEvent, None], client.follow_ticket(ticket_id=ticket_id, last_event_id=last_id))
+    ) as stream:
+        async for event in stream:
+            events.append(event)
+            if event.event == last_type:
+                return events
+    raise AssertionError(f"the stream ended before {last_type}: {events}")

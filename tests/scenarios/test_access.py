@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
-import httpx
 import pytest
 
+from connectors.client.auth import ApiKey, Session, Tokens
+from connectors.client.calls_async import AsyncClient
+from connectors.client.models import KeyWish, Login
+from connectors.client.problems import Unauthorized
 from tests.scenarios.live import command, eventually, live_shop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(120)]
@@ -23,29 +26,32 @@ async def test_the_first_administrator_gives_access_and_takes_it_away(tmp_path: 
                               "--password-stdin", typed=f"{PASSWORD}\n")  # fmt: skip
         assert again.status == 1
         assert "member already" in again.err
-        async with httpx.AsyncClient(base_url=settings.public_url, timeout=30) as client:
-            tokens = (
-                await client.post("/v1/auth/login", json={"mail": "ada@example.org", "password": PASSWORD})
-            ).json()
-            client.headers["Authorization"] = f"Bearer {tokens['access_token']}"
-            key = (await client.post("/v1/keys", json={"name": "till", "scopes": ["tickets:read"]})).json()
-            asked = await client.get("/v1/tickets", headers={"Authorization": f"Bearer {key['key']}"})
-            assert asked.status_code == 200
-            listed = await command(settings, "admin", "list")
-            assert "ada@example.org" in listed.out
-            assert "owner" in listed.out
-            assert (await command(settings, "admin", "rotate-keys")).status == 0
-            assert (await client.get("/v1/auth/me")).status_code == 200
-            assert (await command(settings, "admin", "key-revoke", key["id"])).status == 0
-            disabled = await command(settings, "admin", "disable", "--mail", "ada@example.org")
-            assert disabled.status == 0, disabled.err
+        url, login = settings.public_url, Login(mail="ada@example.org", password=PASSWORD)
+        async with AsyncClient(url) as anybody:
+            tokens = await anybody.log_in(body=login)
+            session = Session(url, Tokens(tokens.access_token, tokens.refresh_token))
+            async with AsyncClient(url, session, remembered=0) as client:
+                key = await client.create_key(body=KeyWish(name="till", scopes=["tickets:read"]))
+                async with AsyncClient(url, ApiKey(key.key), remembered=0) as till:
+                    assert (await till.list_tickets()).tickets == []
+                    listed = await command(settings, "admin", "list")
+                    assert "ada@example.org" in listed.out
+                    assert "owner" in listed.out
+                    assert (await command(settings, "admin", "rotate-keys")).status == 0
+                    assert (await client.get_me()).mail == "ada@example.org"
+                    assert (await command(settings, "admin", "key-revoke", key.id)).status == 0
+                    disabled = await command(settings, "admin", "disable", "--mail", "ada@example.org")
+                    assert disabled.status == 0, disabled.err
+                    # The command has its answer from the log; this gateway reads the same record a moment later.
+                    await eventually("end of the session", lambda: shut_out(client))
+                    assert await shut_out(till, key=True)
+            with pytest.raises(Unauthorized):
+                await anybody.log_in(body=login)
 
-            async def shut_out() -> bool:
-                return (await client.get("/v1/auth/me")).status_code == 401
 
-            # The command has its answer from the log; this gateway reads the same record a moment later.
-            await eventually("end of the session", shut_out)
-            asked = await client.get("/v1/tickets", headers={"Authorization": f"Bearer {key['key']}"})
-            assert asked.status_code == 401
-            login = await client.post("/v1/auth/login", json={"mail": "ada@example.org", "password": PASSWORD})
-            assert login.status_code == 401
+async def shut_out(client: AsyncClient, *, key: bool = False) -> bool:
+    try:
+        await (client.list_tickets() if key else client.get_me())
+    except Unauthorized:
+        return True
+    return False

@@ -12,6 +12,10 @@ import pytest
 import pytest_asyncio
 
 from connectors.bus.records import Outgoing
+from connectors.client.auth import ApiKey
+from connectors.client.calls_async import AsyncClient
+from connectors.client.core import ServerEvent
+from connectors.client.problems import Invalid, Unauthorized
 from connectors.clock.clock import SystemClock
 from connectors.intake.form import IntakeForm
 from connectors.intake.submit import new_ticket_id
@@ -67,7 +71,7 @@ async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LiveSh
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def client(shop: LiveShop) -> AsyncIterator[httpx.AsyncClient]:
+async def client(shop: LiveShop) -> AsyncIterator[AsyncClient]:
     """Somebody with the shop's API key."""
     async with await clerk(shop) as opened:
         yield opened
@@ -102,23 +106,21 @@ class Approved:
 
     ticket_id: str
     thanks: httpx.Response
-    streamed: list[dict[str, str]]
+    streamed: list[ServerEvent]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def approved(
-    shop: LiveShop, client: httpx.AsyncClient, customer: httpx.AsyncClient, intake: DemoIntake
-) -> Approved:
+async def approved(shop: LiveShop, client: AsyncClient, customer: httpx.AsyncClient, intake: DemoIntake) -> Approved:
     opened = await hand_in(client, intake.form, intake.photos)
-    assert opened.status_code == 201, opened.text
-    ticket_id = opened.json()["ticket_id"]
+    assert opened.status == "opened"
+    ticket_id = opened.ticket_id
     streaming = asyncio.create_task(read_stream(client, ticket_id, FlowEnded.TYPE))
     thanks = await accept(shop, customer, ticket_id)
     return Approved(ticket_id, thanks, await streaming)
 
 
 async def test_goes_from_photographs_to_approved_by_the_link_in_the_mail(
-    shop: LiveShop, client: httpx.AsyncClient, approved: Approved
+    shop: LiveShop, client: AsyncClient, approved: Approved
 ) -> None:
     ticket_id = approved.ticket_id
     assert approved.thanks.status_code == 200
@@ -130,16 +132,19 @@ async def test_goes_from_photographs_to_approved_by_the_link_in_the_mail(
     [inspected] = shop.log.of(ticket_id, BoardInspected)
     assert (inspected.compared, inspected.photos_usable) == (True, 2)
     ticket = await ended_ticket(client, ticket_id)
-    assert (ticket["state"], ticket["quote"]["status"]) == ("queued", "accepted")
-    drawing = await client.get(f"/v1/tickets/{ticket_id}/images/0?variant=annotated")
-    assert drawing.headers["content-type"] == "image/jpeg"
+    assert ticket.quote is not None
+    assert (ticket.state, ticket.quote.status) == ("queued", "accepted")
+    drawing = b"".join(
+        [piece async for piece in client.get_ticket_image(ticket_id=ticket_id, number=0, variant="annotated")]
+    )
+    assert drawing.startswith(b"\xff\xd8")
 
 
 async def test_streams_every_event_of_the_repair_and_resumes_where_a_reader_stopped(
-    client: httpx.AsyncClient, approved: Approved
+    client: AsyncClient, approved: Approved
 ) -> None:
     streamed = approved.streamed
-    told = [frame["event"] for frame in streamed]
+    told = [event.event for event in streamed]
     order: list[type[Event]] = [
         TicketOpened,
         BoardInspected,
@@ -151,19 +156,19 @@ async def test_streams_every_event_of_the_repair_and_resumes_where_a_reader_stop
     ]
     assert [kind for kind in told if kind in {one.TYPE for one in order}] == [one.TYPE for one in order]
     halfway = told.index(QuotePrepared.TYPE)
-    rest = await read_stream(client, approved.ticket_id, FlowEnded.TYPE, streamed[halfway]["id"])
-    assert {json.loads(frame["data"])["event"]["id"] for frame in rest} == {
-        json.loads(frame["data"])["event"]["id"] for frame in streamed[halfway + 1 :]
-    }
+    rest = await read_stream(client, approved.ticket_id, FlowEnded.TYPE, streamed[halfway].id)
+    after = {event.data["event"]["id"] for event in streamed[halfway + 1 :]}
+    assert {event.data["event"]["id"] for event in rest} == after
 
 
-async def test_is_in_the_figures_within_seconds(client: httpx.AsyncClient, approved: Approved) -> None:
+async def test_is_in_the_figures_within_seconds(client: AsyncClient, approved: Approved) -> None:
     async def queued() -> list[dict[str, Any]]:
-        rows = (await client.get("/v1/figures/tickets_by_state")).json()["rows"]
+        rows: list[dict[str, Any]] = list((await client.get_figure(name="tickets_by_state")).rows)
         return [row for row in rows if row["state"] == "queued" and int(row["tickets"]) >= 1]
 
     assert await eventually("queued ticket in the figures", queued)
-    [funnel] = (await client.get("/v1/figures/quote_funnel")).json()["rows"]
+    rows: list[dict[str, Any]] = list((await client.get_figure(name="quote_funnel")).rows)
+    [funnel] = rows
     assert int(funnel["accepted"]) >= 1
 
 
@@ -186,7 +191,7 @@ async def test_takes_the_same_path_when_the_kiosk_writes_to_the_log_itself(
 
 
 async def test_gives_the_parts_back_when_the_customer_declines(
-    shop: LiveShop, client: httpx.AsyncClient, customer: httpx.AsyncClient
+    shop: LiveShop, client: AsyncClient, customer: httpx.AsyncClient
 ) -> None:
     ticket_id = await shop.call_in(BATTERY)
     link = await quoted(shop, ticket_id)
@@ -200,7 +205,7 @@ async def test_gives_the_parts_back_when_the_customer_declines(
     assert shop.log.of(ticket_id, PartsCommitted) == []
     again = await customer.post(f"{link}/accept", data={"tier": "original", "signed_by": "Ada Lovelace"})
     assert shop.log.of(ticket_id, QuoteAccepted) == [], again.text
-    assert (await ended_ticket(client, ticket_id))["state"] == "declined"
+    assert (await ended_ticket(client, ticket_id)).state == "declined"
 
 
 GARBAGE = b"\xff\xd8\xff\xe0 this is no picture"
@@ -217,12 +222,12 @@ GARBAGE = b"\xff\xd8\xff\xe0 this is no picture"
     ids=["unreadable", "wrong-type", "tiny", "bomb"],
 )
 async def test_names_the_photo_that_cannot_be_taken(
-    client: httpx.AsyncClient, intake: DemoIntake, second: bytes, status: int, code: str
+    client: AsyncClient, intake: DemoIntake, second: bytes, status: int, code: str
 ) -> None:
-    answer = await hand_in(client, intake.form, (intake.photos[0], second))
-    assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.status_code == status
-    assert [(one["field"], one["code"]) for one in answer.json()["errors"]] == [("photos.1", code)]
+    with pytest.raises(Invalid) as refused:
+        await hand_in(client, intake.form, (intake.photos[0], second))
+    assert refused.value.status == status
+    assert [(fault.field, fault.code) for fault in refused.value.faults] == [("photos.1", code)]
 
 
 @pytest.mark.parametrize(
@@ -236,30 +241,29 @@ async def test_names_the_photo_that_cannot_be_taken(
     ids=["unknown-field", "100-kB-complaint", "control-character", "unknown-category"],
 )
 async def test_names_the_field_that_cannot_be_taken(
-    client: httpx.AsyncClient, intake: DemoIntake, change: dict[str, Any], field: str
+    client: AsyncClient, intake: DemoIntake, change: dict[str, Any], field: str
 ) -> None:
-    answer = await hand_in(client, intake.form | change, intake.photos)
-    assert (answer.status_code, answer.headers["content-type"]) == (422, "application/problem+json")
-    assert [one["field"] for one in answer.json()["errors"]] == [field]
+    with pytest.raises(Invalid) as refused:
+        await hand_in(client, intake.form | change, intake.photos)
+    assert refused.value.status == 422
+    assert [fault.field for fault in refused.value.faults] == [field]
 
 
-async def test_says_that_photos_are_missing_when_none_are_sent(client: httpx.AsyncClient, intake: DemoIntake) -> None:
+async def test_says_that_photos_are_missing_when_none_are_sent(client: AsyncClient, intake: DemoIntake) -> None:
     part = f'--x\r\nContent-Disposition: form-data; name="intake"\r\n\r\n{json.dumps(intake.form)}\r\n--x--\r\n'
     headers = {"Content-Type": "multipart/form-data; boundary=x"}
-    answer = await client.post("/v1/intakes", content=part.encode(), headers=headers)
+    answer = await client.http.post("/v1/intakes", content=part.encode(), headers=headers)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, "photos")
 
 
 async def test_is_unauthorized_with_a_wrong_key(shop: LiveShop, intake: DemoIntake) -> None:
-    wrong = {"Authorization": f"Bearer nzl_live_AAAAAAAA_{'x' * 43}"}
-    async with httpx.AsyncClient(base_url=shop.settings.public_url, headers=wrong) as stranger:
-        answer = await hand_in(stranger, intake.form, intake.photos)
-    assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
-    assert answer.headers["content-type"] == "application/problem+json"
+    async with AsyncClient(shop.settings.public_url, ApiKey(f"nzl_live_AAAAAAAA_{'x' * 43}")) as stranger:
+        with pytest.raises(Unauthorized, match="401 unauthorized"):
+            await hand_in(stranger, intake.form, intake.photos)
 
 
 async def test_asks_a_person_with_the_reason_when_the_complaint_is_in_japanese(
-    shop: LiveShop, client: httpx.AsyncClient
+    shop: LiveShop, client: AsyncClient
 ) -> None:
     ticket_id = await shop.call_in("充電できません。画面が真っ暗なままです。", language="ja")
     task = await shop.log.first(ticket_id, TaskRaised)
@@ -267,8 +271,8 @@ async def test_asks_a_person_with_the_reason_when_the_complaint_is_in_japanese(
     assert task.data["abstention"]["reason"]
 
     async def listed() -> list[str]:
-        tasks = (await client.get("/v1/tasks?role=technician")).json()["tasks"]
-        return [one["name"] for one in tasks if one["ticket_id"] == ticket_id]
+        tasks = (await client.list_tasks(role="technician")).tasks
+        return [one.name for one in tasks if one.ticket_id == ticket_id]
 
     assert await eventually("task in the list", listed) == ["Diagnose by hand"]
 

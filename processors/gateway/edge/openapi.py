@@ -50,7 +50,6 @@ REFUSALS: dict[int, tuple[str, str]] = {
     429: ("rate_limited", "Too many requests; `Retry-After` says when to come again."),
     503: ("unavailable", "Something behind the edge is away, or too much is under way; repeating is safe."),
 }
-LATE = "The wish is on the log and its outcome is not known yet; follow the link."
 IDEMPOTENCY_KEY: Schema = {
     "name": "Idempotency-Key",
     "in": "header",
@@ -71,8 +70,12 @@ def install(app: FastAPI) -> None:
 
     def described() -> Schema:
         if app.openapi_schema is None:
-            found = get_openapi(title=app.title, version=app.version, routes=app.routes)
-            app.openapi_schema = completed(found)
+            # What answers look like is read when somebody asks, not at every start.
+            from processors.gateway.edge.api.describe import describe, examples, scopes_of
+
+            found = completed(get_openapi(title=app.title, version=app.version, routes=app.routes))
+            describe(found, scopes_of(app), examples())
+            app.openapi_schema = found
         return app.openapi_schema
 
     app.openapi = described  # type: ignore[method-assign]  # as FastAPI's documentation says
@@ -82,6 +85,7 @@ def completed(found: Schema) -> Schema:
     """Return a description with the refusals of each operation added, and the key that makes a write repeatable."""
     schemas = found.setdefault("components", {}).setdefault("schemas", {})
     schemas["Problem"] = PROBLEM
+    found["components"]["responses"] = {REFUSALS[status][0]: _refusal(status) for status in REFUSALS}
     for unused in ("HTTPValidationError", "ValidationError"):
         schemas.pop(unused, None)
     for path, method, operation in _operations(found):
@@ -90,11 +94,9 @@ def completed(found: Schema) -> Schema:
         answers.pop("422", None)
         own = [int(status) for status in answers if int(status) in REFUSALS]
         for status in (*_refusals(path, method, operation), *own):
-            answers[str(status)] = _refusal(status)
-        if method != "get" and path.startswith("/v1/"):
-            answers.setdefault("202", {"description": LATE, "content": {"application/json": {"schema": {}}}})
-            if operation.get("security") and path not in NOT_REPEATED:
-                _take_key(operation)
+            answers[str(status)] = {"$ref": f"#/components/responses/{REFUSALS[status][0]}"}
+        if method != "get" and path.startswith("/v1/") and operation.get("security") and path not in NOT_REPEATED:
+            _take_key(operation)
         if method == "get" and path.startswith("/v1/"):
             answers.setdefault("304", {"description": "What the caller has, by `If-None-Match`, is current."})
     return found
@@ -120,7 +122,7 @@ def _refusals(path: str, method: str, operation: Schema) -> Iterator[int]:
 
 def _refusal(status: int) -> Schema:
     code, says = REFUSALS[status]
-    example = {
+    example: Schema = {
         "type": f"urn:noizylab:problem:{code}",
         "title": HTTPStatus(status).phrase,
         "status": status,
@@ -128,6 +130,8 @@ def _refusal(status: int) -> Schema:
         "detail": says,
         "instance": "/v1/tickets/T-0001",
     }
+    if status == 422:
+        example["errors"] = [{"field": "reason", "code": "missing", "detail": "Field required"}]
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "example": example}}
     answer: Schema = {"description": says, "content": content}
     if status in (429, 503):

@@ -9,7 +9,11 @@ import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.result import Ok
-from schemathesis.specs.openapi.checks import content_type_conformance, status_code_conformance
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
 
 from processors.gateway.access.roles import ROLES, Scope
 from processors.gateway.config import Policy
@@ -27,7 +31,7 @@ ENDLESS = {"/v1/live/events", "/v1/tickets/{ticket_id}/events"}
 """Streams; a client that only waits for an end would wait for ever."""
 NOT_READY = "/readyz"
 """503 by intent: this gateway follows no log."""
-CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 
 
 def _walk(tmp_path: Path, examples: int, callers: Mapping[str, frozenset[Scope]]) -> None:

@@ -1,0 +1,1 @@
+"""What is generated from the HTTP API: recorded examples, and the Python client."""

@@ -1,0 +1,1 @@
+"""What the API answers, said once: models, names and recorded examples of every operation."""
