@@ -1,0 +1,174 @@
+"""Two gateways behind one log: no caller can tell which of them answers."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import pytest_asyncio
+from websockets.exceptions import InvalidStatus
+
+from infra.demo.intakes import built_in_intakes
+from schemas.ticket_records import NoteAdded
+from schemas.tickets import TicketOpened
+from tests.scenarios.live import eventually, hand_in, read_stream
+from tests.scenarios.pair import MAIL, PASSWORD, Pair, Replica, heard, two_gateways, when_free
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(120),
+    pytest.mark.asyncio(loop_scope="module"),
+]
+
+KEY_LIMIT = 3
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def pair(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Pair]:
+    async with two_gateways(tmp_path_factory.mktemp("two") / "home") as running:
+        yield running
+
+
+async def note(replica: Replica, ticket_id: str, text: str, key: str = "") -> httpx.Response:
+    headers = {"Idempotency-Key": key} if key else {}
+    body = {"kind": "internal", "text": text}
+    return await replica.client.post(f"/v1/tickets/{ticket_id}/notes", json=body, headers=headers)
+
+
+async def test_what_is_written_at_one_is_read_at_the_other_with_the_same_etag(pair: Pair) -> None:
+    intake = next(built_in_intakes(1, width_px=1200))
+    opened = await hand_in(pair.one.client, intake.form, intake.photos)
+    assert opened.status_code == 201, opened.text
+    path = f"/v1/tickets/{opened.json()['ticket_id']}"
+    assert (await note(pair.one, opened.json()["ticket_id"], "Bent at a corner.")).status_code == 201
+
+    async def noted() -> httpx.Response | None:
+        answer = await pair.other.client.get(path)
+        return answer if answer.status_code == 200 and "Bent at a corner." in answer.text else None
+
+    there, here = await eventually("note at the other", noted), await pair.one.client.get(path)
+    assert (there.content, there.headers["etag"]) == (here.content, here.headers["etag"])
+    unchanged = await pair.one.client.get(path, headers={"If-None-Match": there.headers["etag"]})
+    assert unchanged.status_code == 304
+
+
+async def test_a_key_holds_over_both_byte_for_byte(pair: Pair) -> None:
+    intake = next(built_in_intakes(1, width_px=1200))
+    first, second = [
+        await hand_in(replica.client, intake.form, intake.photos, **{"Idempotency-Key": "door 1"})
+        for replica in pair.both
+    ]
+    assert (first.status_code, second.status_code) == (201, 201)
+    assert (second.content, second.headers["location"]) == (first.content, first.headers["location"])
+    assert second.headers["idempotency-replayed"] == "true"
+    assert len(pair.shop.log.of(first.json()["ticket_id"], TicketOpened)) == 1
+
+
+async def test_a_key_holds_when_both_are_asked_at_the_same_moment(pair: Pair) -> None:
+    ticket_id = await pair.opened()
+    sent = [(replica, number) for number in range(3) for replica in pair.both * 3]
+    answers = await asyncio.gather(
+        *(when_free(lambda a=replica, n=number: note(a, ticket_id, f"Said {n}.", f"n {n}")) for replica, number in sent)
+    )
+    assert {answer.status_code for answer in answers} == {201}
+    assert len({answer.content for answer in answers}) == 3
+    assert sum("idempotency-replayed" not in answer.headers for answer in answers) == 3
+    assert len(pair.shop.log.of(ticket_id, NoteAdded)) == 3
+
+
+async def _log_in(replica: Replica) -> Any:
+    answer = await replica.client.post("/v1/auth/login", json={"mail": MAIL, "password": PASSWORD})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def _refresh(replica: Replica, token: str) -> httpx.Response:
+    return await replica.client.post("/v1/auth/refresh", json={"refresh_token": token})
+
+
+async def _is_shut_out(pair: Pair, access_token: str) -> None:
+    async def look() -> bool:
+        headers = {"Authorization": f"Bearer {access_token}"}
+        return {(await one.client.get("/v1/auth/me", headers=headers)).status_code for one in pair.both} == {401}
+
+    await eventually("end of the session at both", look)
+
+
+async def test_a_session_of_one_is_good_at_the_other_at_once_and_a_spent_token_ends_it_at_both(pair: Pair) -> None:
+    tokens = await _log_in(pair.one)
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    assert (await pair.other.client.get("/v1/auth/me", headers=headers)).status_code == 200
+    newest = tokens
+    for replica in (pair.other, pair.one):
+        answer = await _refresh(replica, newest["refresh_token"])
+        assert answer.status_code == 200
+        newest = answer.json()
+    assert (await _refresh(pair.other, tokens["refresh_token"])).status_code == 401
+    assert (await _refresh(pair.one, newest["refresh_token"])).status_code == 401
+    await _is_shut_out(pair, newest["access_token"])
+
+
+async def test_a_refresh_token_shown_to_both_at_the_same_moment_gives_one_next_token(pair: Pair) -> None:
+    """Within the grace for a lost answer; two different ones would let a thief go on beside the person."""
+    tokens = await _log_in(pair.one)
+    answers = await asyncio.gather(*(_refresh(replica, tokens["refresh_token"]) for replica in pair.both))
+    assert [answer.status_code for answer in answers] == [200, 200]
+    [shared] = {answer.json()["refresh_token"] for answer in answers}
+    assert shared != tokens["refresh_token"]
+
+
+async def test_counted_in_memory_each_lets_a_caller_have_its_whole_rate(pair: Pair) -> None:
+    wish = {"name": "till", "scopes": ["tickets:read"], "per_minute": KEY_LIMIT}
+    key = (await pair.one.client.post("/v1/keys", json=wish)).json()["key"]
+    headers = {"Authorization": f"Bearer {key}"}
+
+    async def known() -> bool:
+        return (await pair.other.client.get("/v1/tickets", headers=headers)).status_code == 200
+
+    await eventually("key at the other", known)
+    used = {pair.one.port: 0, pair.other.port: 1}
+    for replica in pair.both:
+        statuses = [(await replica.client.get("/v1/tickets", headers=headers)).status_code for _ in range(5)]
+        admitted = KEY_LIMIT - used[replica.port]
+        assert statuses == [200] * admitted + [429] * (5 - admitted)
+
+
+async def _opens(replica: Replica, ticket: str) -> bool:
+    try:
+        async with replica.listen(f"ticket={ticket}", key=False) as reader:
+            return '"hello"' in str(await asyncio.wait_for(reader.recv(), 10))
+    except InvalidStatus as refused:
+        return refused.response.status_code != 401
+
+
+async def test_a_ticket_for_a_socket_opens_one_at_the_other_and_only_once(pair: Pair) -> None:
+    ticket = (await pair.one.client.post("/v1/live/tickets")).json()["ticket"]
+    assert await _opens(pair.other, ticket)
+    assert not await _opens(pair.one, ticket)
+    assert not await _opens(pair.other, ticket)
+    contested = (await pair.other.client.post("/v1/live/tickets")).json()["ticket"]
+    assert sorted(await asyncio.gather(*(_opens(replica, contested) for replica in pair.both))) == [False, True]
+
+
+async def test_a_live_reader_goes_on_at_the_other_where_it_was(pair: Pair) -> None:
+    ticket_id = await pair.opened()
+    query = f"tickets={ticket_id}&types={NoteAdded.TYPE}"
+    async with pair.one.listen(query) as reader:
+        await reader.recv()
+        await note(pair.one, ticket_id, "Heard at one.")
+        [first] = await heard(reader, 1)
+    missed = [(await note(replica, ticket_id, "Missed.")).json()["event"]["note_id"] for replica in pair.both]
+    async with pair.other.listen(f"{query}&after={first['id']}") as reader:
+        back = list(await heard(reader, 2))
+        live = (await note(pair.one, ticket_id, "Heard at the other.")).json()["event"]["note_id"]
+        back += await heard(reader, 1)
+    assert [frame["event"]["data"]["note_id"] for frame in back] == [*missed, live]
+
+
+async def test_a_stream_of_one_ticket_goes_on_at_the_other_where_it_was(pair: Pair) -> None:
+    ticket_id = await pair.opened()
+    [*_, last] = await read_stream(pair.one.client, ticket_id, TicketOpened.TYPE)
+    await note(pair.one, ticket_id, "Missed.")
+    frames = await read_stream(pair.other.client, ticket_id, NoteAdded.TYPE, last["id"])
+    assert TicketOpened.TYPE not in [frame["event"] for frame in frames]
