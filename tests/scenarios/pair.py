@@ -117,13 +117,13 @@ def _replica(shop: LiveShop, name: str, port: int, key: str) -> Replica:
 
 
 async def when_free(ask: Callable[[], Awaitable[httpx.Response]], within_s: float = 30.0) -> httpx.Response:
-    """Return the final answer of a keyed write: while another has the key in hand, ask again."""
-
-    async def look() -> httpx.Response | None:
-        answer = await ask()
-        return None if answer.status_code == 409 and answer.json()["code"] == "idempotency_key_in_use" else answer
-
-    return await eventually("free key", look, within_s)
+    """Return the final answer of a keyed write: while another has the key in hand, ask again, less and less often."""
+    pause_s = 0.05
+    async with asyncio.timeout(within_s):
+        while (answer := await ask()).status_code == 409 and answer.json()["code"] == "idempotency_key_in_use":
+            await asyncio.sleep(pause_s)
+            pause_s = min(1.0, 2 * pause_s)
+    return answer
 
 
 async def heard(reader: ClientConnection, count: int) -> Sequence[dict[str, Any]]:

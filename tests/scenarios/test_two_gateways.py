@@ -1,6 +1,8 @@
-"""Two gateways behind one log: no caller can tell which of them answers."""
+"""Two gateways behind one log: no caller can tell which of them answers, nor that one has died."""
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,6 +16,7 @@ from schemas.ticket_records import NoteAdded
 from schemas.tickets import TicketOpened
 from tests.scenarios.live import eventually, hand_in, read_stream
 from tests.scenarios.pair import MAIL, PASSWORD, Pair, Replica, heard, two_gateways, when_free
+from topics.tickets import TICKET_COMMANDS
 
 pytestmark = [
     pytest.mark.slow,
@@ -172,3 +175,37 @@ async def test_a_stream_of_one_ticket_goes_on_at_the_other_where_it_was(pair: Pa
     await note(pair.one, ticket_id, "Missed.")
     frames = await read_stream(pair.other.client, ticket_id, NoteAdded.TYPE, last["id"])
     assert TicketOpened.TYPE not in [frame["event"] for frame in frames]
+
+
+@pytest.mark.long
+async def test_when_one_is_killed_with_writes_in_hand_the_other_gives_each_its_one_outcome(pair: Pair) -> None:
+    ticket_id = await pair.opened()
+    intake = next(built_in_intakes(1, width_px=1200))
+    wishes = [
+        *((lambda at, n=n: note(at, ticket_id, f"Said {n}.", f"kill {n}")) for n in range(4)),
+        lambda at: hand_in(at.client, intake.form, intake.photos, **{"Idempotency-Key": "kill intake"}),
+    ]
+    before = await pair.records(TICKET_COMMANDS)
+    workers = pair.shop.shop.supervisor.pid("workers")
+    assert workers is not None
+    os.kill(workers, signal.SIGSTOP)
+    try:
+        cut = [asyncio.create_task(wish(pair.one)) for wish in wishes]
+
+        async def sent() -> bool:
+            return await pair.records(TICKET_COMMANDS) == before + len(wishes)
+
+        await eventually("commands on the log", sent)
+        pair.one.node.kill()
+    finally:
+        os.kill(workers, signal.SIGCONT)
+    ends = await asyncio.gather(*cut, return_exceptions=True)
+    assert all(isinstance(end, httpx.TransportError) for end in ends), ends
+    answers = await asyncio.gather(*(when_free(lambda w=wish: w(pair.other)) for wish in wishes))
+    assert [answer.status_code for answer in answers] == [201] * len(wishes)
+    assert len(pair.shop.log.of(ticket_id, NoteAdded)) == 4
+    assert len(pair.shop.log.of(answers[-1].json()["ticket_id"], TicketOpened)) == 1
+    await pair.one.start()
+    again = [await wish(pair.one) for wish in wishes]
+    assert [answer.content for answer in again] == [answer.content for answer in answers]
+    assert all(answer.headers["idempotency-replayed"] == "true" for answer in again)
