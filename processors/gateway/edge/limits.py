@@ -62,7 +62,7 @@ class RateLimits:
 
     def __init__(self, policy: Policy, storage_url: str = IN_MEMORY) -> None:
         self._policy = policy
-        self._counting = _Counting.on(_open(storage_url))
+        self._counting = _Counting.on(open_storage(storage_url))
         self._spare = _Counting.on(MemoryStorage())
 
     async def key(self, key_id: str, per_minute: int | None = None) -> Allowance:
@@ -121,7 +121,7 @@ async def _count(
     return admitted, Allowance(item.amount, max(0, stats.remaining), reset_s)
 
 
-def _open(url: str) -> Storage:
+def open_storage(url: str) -> Storage:
     """Return the storage behind a URL, with its errors made ``StorageError``.
 
     Raises:
