@@ -61,9 +61,25 @@ class _Away(MemoryStorage):
     async def acquire_entry(self, *_: Any, **__: Any) -> bool:
         raise ConnectionError("refused")
 
+    async def get_moving_window(self, *_: Any, **__: Any) -> tuple[float, int]:
+        raise ConnectionError("refused")
+
 
 async def test_counts_in_this_process_while_the_storage_of_counts_is_away() -> None:
     assert await _admitted(RateLimits(Policy(requests_per_minute=3), "away://counts"), 5) == 3
+
+
+class _Unfit(MemoryStorage):
+    """A store whose client is of a version that the library does not know."""
+
+    STORAGE_SCHEME = ["async+unfit"]  # noqa: RUF012  # the base class's own form
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        return ConnectionError
+
+    async def get_moving_window(self, *_: Any, **__: Any) -> tuple[float, int]:
+        raise RuntimeError("no pool")
 
 
 class _Shared(MemoryStorage):
@@ -105,6 +121,13 @@ async def _tries(throttle: Throttle, times: int) -> int:
             await throttle.attempt("ada", "192.0.2.1")
             done += 1
     return done
+
+
+async def test_a_storage_that_is_away_at_the_start_may_come_and_one_that_cannot_work_is_named() -> None:
+    await RateLimits(Policy()).check()
+    await RateLimits(Policy(), "away://counts").check()
+    with pytest.raises(Misconfigured, match=r"NOIZYLAB_LIMITS_URL .* no pool.* limits\[async-redis\]"):
+        await RateLimits(Policy(), "unfit://counts").check()
 
 
 @pytest.mark.parametrize("url", ["nothing://x", "nonsense", "redis://localhost:1"])
