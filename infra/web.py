@@ -112,6 +112,7 @@ async def serve_gateway(settings: Settings) -> None:
             with http_probe(
                 app.state.metrics, lambda: _ailments(views), settings.gateway_metrics_port or None, _ADVICE
             ):
+                await app.state.edge.limits.check()
                 app.state.edge.start()
                 await server.serve()
             await app.state.edge.close()

@@ -20,6 +20,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from xml.sax.saxutils import escape
 
+from connectors.files import write_once
+
 ENGINE_PACKAGE = "chdb-core"
 DATABASE = "noizylab"
 ADMIN, WRITER, READER = "noizylab_admin", "noizylab_writer", "noizylab_reader"
@@ -82,20 +84,24 @@ def load_passwords(data_dir: Path, given: Mapping[str, str] | None = None) -> di
     Raises:
         StoreError: ``given`` names an unknown user, or the secrets file is unreadable.
     """
-    path = data_dir / "secrets.json"
-    kept: dict[str, str] = {}
-    if path.exists():
-        try:
-            kept = json.loads(path.read_text(encoding="utf-8"))
-        except ValueError as error:
-            raise StoreError(f"{path} is not JSON: {error}. Remove it to have new passwords made.") from error
     if unknown := set(given or {}) - set(USERS):
         raise StoreError(f"no such users: {sorted(unknown)}; the store has {list(USERS)}")
-    passwords = {user: (given or {}).get(user) or kept.get(user) or secrets.token_urlsafe(24) for user in USERS}
+    path = data_dir / "secrets.json"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    # Processes that start together for the first time all read what one of them wrote.
+    write_once(path, json.dumps(_passwords(given or {}), indent=1).encode())
+    try:
+        kept: dict[str, str] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise StoreError(f"{path} is not JSON: {error}. Remove it to have new passwords made.") from error
+    passwords = _passwords({**kept, **(given or {})})
     if passwords != kept:
-        data_dir.mkdir(parents=True, exist_ok=True)
         _write(path, json.dumps(passwords, indent=1), mode=0o600)
     return passwords
+
+
+def _passwords(known: Mapping[str, str]) -> dict[str, str]:
+    return {user: known.get(user) or secrets.token_urlsafe(24) for user in USERS}
 
 
 def write_configuration(
@@ -117,13 +123,15 @@ def _ordinal(version: str, marker: Path) -> tuple[int, ...]:
 
 def _write(path: Path, text: str, mode: int) -> None:
     """Replace the file in one step, never readable by others than ``mode`` allows."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.replace(path)
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _config_xml(http_port: int, tcp_port: int, memory_limit_bytes: int) -> str:

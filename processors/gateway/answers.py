@@ -1,7 +1,7 @@
 """Who may answer a request that carries an idempotency key, and what was answered: a fold of ``edge.answers.v1``.
 
 All replicas read the same partition of a key in the same order, so they agree which claim came first; and whoever
-has read its own claim has read every answer that was given before it.
+has read its own claim has read every answer that was given before it. Written again, a claim is held for longer.
 """
 
 import asyncio
@@ -76,6 +76,10 @@ class Answers:
     def _claimed(self, claim: RequestClaimed) -> None:
         self._drop_old(claim.claimed_at)
         held = self._keys.get(claim.request_key)
+        if held is not None and held.claim_id == claim.claim_id:
+            if held.until is not None:  # else it came after the answer
+                held.until = claim.held_until
+            return
         if held is not None and held.sealed is not None:
             verdict = Verdict(False, held.fingerprint, held.sealed)
         elif held is not None and held.until is not None and claim.claimed_at < held.until:

@@ -37,8 +37,8 @@ class Policy:
     """A longer answer is not kept: sealed, it would not fit into a record."""
     answers_max: int = 50_000
     answers_max_characters: int = 64_000_000
-    claim_s: float = 60.0
-    """A replica that dies with a request in hand holds the key for so long."""
+    claim_s: float = 15.0
+    """A replica that dies with a request in hand holds the key for so long; one at work renews three times in it."""
 
     requests_per_minute: int = 600
     page_requests_per_minute: int = 60

@@ -149,7 +149,7 @@ class Edge:
         self.pages: Kept[Page] = Kept(PAGES_MAX_BYTES)
         self.indexing = Indexing(deps.views, deps.vault)
         self.upload_slots = asyncio.Semaphore(deps.policy.uploads_at_once)
-        self.throttle = Throttle()
+        self.throttle = Throttle(deps.limits_url)
         self.desk = Desk(self.commands, deps.views, deps.credentials, deps.clock, deps.policy)
         self.key_uses: dict[str, datetime] = {}
         self.at_work: set[asyncio.Task[None]] = set()

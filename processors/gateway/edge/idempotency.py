@@ -2,9 +2,11 @@
 
 A request with a key first claims it in the log (``answers.py`` says who wins). The winner does what is asked, writes
 the answer, sealed, and only then sends it. Whoever finds an answer repeats it. Commands get ids made of the key, so
-that also what was cut off half-way is done once when it is sent again.
+that also what was cut off half-way is done once when it is sent again. A claim is short, so that the key of a replica
+that died is soon free, and renewed while its request is at work, however long that takes.
 """
 
+import asyncio
 import hashlib
 import logging
 import re
@@ -33,6 +35,9 @@ log = logging.getLogger(__name__)
 WRITES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 KEY_HEADER: Final = "Idempotency-Key"
 REPEATED_HEADER: Final = "Idempotency-Replayed"
+ONCE_S: Final = 60.0
+_NOT_FINAL = frozenset({202, 404})
+"""Open, or of something that this replica has perhaps only not read of yet: a repetition is to look again."""
 _KEY = re.compile(r"[\x20-\x7e]{1,200}")
 _KEPT_HEADERS = frozenset({"content-type", "location", "etag", "link", "content-disposition", "content-language"})
 
@@ -65,6 +70,7 @@ class Claim:
     verdict: Verdict
     fingerprint: str | None
     keep: bool = True
+    renewing: asyncio.Task[None] | None = None
 
 
 class Claims:
@@ -84,15 +90,16 @@ class Claims:
             Problem: 409 while another is at work, 503 when the log does not show who was first.
             Transient: the log is away.
         """
-        return await self._claim(Seal.of(self._secret, caller.kind, caller.id, key))
+        claim = await self._claim(Seal.of(self._secret, caller.kind, caller.id, key), self._policy.claim_s)
+        if claim.verdict.won:
+            claim.renewing = asyncio.create_task(self._renew(claim))
+        return claim
 
-    async def _claim(self, seal: Seal) -> Claim:
-        claim_id, now = new_id(), self._clock.now()
-        until = now + timedelta(seconds=self._policy.claim_s)
-        answers = self._views.answers
+    async def _claim(self, seal: Seal, held_s: float) -> Claim:
+        claim_id, answers = new_id(), self._views.answers
         answers.expect(claim_id)
         try:
-            await self._tell(RequestClaimed(request_key=seal.name, claim_id=claim_id, claimed_at=now, held_until=until))
+            await self._hold(seal, claim_id, held_s)
         except BaseException:
             answers.forget(claim_id)
             raise
@@ -105,15 +112,29 @@ class Claims:
             raise Problem(409, "idempotency_key_in_use", detail, headers={"Retry-After": str(RETRY_AFTER_S)})
         return Claim(claim_id, seal, verdict, verdict.fingerprint)
 
+    async def _hold(self, seal: Seal, claim_id: UUID, held_s: float) -> None:
+        now = self._clock.now()
+        until = now + timedelta(seconds=held_s)
+        await self._tell(RequestClaimed(request_key=seal.name, claim_id=claim_id, claimed_at=now, held_until=until))
+
+    async def _renew(self, claim: Claim) -> None:
+        """Hold a claim until :meth:`close`. Where the log takes nothing, nobody else can claim the key either."""
+        while True:
+            await asyncio.sleep(self._policy.claim_s / 3)
+            try:
+                await self._hold(claim.seal, claim.id, self._policy.claim_s)
+            except ConnectorError as error:
+                log.warning("the claim of a request that is at work could not be renewed: %s", error)
+
     async def once(self, *name: str) -> bool:
-        """Return True for the first who asks for a name, over all replicas, and False for others for a minute.
+        """Return True for the first who asks for a name, over all replicas, and False for others for ``ONCE_S``.
 
         Raises:
             Problem: 503.
             Transient: the log is away.
         """
         try:
-            await self._claim(Seal.of(self._secret, "once", *name))
+            await self._claim(Seal.of(self._secret, "once", *name), ONCE_S)
         except Problem as problem:
             if problem.status_code != 409:
                 raise
@@ -125,6 +146,8 @@ class Claims:
 
         Where the log does not take it, the claim runs out by itself: the caller still gets its answer.
         """
+        if claim.renewing is not None:
+            claim.renewing.cancel()
         sealed = None if answer is None else claim.seal.close(answer)
         done = RequestAnswered(
             request_key=claim.seal.name,
@@ -267,7 +290,7 @@ class _Holding:
     def _may_keep(self) -> bool:
         status = self._held[0]["status"]
         assert self._open is not None
-        return self._open.keep and status < 500 and status != 202 and self._size <= self._most
+        return self._open.keep and status < 500 and status not in _NOT_FINAL and self._size <= self._most
 
     def _answer(self) -> Answer:
         start = self._held[0]

@@ -62,8 +62,24 @@ class RateLimits:
 
     def __init__(self, policy: Policy, storage_url: str = IN_MEMORY) -> None:
         self._policy = policy
-        self._counting = _Counting.on(_open(storage_url))
+        self._counting = _Counting.on(open_storage(storage_url))
         self._spare = _Counting.on(MemoryStorage())
+
+    async def check(self) -> None:
+        """Look at the storage once, before anybody asks. One that is away may come back.
+
+        Raises:
+            Misconfigured: its client library does not work with ours; at each request it would be an error 500.
+        """
+        try:
+            await self._counting.exact.test(RateLimitItemPerMinute(1), "check")
+        except StorageError as error:
+            log.warning("the storage of rates does not answer: %s", error.storage_error)
+        except Exception as error:
+            raise Misconfigured(
+                f"NOIZYLAB_LIMITS_URL cannot be used, its client fails ({type(error).__name__}: {error}); install the "
+                "version that the limits package asks for, for Redis: limits[async-redis]"
+            ) from error
 
     async def key(self, key_id: str, per_minute: int | None = None) -> Allowance:
         """Count a request of an API key or a person; ``per_minute`` is its own limit, None the usual one.
@@ -121,7 +137,7 @@ async def _count(
     return admitted, Allowance(item.amount, max(0, stats.remaining), reset_s)
 
 
-def _open(url: str) -> Storage:
+def open_storage(url: str) -> Storage:
     """Return the storage behind a URL, with its errors made ``StorageError``.
 
     Raises:
@@ -131,7 +147,8 @@ def _open(url: str) -> Storage:
         storage = storage_from_string(f"async+{url}", wrap_exceptions=True)
     except (ConfigurationError, ImportError) as error:
         raise Misconfigured(
-            f"NOIZYLAB_LIMITS_URL {url.partition('://')[0]}://... cannot be used ({error}); unset it to count in memory"
+            f"NOIZYLAB_LIMITS_URL {url.partition('://')[0]}://... cannot be used ({error}); install its client as the "
+            "limits package names it, for Redis limits[async-redis], or unset it to count in memory"
         ) from error
     assert isinstance(storage, Storage)
     return storage

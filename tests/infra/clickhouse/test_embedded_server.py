@@ -6,7 +6,9 @@ import stat
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Barrier
 
 import pytest
 
@@ -168,6 +170,18 @@ def test_passwords_are_kept_private_and_the_same_when_loaded_again(tmp_path: Pat
     assert json.loads((tmp_path / "secrets.json").read_text()) == {**made, READER: "given"}
     with pytest.raises(StoreError, match="no such users"):
         layout.load_passwords(tmp_path, {"root": "x"})
+
+
+def test_processes_that_start_together_for_the_first_time_have_the_same_passwords(tmp_path: Path) -> None:
+    for number in range(20):
+        together = Barrier(4)
+
+        def load(home: Path = tmp_path / str(number), together: Barrier = together) -> str:
+            together.wait()
+            return json.dumps(layout.load_passwords(home))
+
+        with ThreadPoolExecutor(4) as pool:
+            assert len({one.result() for one in [pool.submit(load) for _ in range(4)]}) == 1
 
 
 def test_configuration_holds_no_password_and_is_private_when_written(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The same key, the same answer: in one gateway, in several, and over the log alone."""
 
 import asyncio
+import json
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -82,6 +83,41 @@ async def test_is_a_conflict_while_the_first_is_at_work_and_good_again_after_it(
         problem(reused, 422, "idempotency_key_reused")
     assert len(world.sent) == 2
     assert world.sent[0][0].id == world.sent[1][0].id
+
+
+async def test_a_replica_at_work_holds_its_key_for_longer_than_a_claim_lasts(tmp_path: Path) -> None:
+    world = World(tmp_path, policy=Policy(claim_s=0.3))
+    claimed: set[str] = set()
+    renewed = asyncio.Event()
+    publish = world.publish
+
+    async def noting(records: Any) -> None:
+        await publish(records)
+        claimed.update(json.loads(one.value)["claimed_at"] for one in records if b'"claimed_at"' in one.value)
+        if len(claimed) > 1:
+            renewed.set()
+
+    world.publish = noting  # type: ignore[method-assign]  # the test listens in
+    world.feed(ticket_view())
+    world.silent()
+    async with world.client("workflows:manage") as client:
+        working = asyncio.create_task(client.post(DONE, json={"by": "ada"}, headers=KEY))
+        while not world.sent:
+            await asyncio.sleep(0)
+        world.clock.advance(timedelta(seconds=0.2))
+        await asyncio.wait_for(renewed.wait(), 5)
+        world.clock.advance(timedelta(seconds=0.2))
+        problem(await client.post(DONE, json={"by": "ada"}, headers=KEY), 409, "idempotency_key_in_use")
+        assert (await working).status_code == 202
+    assert len(world.sent) == 1
+
+
+async def test_what_was_not_there_is_looked_for_again(world: World) -> None:
+    async with world.client("workflows:manage") as client:
+        problem(await client.post(DONE, json={"by": "ada"}, headers=KEY), 404, "not_found")
+        world.feed(ticket_view())
+        assert (await client.post(DONE, json={"by": "ada"}, headers=KEY)).status_code == 200
+        problem(await client.post(DONE, json={"by": "eve"}, headers=KEY), 422, "idempotency_key_reused")
 
 
 async def test_refuses_a_key_that_was_used_for_another_body_path_or_query(world: World) -> None:
@@ -213,6 +249,25 @@ async def test_a_claim_whose_replica_died_can_be_taken_when_it_has_run_out_and_i
     answers.apply(_answer(dead, "BBBB", at=timedelta(seconds=61)))
     answers.apply(_answer(late, "CCCC", at=timedelta(seconds=62)))
     assert await _verdict(answers, _claim(at=timedelta(hours=1))) == Verdict(False, "f" * 64, "CCCC")
+
+
+async def test_a_claim_that_is_renewed_holds_on_until_it_is_answered_or_taken() -> None:
+    answers = _answers()
+    working = _claim()
+    assert await _verdict(answers, working) == Verdict(True)
+    answers.apply(_renewed(working, timedelta(seconds=50)))
+    assert await _verdict(answers, _claim(at=timedelta(seconds=109))) == Verdict(False)
+    taken = _claim(at=timedelta(seconds=110))
+    assert await _verdict(answers, taken) == Verdict(True)
+    answers.apply(_renewed(working, timedelta(seconds=111)))
+    answers.apply(_answer(working, "BBBB", at=timedelta(seconds=112)))
+    answers.apply(_answer(taken, None, at=timedelta(seconds=113)))
+    answers.apply(_renewed(taken, timedelta(seconds=114)))
+    assert await _verdict(answers, _claim(at=timedelta(seconds=115))) == Verdict(True, "f" * 64)
+
+
+def _renewed(claim: RequestClaimed, at: timedelta) -> RequestClaimed:
+    return claim.model_copy(update={"claimed_at": NOW + at, "held_until": NOW + at + timedelta(seconds=60)})
 
 
 async def test_holds_no_more_keys_and_bytes_than_allowed_the_oldest_go_first() -> None:

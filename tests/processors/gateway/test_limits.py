@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 from limits.aio.storage import MemoryStorage
@@ -12,6 +13,7 @@ from connectors.errors import Misconfigured
 from processors.gateway.config import Policy
 from processors.gateway.edge.limits import RateLimits
 from processors.gateway.edge.problems import Problem
+from processors.gateway.edge.throttle import ACCOUNT_TRIES, Throttle
 from tests.processors.gateway.test_work import RECEIPT
 from tests.processors.gateway.world import World, problem
 
@@ -59,9 +61,73 @@ class _Away(MemoryStorage):
     async def acquire_entry(self, *_: Any, **__: Any) -> bool:
         raise ConnectionError("refused")
 
+    async def get_moving_window(self, *_: Any, **__: Any) -> tuple[float, int]:
+        raise ConnectionError("refused")
+
 
 async def test_counts_in_this_process_while_the_storage_of_counts_is_away() -> None:
     assert await _admitted(RateLimits(Policy(requests_per_minute=3), "away://counts"), 5) == 3
+
+
+class _Unfit(MemoryStorage):
+    """A store whose client is of a version that the library does not know."""
+
+    STORAGE_SCHEME = ["async+unfit"]  # noqa: RUF012  # the base class's own form
+
+    @property
+    def base_exceptions(self) -> type[Exception]:
+        return ConnectionError
+
+    async def get_moving_window(self, *_: Any, **__: Any) -> tuple[float, int]:
+        raise RuntimeError("no pool")
+
+
+class _Shared(MemoryStorage):
+    """One store of counts for all who name it, as a server would be."""
+
+    STORAGE_SCHEME = ["async+shared"]  # noqa: RUF012  # the base class's own form
+    _state: ClassVar[dict[str, Any]] = {}
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        if not self._state:
+            self._state.update(self.__dict__)
+        self.__dict__ = self._state
+
+
+async def test_replicas_that_share_a_storage_of_counts_let_a_caller_through_as_often_as_one() -> None:
+    one, other = [RateLimits(Policy(requests_per_minute=4), "shared://counts") for _ in range(2)]
+    assert await _admitted(one, 3) == 3
+    assert await _admitted(other, 3) == 1
+    assert await _admitted(one, 1) == 0
+
+
+async def test_replicas_that_share_a_storage_of_counts_let_nobody_guess_more_often() -> None:
+    one, other = Throttle("shared://counts"), Throttle("shared://counts")
+    assert await _tries(one, 7) == 7
+    assert await _tries(other, 7) == ACCOUNT_TRIES - 7
+    await other.succeeded("ada")
+    assert await _tries(one, 1) == 1
+
+
+async def test_guesses_are_counted_in_this_process_while_the_storage_of_counts_is_away() -> None:
+    assert await _tries(Throttle("away://counts"), ACCOUNT_TRIES + 2) == ACCOUNT_TRIES
+
+
+async def _tries(throttle: Throttle, times: int) -> int:
+    done = 0
+    for _ in range(times):
+        with suppress(Problem):
+            await throttle.attempt("ada", "192.0.2.1")
+            done += 1
+    return done
+
+
+async def test_a_storage_that_is_away_at_the_start_may_come_and_one_that_cannot_work_is_named() -> None:
+    await RateLimits(Policy()).check()
+    await RateLimits(Policy(), "away://counts").check()
+    with pytest.raises(Misconfigured, match=r"NOIZYLAB_LIMITS_URL .* no pool.* limits\[async-redis\]"):
+        await RateLimits(Policy(), "unfit://counts").check()
 
 
 @pytest.mark.parametrize("url", ["nothing://x", "nonsense", "redis://localhost:1"])
