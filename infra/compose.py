@@ -14,18 +14,13 @@ from infra.settings import read_settings
 
 if TYPE_CHECKING:
     from connectors.bus.app import App
-    from schemas.workspaces import WorkingHours
 
 log = logging.getLogger(__name__)
-
-HOURS_KNOWN_WITHIN_S = 1.0
-"""A run that begins sooner after a change of its workspace's hours may still be measured by the old ones."""
 
 FLOWS = Path(__file__).resolve().parents[1] / "processors" / "orchestrator" / "flows"
 
 
 def _tickets(app: App, ports: Ports) -> None:
-    from connectors.bus.lookup import LogFollower
     from processors.tickets.agent import wire
     from processors.tickets.conditions.agent import wire_conditions
     from processors.tickets.config import Policy
@@ -33,25 +28,10 @@ def _tickets(app: App, ports: Ports) -> None:
     from processors.tickets.passcodes.agent import wire_passcodes
     from processors.tickets.passcodes.decide import PasscodePolicy
     from processors.tickets.sla.agent import wire_clocks
-    from processors.tickets.sla.hours import WorkspaceHours
-    from topics.access import ACCESS_VIEWS
-
-    hours = WorkspaceHours()
-    follower = LogFollower(
-        ports.settings.cluster(),
-        "noizylab-tickets-hours",
-        (ACCESS_VIEWS,),
-        lambda record: hours.take(record.key, record.value),
-    )
-    ports.on_close(follower.close)
-
-    async def hours_of(workspace: str) -> WorkingHours | None:
-        await follower.catch_up(within_s=HOURS_KNOWN_WITHIN_S)
-        return hours.of(workspace)
 
     wire(app, Policy(), ports.vault)
     wire_following(app)
-    wire_clocks(app, ports.sla_policy, hours_of)
+    wire_clocks(app, ports.sla_policy, ports.hours_of)
     wire_conditions(app)
     wire_passcodes(app, ports.passcodes, PasscodePolicy())
 

@@ -48,8 +48,12 @@ log = logging.getLogger(__name__)
 if TYPE_CHECKING:
     from connectors.blobs.s3 import S3Blobs
     from connectors.mail.smtp import SmtpSettings
+    from processors.tickets.sla.hours import HoursOf
     from processors.tickets.sla.policy import SlaPolicy
+    from schemas.workspaces import WorkingHours
 
+HOURS_KNOWN_WITHIN_S = 1.0
+"""A run that begins sooner after a change of its workspace's hours may still be measured by the old ones."""
 PRICES = Path(__file__).resolve().parent / "demo" / "data" / "prices.csv"
 
 
@@ -225,6 +229,28 @@ class Ports:
         """The price list: the shop's own file, or the one that comes with the house."""
         own = self.settings.home / "prices.csv"
         return PriceTable.load(own if own.exists() else PRICES)
+
+    @cached_property
+    def hours_of(self) -> HoursOf:
+        """Asks for the hours that a workspace has set, out of the views of access."""
+        from connectors.bus.lookup import LogFollower
+        from processors.tickets.sla.hours import WorkspaceHours
+        from topics.access import ACCESS_VIEWS
+
+        hours = WorkspaceHours()
+        follower = LogFollower(
+            self.settings.cluster(),
+            "noizylab-tickets-hours",
+            (ACCESS_VIEWS,),
+            lambda record: hours.take(record.key, record.value),
+        )
+        self.on_close(follower.close)
+
+        async def hours_of(workspace: str) -> WorkingHours | None:
+            await follower.catch_up(within_s=HOURS_KNOWN_WITHIN_S)
+            return hours.of(workspace)
+
+        return hours_of
 
     @cached_property
     def sla_policy(self) -> SlaPolicy:

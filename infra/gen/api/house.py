@@ -74,6 +74,9 @@ class _OwnersPorts:
     def on_close(self, close: Any) -> None:
         """Nothing was opened."""
 
+    async def hours_of(self, workspace: str) -> None:
+        """No workspace has set its hours."""
+
 
 @dataclass
 class House:
