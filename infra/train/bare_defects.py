@@ -91,9 +91,13 @@ def _within(figure: Mask, ground: NDArray[Any], spot: tuple[int, int], random: R
 
 
 def _at_edge(figure: Mask, ground: NDArray[Any], spot: tuple[int, int], random: Random) -> Mask | None:
-    size = float(random.choice([random.uniform(3.5, 6), random.uniform(5, 12)]))
-    gained = _blob(figure.shape, spot, size, random) & (1 - figure)
-    gained = _piece_at(gained, spot)
+    """A bump, or a tongue that reaches far into the ground; in either case one that joins nothing and cuts nothing."""
+    if random.random() < 0.35:
+        shape = _tongue(ground, spot, random)
+    else:
+        size = float(random.choice([random.uniform(3.5, 6), random.uniform(5, 16)]))
+        shape = _blob(figure.shape, spot, size, random)
+    gained = _piece_at(shape & (1 - figure), spot)
     inside = gained > 0
     if np.count_nonzero(gained) < 16 or float(ground[inside].max()) < 3.2:
         return None
@@ -103,16 +107,34 @@ def _at_edge(figure: Mask, ground: NDArray[Any], spot: tuple[int, int], random: 
     return gained if touched == 1 and kept and _arcs(figure, close, gained) == 1 else None
 
 
-def _across(figure: Mask, ground: NDArray[Any], spot: tuple[int, int], random: Random) -> Mask | None:
-    """A band from the nearest figure to what lies opposite."""
+def _tongue(ground: NDArray[Any], spot: tuple[int, int], random: Random) -> Mask:
+    along = _away(ground, spot, random, spread=0.6)
+    length, width = float(random.uniform(8, 40)), int(random.integers(4, 18))
+    bend = random.normal(0, 0.12 * length)
+    start = np.array(spot) - 3 * along
+    middle = np.array(spot) + 0.5 * length * along + bend * np.array([-along[1], along[0]])
+    points = np.array([start, middle, np.array(spot) + length * along])
+    tongue = np.zeros(ground.shape, np.uint8)
+    cv2.polylines(tongue, [np.round(points).astype(np.int32).reshape(-1, 1, 2)], False, 1, width)
+    return _ragged(tongue, random)
+
+
+def _away(ground: NDArray[Any], spot: tuple[int, int], random: Random, spread: float) -> NDArray[Any]:
+    """Return a unit vector that leads away from the figure, turned by chance with that standard deviation (radians)."""
     slope_y, slope_x = np.gradient(cv2.GaussianBlur(ground, (0, 0), 2.0))
-    middle = np.array(spot, np.float64)
     toward = np.array([slope_x[spot[1], spot[0]], slope_y[spot[1], spot[0]]])
     if np.linalg.norm(toward) < 0.05:
         toward = random.normal(size=2)
-    turn = random.normal(0, 0.35)
+    turn = random.normal(0, spread)
     turned = np.array([[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]) @ toward
-    along = turned / max(1e-9, float(np.linalg.norm(turned)))
+    along: NDArray[Any] = turned / max(1e-9, float(np.linalg.norm(turned)))
+    return along
+
+
+def _across(figure: Mask, ground: NDArray[Any], spot: tuple[int, int], random: Random) -> Mask | None:
+    """A band from the nearest figure to what lies opposite."""
+    middle = np.array(spot, np.float64)
+    along = _away(ground, spot, random, spread=0.35)
     reach = 40
     steps = np.linspace(-reach, reach, 9)
     bent = np.cumsum(random.normal(0, 1.2, len(steps)))
@@ -121,8 +143,10 @@ def _across(figure: Mask, ground: NDArray[Any], spot: tuple[int, int], random: R
     cv2.polylines(band, [np.round(points).astype(np.int32).reshape(-1, 1, 2)], False, 1, int(random.integers(3, 13)))
     band = _ragged(band, random)
     gained = _piece_at(band & (1 - figure), spot)
-    ys, xs = np.nonzero(gained)
-    if len(xs) < 16 or min(xs.min(), ys.min()) < 4 or xs.max() > band.shape[1] - 5 or ys.max() > band.shape[0] - 5:
+    ends = np.zeros_like(gained)
+    for end in np.round(points[[0, -1]]).astype(int):
+        cv2.circle(ends, (int(end[0]), int(end[1])), 8, 1, -1)
+    if np.count_nonzero(gained) < 16 or np.any(gained & ends):
         return None
     split = _pieces(1 - (figure | gained)) > _pieces(1 - figure)
     close = cv2.dilate(gained, np.ones((5, 5), np.uint8))
@@ -145,7 +169,11 @@ def _blob(shape: tuple[int, ...], spot: tuple[int, int], size: float, random: Ra
 def _ragged(mask: Mask, random: Random) -> Mask:
     noise = cv2.GaussianBlur(random.normal(0, 1, mask.shape).astype(np.float32), (0, 0), 1.6) * 5.6
     soft = cv2.GaussianBlur(mask * np.float32(1), (0, 0), 1.0) + 0.10 * noise * cv2.dilate(mask, np.ones((3, 3), np.uint8))
-    return (soft > 0.5).astype(np.uint8)
+    ragged = (soft > 0.5).astype(np.uint8)
+    if random.random() < 0.25:
+        # Specks: what is left of the film after a poor exposure.
+        ragged &= (random.random(mask.shape) > random.uniform(0.02, 0.12)).astype(np.uint8)
+    return ragged
 
 
 def _piece_at(mask: Mask, spot: tuple[int, int]) -> Mask:

@@ -50,10 +50,10 @@ def _stripes(copper: Mask, holes: Mask, random: Random) -> None:
 def _bus(copper: Mask, holes: Mask, random: Random) -> None:
     """Parallel tracks that bend together, with pads at some ends."""
     for _ in range(int(random.integers(2, 5))):
-        width, pitch = int(random.integers(5, 16)), 0
-        pitch = width + int(random.integers(8, 26))
+        width = int(random.choice([random.integers(5, 16), random.integers(7, 11)]))
+        pitch = width + int(random.choice([random.integers(8, 26), random.integers(8, 14)]))
         points = _route(random, copper.shape[0])
-        for lane in range(int(random.integers(2, 7))):
+        for lane in range(int(random.integers(2, 9))):
             shifted = points + np.array([lane * pitch, lane * pitch * random.choice([0, 1])])
             _line(copper, shifted, width)
             if random.random() < 0.5:
