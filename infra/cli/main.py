@@ -21,6 +21,7 @@ from infra.cli import (
     tickets,
     topics,
     up,
+    vision,
 )
 from infra.cli.common import complain
 
@@ -47,6 +48,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(blobs.app, name="blobs")
 app.add_typer(bench.app, name="bench")
 app.add_typer(broker.app, name="broker")
+app.add_typer(vision.app, name="vision")
 app.add_typer(serve.app, name="serve", hidden=True)
 
 

@@ -77,15 +77,16 @@ def _redrilled(copper: Mask, holes: Mask, drilled: Mask, spoilt: Mask, reach: fl
     shape = (copper.shape[1], copper.shape[0])
     moved = cv2.warpAffine(holes, np.array([[1, 0, dx], [0, 1, dy]]), shape, flags=cv2.INTER_NEAREST)
     defects = drilled ^ spoilt
-    again = copper & (1 - moved)
-    return again ^ defects
+    again: Mask = (copper & (1 - moved)) ^ defects
+    return again
 
 
 def _turn_and_shift(shape: tuple[int, ...], pose: Pose, random: Random) -> NDArray[Any]:
     turn = float(random.uniform(-pose.turn_deg, pose.turn_deg))
-    matrix = cv2.getRotationMatrix2D((shape[1] / 2, shape[0] / 2), turn, 1.0 + random.uniform(-0.001, 0.001))
+    middle = (shape[1] / 2, shape[0] / 2)
+    matrix: NDArray[Any] = cv2.getRotationMatrix2D(middle, turn, 1.0 + random.uniform(-0.001, 0.001))
     matrix[:, 2] += random.uniform(-pose.shift_px, pose.shift_px, 2)
-    return np.asarray(matrix, np.float64)
+    return matrix
 
 
 def _seen(
@@ -94,7 +95,9 @@ def _seen(
     """Turn, shift and bend the board; its marks go with it."""
     height, width = copper.shape
     bend = [
-        cv2.resize(random.uniform(-bend_px, bend_px, (5, 5)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC)
+        cv2.resize(
+            random.uniform(-bend_px, bend_px, (5, 5)).astype(np.float32), (width, height), interpolation=cv2.INTER_CUBIC
+        )
         for _ in range(2)
     ]
     back = cv2.invertAffineTransform(matrix)

@@ -168,7 +168,9 @@ def _blob(shape: tuple[int, ...], spot: tuple[int, int], size: float, random: Ra
 
 def _ragged(mask: Mask, random: Random) -> Mask:
     noise = cv2.GaussianBlur(random.normal(0, 1, mask.shape).astype(np.float32), (0, 0), 1.6) * 5.6
-    soft = cv2.GaussianBlur(mask * np.float32(1), (0, 0), 1.0) + 0.10 * noise * cv2.dilate(mask, np.ones((3, 3), np.uint8))
+    soft = cv2.GaussianBlur(mask * np.float32(1), (0, 0), 1.0) + 0.10 * noise * cv2.dilate(
+        mask, np.ones((3, 3), np.uint8)
+    )
     ragged = (soft > 0.5).astype(np.uint8)
     if random.random() < 0.25:
         # Specks: what is left of the film after a poor exposure.
@@ -183,7 +185,8 @@ def _piece_at(mask: Mask, spot: tuple[int, int]) -> Mask:
         return mask
     ys, xs = np.nonzero(mask)
     nearest = int(np.argmin((xs - spot[0]) ** 2 + (ys - spot[1]) ** 2))
-    return (labels == labels[ys[nearest], xs[nearest]]).astype(np.uint8)
+    piece: Mask = (labels == labels[ys[nearest], xs[nearest]]).astype(np.uint8)
+    return piece
 
 
 def _pieces(mask: Mask, place: Mask | None = None) -> int:

@@ -139,7 +139,9 @@ def _chips(copper: Mask, holes: Mask, random: Random) -> None:
                 x, y = left + pin * pitch, top + side * apart
                 copper[y : y + length, x : x + width] = 1
                 if random.random() < 0.4:
-                    tail = np.array([(x + width / 2, y + length / 2), (x + width / 2, y + length / 2 + 120 * side - 60)])
+                    tail = np.array(
+                        [(x + width / 2, y + length / 2), (x + width / 2, y + length / 2 + 120 * side - 60)]
+                    )
                     _line(copper, tail, max(4, width // 2))
 
 
@@ -167,7 +169,15 @@ def _joined_pads(copper: Mask, holes: Mask, random: Random) -> None:
             _pad(copper, holes, end, random)
 
 
-_MAIN: tuple[Callable[[Mask, Mask, Random], None], ...] = (_stripes, _bus, _web, _plane, _serpentine, _chips, _joined_pads)
+_MAIN: tuple[Callable[[Mask, Mask, Random], None], ...] = (
+    _stripes,
+    _bus,
+    _web,
+    _plane,
+    _serpentine,
+    _chips,
+    _joined_pads,
+)
 _EXTRAS: tuple[Callable[[Mask, Mask, Random], None], ...] = (_bus, _serpentine, _chips, _discs, _letters, _joined_pads)
 
 

@@ -78,10 +78,10 @@ def _boost(
             trees.append(tree)
     feature, code, value = (np.stack(parts) for parts in zip(*trees, strict=True))
     threshold = np.where(code < 0, np.inf, binned.edges[feature, np.maximum(code, 0)])
-    output = np.tile(np.arange(len(start)), plan.rounds)
+    outputs = np.tile(np.arange(len(start)), plan.rounds)
     return Trees(
         start.astype(np.float32),
-        output.astype(np.int16),
+        outputs.astype(np.int16),
         feature.astype(np.int16),
         threshold.astype(np.float32),
         value.astype(np.float32),

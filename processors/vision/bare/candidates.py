@@ -5,11 +5,9 @@ at in the same way, ``figure`` being copper for the one and background for the o
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from processors.vision.bare.kinds import Mask
 from processors.vision.bare.locate import Located
@@ -70,7 +68,8 @@ def _differing(found: Located, extra: bool) -> Mask:
     """Return the differences of a sign that are wider than a ragged edge or lie clear of the template's edges."""
     before, after = (found.template, found.tested) if extra else (1 - found.template, 1 - found.tested)
     known = cv2.erode(found.valid, _SQUARE3, iterations=_RIM_PX, borderType=cv2.BORDER_CONSTANT, borderValue=1)
-    return _wide(before, after) & known
+    differing: Mask = _wide(before, after) & known
+    return differing
 
 
 def _wide(before: Mask, after: Mask) -> Mask:

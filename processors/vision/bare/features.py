@@ -20,24 +20,29 @@ NAMES = (
     "touched_1", "touched_2", "touched_4", "arcs_2", "arcs_4", "arcs_7", "ring_2", "ring_4", "ring_7", "ring_after_4",
     "longest_arc_4", "merged", "merged_small", "figures_change", "grounds_change", "grounds_touched", "holes_closed",
     "noise", "noise_wide", "noise_near", "share_before", "share_after", "moved", "to_border", "unknown",
-    "disagreement", "candidates", "nearest", "nearest_same", "nearest_area", "bigger_near", "neighbours", "aligned_run",
-    "largest_touched", "second_touched", "touch_length",
+    "nearest_same", "bigger_near", "alike_near", "largest_touched", "second_touched", "touch_length",
 )  # fmt: skip
 """Order of the columns. Lengths in pixels, shares from 0 to 1."""
 
 _NEAR_PX = 32
 _FAR_PX = 200.0
 _MIN_FIGURE_PX = 6
-_DISCS = {size: cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * size + 1, 2 * size + 1)) for size in (1, 2, 3, 4, 5, 7)}
+_DISCS = {
+    size: cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * size + 1, 2 * size + 1)) for size in (1, 2, 3, 4, 5, 7)
+}
 _SQUARE3 = np.ones((3, 3), np.uint8)
 
 
-def features(found: Sequence[Candidate], shape: tuple[int, ...], disagreement: float) -> NDArray[Any]:
-    """Return (N, len(NAMES)) float32 of the candidates of one picture of that shape."""
+def features(found: Sequence[Candidate], shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return (N, len(NAMES)) float32 of the candidates of one picture of that shape.
+
+    What tells boards apart (how many candidates there are, how well the whole board fits) is left out on purpose: it
+    helps on boards that were trained on, and misleads on others.
+    """
     table = np.zeros((len(found), len(NAMES)), np.float32)
     for row, one in enumerate(found):
         values = _size(one) | _depth(one) | _surround(one) | _topology(one) | _calm(one)
-        values |= _place(one, found, shape, disagreement)
+        values |= _place(one, found, shape)
         table[row] = [values[name] for name in NAMES]
     return table
 
@@ -59,8 +64,10 @@ def _size(one: Candidate) -> dict[str, float]:
 
 def _depth(one: Candidate) -> dict[str, float]:
     """How far the blob reaches from the figure that was there, and how wide the ground and the figure are about it."""
-    away = cv2.distanceTransform(1 - one.before, cv2.DIST_L2, 3) if one.before.any() else np.full(
-        one.before.shape, _FAR_PX, np.float32
+    away = (
+        cv2.distanceTransform(1 - one.before, cv2.DIST_L2, 3)
+        if one.before.any()
+        else np.full(one.before.shape, _FAR_PX, np.float32)
     )
     into = cv2.distanceTransform(one.before, cv2.DIST_L2, 3)
     inside = one.blob > 0
@@ -79,7 +86,8 @@ def _surround(one: Candidate) -> dict[str, float]:
     """Rings about the blob: the share that is figure and the number of its separate arcs."""
     values: dict[str, float] = {}
     for size, inner in ((2, 1), (4, 3), (7, 5)):
-        ring = cv2.dilate(one.blob, _DISCS[size]) & (1 - cv2.dilate(one.blob, _DISCS[inner]))
+        ring: Mask = cv2.dilate(one.blob, _DISCS[size])
+        ring &= 1 - cv2.dilate(one.blob, _DISCS[inner])
         total = max(1, int(np.count_nonzero(ring)))
         count, _, stats, _ = cv2.connectedComponentsWithStats(ring & one.before, connectivity=8)
         arcs = stats[1:, cv2.CC_STAT_AREA]
@@ -147,28 +155,22 @@ def _calm(one: Candidate) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _place(
-    one: Candidate, found: Sequence[Candidate], shape: tuple[int, ...], disagreement: float
-) -> dict[str, float]:
-    """Where it lies, and what other candidates are near."""
+def _place(one: Candidate, found: Sequence[Candidate], shape: tuple[int, ...]) -> dict[str, float]:
+    """Where it lies, and what candidates of the same sign are near: it may be a splinter of a larger one."""
     left, top, right, bottom = one.box
     area = float(np.count_nonzero(one.blob))
-    nearest, same, nearest_area, bigger, neighbours, run = _FAR_PX, _FAR_PX, 0.0, 0.0, 0, 0
+    nearest, bigger, alike = _FAR_PX, 0.0, 0
     for other in found:
-        if other is one:
+        if other is one or other.extra != one.extra:
             continue
         gap_x = max(0, other.box[0] - right, left - other.box[2])
         gap_y = max(0, other.box[1] - bottom, top - other.box[3])
         gap = float(np.hypot(gap_x, gap_y))
-        if gap < nearest:
-            nearest, nearest_area = gap, float(np.count_nonzero(other.blob))
-        same = min(same, gap) if other.extra == one.extra else same
-        neighbours += gap < _NEAR_PX
-        run += gap < _NEAR_PX and other.extra == one.extra
-        if gap < _NEAR_PX / 2 and other.extra == one.extra:
+        nearest = min(nearest, gap)
+        alike += gap < _NEAR_PX
+        if gap < _NEAR_PX / 2:
             bigger = max(bigger, float(np.count_nonzero(other.blob)) / area)
     return {
-        "to_border": float(min(left, top, shape[1] - right, shape[0] - bottom)), "disagreement": disagreement,
-        "candidates": float(len(found)), "nearest": nearest, "nearest_same": same, "nearest_area": nearest_area,
-        "bigger_near": bigger, "neighbours": float(neighbours), "aligned_run": float(run),
+        "to_border": float(min(left, top, shape[1] - right, shape[0] - bottom)), "nearest_same": nearest,
+        "bigger_near": bigger, "alike_near": float(alike),
     }  # fmt: skip

@@ -74,16 +74,16 @@ def _with_field(
     blocks = block_shifts(warped, soft_tested, _FIELD_BLOCK_PX, _FIELD_STEP_PX, _FIELD_REACH_PX, 2)
     x, y = _map(affine, blocks, tested.shape)
     grey = cv2.remap(template * np.uint8(255), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    inside = (x >= 0) & (y >= 0) & (x <= template.shape[1] - 1) & (y <= template.shape[0] - 1)
+    inside: NDArray[Any] = (x >= 0) & (y >= 0) & (x <= template.shape[1] - 1) & (y <= template.shape[0] - 1)
     found = (grey > 127).astype(np.uint8)
-    apart = np.count_nonzero((found != tested) & inside) / max(1, np.count_nonzero(inside))
+    apart = int(np.count_nonzero((found != tested) & inside)) / max(1, int(np.count_nonzero(inside)))
     return Located(found, tested, inside.astype(np.uint8), affine, apart)
 
 
 def _map(affine: NDArray[Any], blocks: Blocks, shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return for each tested pixel the x and y of its template pixel, (H, W) float32 each.
 
-    Computed on a grid of cells and drawn out linearly, with a cell to spare on each side: at its rim ``resize`` repeats.
+    Computed on a grid of cells and drawn out linearly, a cell to spare on each side: at the rim ``resize`` repeats.
     """
     height, width = -(-shape[0] // _CELL_PX) + 2, -(-shape[1] // _CELL_PX) + 2
     rows, columns = (np.mgrid[0:height, 0:width] - 1.0) * _CELL_PX + (_CELL_PX - 1) / 2
@@ -97,7 +97,7 @@ def _map(affine: NDArray[Any], blocks: Blocks, shape: tuple[int, ...]) -> tuple[
 
 
 def _coarse_shift(template: Mask, tested: Mask) -> NDArray[Any]:
-    """Return template minus tested position of the middle of the board, in pixels, by correlation at a quarter scale."""
+    """Return template minus tested position in pixels, by correlation at a quarter of the scale."""
     small_template, small_tested = (
         cv2.resize(one * np.float32(1), None, fx=1 / _COARSE, fy=1 / _COARSE, interpolation=cv2.INTER_AREA)
         for one in (template, tested)
@@ -117,9 +117,7 @@ def _warp(picture: NDArray[Any], affine: NDArray[Any], shape: tuple[int, ...]) -
     return warped
 
 
-def block_shifts(
-    moving: NDArray[Any], fixed: NDArray[Any], block: int, step: int, reach: int, scale: int
-) -> Blocks:
+def block_shifts(moving: NDArray[Any], fixed: NDArray[Any], block: int, step: int, reach: int, scale: int) -> Blocks:
     """Return how blocks of ``moving`` are shifted in ``fixed``, both (H, W) uint8.
 
     A shift is the peak of the normalised correlation within ``reach`` pixels, to a part of a pixel by a parabola.
@@ -155,7 +153,7 @@ def _edges(patch: NDArray[Any]) -> tuple[bool, bool]:
     """Return whether the patch has enough edges across x, and across y."""
     across = np.count_nonzero(cv2.absdiff(patch[:, 1:], patch[:, :-1]) > _EDGE_LEVELS)
     down = np.count_nonzero(cv2.absdiff(patch[1:], patch[:-1]) > _EDGE_LEVELS)
-    return across > _MIN_TEXTURE * patch.size, down > _MIN_TEXTURE * patch.size
+    return bool(across > _MIN_TEXTURE * patch.size), bool(down > _MIN_TEXTURE * patch.size)
 
 
 def _peak(scores: NDArray[Any]) -> tuple[float, float, float]:

@@ -47,7 +47,9 @@ def read_pairs(folder: Path, listed: Path) -> tuple[Pair, ...]:
             continue
         where = f"{listed}, line {number}"
         if len(fields) != 2:
-            raise PairsRefused(f"{where}: {line[:80]!r} is not 'image annotation'; write two paths with a blank between")
+            raise PairsRefused(
+                f"{where}: {line[:80]!r} is not 'image annotation'; write two paths with a blank between"
+            )
         if any(Path(field).is_absolute() or ".." in Path(field).parts for field in fields):
             raise PairsRefused(f"{where}: {line[:80]!r} leaves the folder of the pairs; write paths relative to it")
         pairs.append(_pair(folder, fields[0], fields[1], where))
@@ -92,7 +94,9 @@ def read_marks(path: Path) -> tuple[Mark, ...]:
         try:
             left, top, right, bottom, kind = (int(field) for field in fields)
         except ValueError:
-            raise PairsRefused(f"{path}, line {number}: {line[:80]!r} is not {_FIELDS} whole numbers; correct it") from None
+            raise PairsRefused(
+                f"{path}, line {number}: {line[:80]!r} is not {_FIELDS} whole numbers; correct it"
+            ) from None
         if not (0 <= left < right and 0 <= top < bottom):
             raise PairsRefused(f"{path}, line {number}: {line[:80]!r} is no box; write left top right bottom kind")
         if not 1 <= kind <= len(KINDS):

@@ -1,7 +1,7 @@
 """Boosted decision trees as plain arrays: what prediction needs, and a format without code in it.
 
-Every tree is complete and of the same depth: node ``i`` has the children ``2i + 1`` and ``2i + 2``, and a row goes to the
-second one when its value is above the threshold. A node that was not split has an infinite threshold.
+Every tree is complete and of the same depth: node ``i`` has the children ``2i + 1`` and ``2i + 2``, and a row goes to
+the second one when its value is above the threshold. A node that was not split has an infinite threshold.
 """
 
 from collections.abc import Mapping
@@ -76,9 +76,9 @@ class Trees:
         if not fits:
             raise ValueError("the arrays of the trees have shapes that do not fit together")
         in_range = trees == 0 or (
-            0 <= int(self.feature.min())
+            int(self.feature.min()) >= 0
             and int(self.feature.max()) < columns
-            and 0 <= int(self.output.min())
+            and int(self.output.min()) >= 0
             and int(self.output.max()) < len(self.start)
         )
         if not in_range:
