@@ -21,7 +21,7 @@ _MOVE_GAIN = 0.85
 _RIM_PX = 2
 
 _SQUARE3 = np.ones((3, 3), np.uint8)
-_JOIN = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (_JOIN_PX, _JOIN_PX))
+_JOIN = np.ones((_JOIN_PX, _JOIN_PX), np.uint8)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,11 +54,14 @@ def candidates(found: Located) -> list[Candidate]:
     listed = []
     for extra in (True, False):
         differing = _differing(found, extra)
-        count, labels, stats, _ = cv2.connectedComponentsWithStats(_joined(differing), connectivity=8)
-        for label in range(1, count):
-            left, top, width, height, _ = (int(one) for one in stats[label])
+        joined = _joined(differing)
+        _, labels = cv2.connectedComponents(joined, connectivity=8)
+        outlines, _ = cv2.findContours(joined, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_SIMPLE)
+        for outline in outlines:
+            left, top, width, height = cv2.boundingRect(outline)
             inside = np.s_[top : top + height, left : left + width]
-            own = (labels[inside] == label) & (differing[inside] > 0)
+            x, y = outline[0, 0]
+            own = (labels[inside] == labels[y, x]) & (differing[inside] > 0)
             if np.count_nonzero(own) >= MIN_AREA_PX:
                 listed += _settled(found, extra, (left, top, left + width, top + height))
     return _distinct(listed)
@@ -94,7 +97,7 @@ def _settled(found: Located, extra: bool, box: tuple[int, int, int, int]) -> lis
     tested, known = found.tested[window], found.valid[window]
     before, after = (template, tested) if extra else (1 - template, 1 - tested)
     differing = _wide(before, after) & known
-    count, labels, _, _ = cv2.connectedComponentsWithStats(_joined(differing), connectivity=8)
+    count, labels = cv2.connectedComponents(_joined(differing), connectivity=8)
     core = np.s_[box[1] - top : box[3] - top, box[0] - left : box[2] - left]
     kept = []
     for label in range(1, count):

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from processors.vision.bare.candidates import Candidate
 from processors.vision.bare.kinds import Mask
+from processors.vision.bare.pieces import pieces
 
 NAMES = (
     "extra", "area", "width", "height", "longer", "shorter", "extent", "thickness", "mean_thickness", "elongation",
@@ -86,58 +87,58 @@ def _surround(one: Candidate) -> dict[str, float]:
     """Rings about the blob: the share that is figure and the number of its separate arcs."""
     values: dict[str, float] = {}
     for size, inner in ((2, 1), (4, 3), (7, 5)):
-        ring: Mask = cv2.dilate(one.blob, _DISCS[size])
-        ring &= 1 - cv2.dilate(one.blob, _DISCS[inner])
+        ring: Mask = cv2.subtract(cv2.dilate(one.blob, _DISCS[size]), cv2.dilate(one.blob, _DISCS[inner]))
         total = max(1, int(np.count_nonzero(ring)))
-        count, _, stats, _ = cv2.connectedComponentsWithStats(ring & one.before, connectivity=8)
-        arcs = stats[1:, cv2.CC_STAT_AREA]
-        values[f"arcs_{size}"] = float(np.count_nonzero(arcs >= 2)) if count > 1 else 0.0
+        arcs = pieces(ring & one.before)[1][1:]
+        values[f"arcs_{size}"] = float(np.count_nonzero(arcs >= 2))
         values[f"ring_{size}"] = float(arcs.sum()) / total
         if size == 4:
-            values["longest_arc_4"] = float(arcs.max()) / total if count > 1 else 0.0
+            values["longest_arc_4"] = float(arcs.max(initial=0)) / total
             values["ring_after_4"] = float(np.count_nonzero(ring & one.after)) / total
     return values
 
 
 def _topology(one: Candidate) -> dict[str, float]:
     """What the blob touches and joins, within the window."""
-    count_before, before, stats, _ = cv2.connectedComponentsWithStats(one.before, connectivity=8)
-    sizes = stats[:, cv2.CC_STAT_AREA]
+    before, sizes = pieces(one.before)
     values: dict[str, float] = {}
     for size in (1, 2, 4):
-        overlap = _overlap(before, count_before, cv2.dilate(one.blob, _DISCS[size]))
+        overlap = _overlap(before, len(sizes), cv2.dilate(one.blob, _DISCS[size]))
         values[f"touched_{size}"] = float(np.count_nonzero((overlap > 0) & (sizes[1:] >= _MIN_FIGURE_PX)))
         if size == 2:
             first, second = (*np.sort(overlap)[::-1], 0, 0)[:2]
             values |= {"largest_touched": float(first), "second_touched": float(second)}
             values["touch_length"] = float(overlap.sum()) / float(np.sqrt(np.count_nonzero(one.blob)))
-    count_after, after, _, _ = cv2.connectedComponentsWithStats(one.after, connectivity=8)
-    own = np.bincount(after[one.blob > 0], minlength=count_after)
+    after, after_sizes = pieces(one.after)
+    own = np.bincount(after[one.blob > 0], minlength=len(after_sizes))
     own[0] = 0
-    joined = _overlap(before, count_before, (after == int(own.argmax())).astype(np.uint8))
+    joined = _overlap(before, len(sizes), (after == int(own.argmax())).astype(np.uint8))
     values["merged"] = float(np.count_nonzero((joined >= 20) & (sizes[1:] >= 20)))
     values["merged_small"] = float(np.count_nonzero(joined >= _MIN_FIGURE_PX))
-    values["figures_change"] = float(_count(one.after) - _count(one.before))
-    values["grounds_change"] = float(_count(1 - one.after) - _count(1 - one.before))
+    values["figures_change"] = float(_large(after_sizes) - _large(sizes))
+    return values | _grounds(one)
+
+
+def _grounds(one: Candidate) -> dict[str, float]:
+    """How the ground changes: an added band parts it, an added blob that touches nothing leaves it whole."""
     filled = one.before | one.blob
-    values["grounds_touched"] = float(_touching(1 - filled, cv2.dilate(one.blob, _SQUARE3)))
-    values["holes_closed"] = float(_count(1 - filled) - _count(1 - one.before))
-    return values
+    labels, sizes = pieces(1 - filled, connectivity=4)
+    _, old = pieces(1 - one.before, connectivity=4)
+    _, new = pieces(1 - one.after, connectivity=4)
+    overlap = _overlap(labels, len(sizes), cv2.dilate(one.blob, _SQUARE3))
+    touched = np.count_nonzero((overlap > 1) & (sizes[1:] >= _MIN_FIGURE_PX))
+    return {
+        "grounds_change": float(_large(new) - _large(old)), "grounds_touched": float(touched),
+        "holes_closed": float(_large(sizes) - _large(old)),
+    }  # fmt: skip
+
+
+def _large(sizes: NDArray[Any]) -> int:
+    return int(np.count_nonzero(sizes[1:] >= _MIN_FIGURE_PX))
 
 
 def _overlap(labels: NDArray[Any], count: int, mask: Mask) -> NDArray[Any]:
     return np.bincount(labels[mask > 0], minlength=count)[1:]
-
-
-def _count(mask: Mask) -> int:
-    count, _, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
-    return int(np.count_nonzero(stats[1:count, cv2.CC_STAT_AREA] >= _MIN_FIGURE_PX))
-
-
-def _touching(mask: Mask, place: Mask) -> int:
-    count, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=4)
-    overlap = _overlap(labels, count, place)
-    return int(np.count_nonzero((overlap > 1) & (stats[1:, cv2.CC_STAT_AREA] >= _MIN_FIGURE_PX)))
 
 
 def _calm(one: Candidate) -> dict[str, float]:

@@ -13,16 +13,20 @@ from numpy.typing import NDArray
 
 from processors.vision.bare.kinds import Mask
 
-_COARSE = 4
+_COARSE, _FINE = 4, 2
+"""Down-scaling of the search for a shift and a first affine map, and of the second map and the field."""
 _COARSE_REACH_PX = 48
-_ROUNDS = ((128, 16, 4), (96, 6, 2))
-"""Block side, reach and down-scaling of each round of the affine fit; pixels of the tested picture."""
-_FIELD_BLOCK_PX, _FIELD_STEP_PX, _FIELD_REACH_PX = 96, 64, 4
+_COARSE_BLOCKS = (128, 64, 12)
+_FINE_BLOCKS = (96, 48, 6)
+"""Side, step and reach of the blocks, in pixels of the tested picture."""
+_FIELD_SIGMA_PX = 48.0
 _MIN_TEXTURE = 0.02
 """A block needs this share of edge pixels, or its shift is a guess."""
 _EDGE_LEVELS = 24
 _TRUSTED_NCC = 0.5
 _MIN_BLOCKS, _MIN_SPREAD_PX = 6, 40.0
+_CELL = 8
+"""Side of the cells that blocks are put together from, in pixels of the scaled picture."""
 _CELL_PX = 16
 _FIELD_INERTIA = 0.2
 
@@ -57,27 +61,38 @@ class Located:
 
 def locate(template: Mask, tested: Mask) -> Located:
     """Bring ``template`` into the frame of ``tested``; both (H, W) uint8 copper masks, sizes may differ."""
+    coarse = _small(template, _COARSE), _small(tested, _COARSE)
+    fine = _small(template, _FINE), _small(tested, _FINE)
     affine = np.array([[1, 0, 0], [0, 1, 0]], np.float64)
-    affine[:, 2] = _coarse_shift(template, tested)
-    soft_template = cv2.GaussianBlur(template * np.uint8(255), (0, 0), 1.0)
-    soft_tested = cv2.GaussianBlur(tested * np.uint8(255), (0, 0), 1.0)
-    for block, reach, scale in _ROUNDS:
-        warped = _warp(soft_template, affine, tested.shape)
-        affine = _refined(affine, block_shifts(warped, soft_tested, block, block * 3 // 4, reach, scale))
-    return _with_field(template, tested, soft_template, soft_tested, affine)
-
-
-def _with_field(
-    template: Mask, tested: Mask, soft_template: NDArray[Any], soft_tested: NDArray[Any], affine: NDArray[Any]
-) -> Located:
-    warped = _warp(soft_template, affine, tested.shape)
-    blocks = block_shifts(warped, soft_tested, _FIELD_BLOCK_PX, _FIELD_STEP_PX, _FIELD_REACH_PX, 2)
-    x, y = _map(affine, blocks, tested.shape)
+    affine[:, 2] = _coarse_shift(*coarse)
+    affine, _ = _refined(affine, _blocks(*coarse, affine, _COARSE, _COARSE_BLOCKS))
+    affine, rest = _refined(affine, _blocks(*fine, affine, _FINE, _FINE_BLOCKS))
+    x, y = _map(affine, rest, tested.shape)
     grey = cv2.remap(template * np.uint8(255), x, y, cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    inside: NDArray[Any] = (x >= 0) & (y >= 0) & (x <= template.shape[1] - 1) & (y <= template.shape[0] - 1)
-    found = (grey > 127).astype(np.uint8)
+    inside = (x >= 0) & (y >= 0) & (x <= template.shape[1] - 1) & (y <= template.shape[0] - 1)
+    found: Mask = (grey > 127).astype(np.uint8)
     apart = int(np.count_nonzero((found != tested) & inside)) / max(1, int(np.count_nonzero(inside)))
     return Located(found, tested, inside.astype(np.uint8), affine, apart)
+
+
+def _small(mask: Mask, scale: int) -> NDArray[Any]:
+    return cv2.resize(mask * np.uint8(255), None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA)
+
+
+def _blocks(
+    template: NDArray[Any], tested: NDArray[Any], affine: NDArray[Any], scale: int, sizes: tuple[int, int, int]
+) -> Blocks:
+    """Return how blocks of the mapped template are shifted in the tested picture; only the pictures are scaled down."""
+    small = affine.copy()
+    # A pixel's middle lies at a whole number, at either scale.
+    off = (scale - 1) / 2
+    small[:, 2] = (affine[:, :2] @ (off, off) + affine[:, 2] - off) / scale
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    shape = (tested.shape[1], tested.shape[0])
+    warped = cv2.warpAffine(template, small, shape, flags=flags, borderMode=cv2.BORDER_REPLICATE)
+    side, step, reach = (size // scale for size in sizes)
+    found = block_shifts(warped, tested, side, step, reach)
+    return Blocks(found.middles * scale + off, found.shifts * scale, found.weights)
 
 
 def _map(affine: NDArray[Any], blocks: Blocks, shape: tuple[int, ...]) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -87,7 +102,7 @@ def _map(affine: NDArray[Any], blocks: Blocks, shape: tuple[int, ...]) -> tuple[
     """
     height, width = -(-shape[0] // _CELL_PX) + 2, -(-shape[1] // _CELL_PX) + 2
     rows, columns = (np.mgrid[0:height, 0:width] - 1.0) * _CELL_PX + (_CELL_PX - 1) / 2
-    field = _smooth_field(blocks, rows, columns)
+    field = _smooth_field(blocks, rows[:, 0], columns[0])
     x, y = columns - field[0], rows - field[1]
     crop = np.s_[_CELL_PX : _CELL_PX + shape[0], _CELL_PX : _CELL_PX + shape[1]]
     size = (width * _CELL_PX, height * _CELL_PX)
@@ -96,83 +111,94 @@ def _map(affine: NDArray[Any], blocks: Blocks, shape: tuple[int, ...]) -> tuple[
     return x_map, y_map
 
 
-def _coarse_shift(template: Mask, tested: Mask) -> NDArray[Any]:
-    """Return template minus tested position in pixels, by correlation at a quarter of the scale."""
-    small_template, small_tested = (
-        cv2.resize(one * np.float32(1), None, fx=1 / _COARSE, fy=1 / _COARSE, interpolation=cv2.INTER_AREA)
-        for one in (template, tested)
-    )
+def _coarse_shift(template: NDArray[Any], tested: NDArray[Any]) -> NDArray[Any]:
+    """Return template minus tested position in pixels, by the least difference at the coarse scale."""
     reach = _COARSE_REACH_PX // _COARSE
-    padded = cv2.copyMakeBorder(small_template, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=0.5)
-    height, width = min(padded.shape[0], small_tested.shape[0]), min(padded.shape[1], small_tested.shape[1])
-    scores = cv2.matchTemplate(padded, small_tested[:height, :width], cv2.TM_SQDIFF)
+    padded = cv2.copyMakeBorder(template, reach, reach, reach, reach, cv2.BORDER_CONSTANT, value=127)
+    height, width = min(padded.shape[0], tested.shape[0]), min(padded.shape[1], tested.shape[1])
+    scores = cv2.matchTemplate(padded, tested[:height, :width], cv2.TM_SQDIFF)
     _, _, place, _ = cv2.minMaxLoc(scores)
     return (np.array(place, np.float64) - reach) * _COARSE
 
 
-def _warp(picture: NDArray[Any], affine: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
-    size = (shape[1], shape[0])
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    warped: NDArray[Any] = cv2.warpAffine(picture, affine, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    return warped
+def block_shifts(moving: NDArray[Any], fixed: NDArray[Any], side: int, step: int, reach: int) -> Blocks:
+    """Return how blocks of ``moving`` are shifted in ``fixed``, both (H, W) uint8 of one shape.
 
+    A shift is where the squared difference is least within ``reach`` pixels, to a part of a pixel by a parabola; its
+    weight falls with what differs even there, as a share of the block's own variance. A block with edges along one
+    direction only tells nothing along it. ``side`` and ``step`` are whole multiples of ``_CELL``.
 
-def block_shifts(moving: NDArray[Any], fixed: NDArray[Any], block: int, step: int, reach: int, scale: int) -> Blocks:
-    """Return how blocks of ``moving`` are shifted in ``fixed``, both (H, W) uint8.
-
-    A shift is the peak of the normalised correlation within ``reach`` pixels, to a part of a pixel by a parabola.
-    Blocks without edges are left out; one with edges along one direction only tells nothing along it.
+    All blocks are compared at once, a shift at a time: sums over cells serve every block that holds the cell.
     """
-    if scale > 1:
-        moving, fixed = (
-            cv2.resize(one, None, fx=1 / scale, fy=1 / scale, interpolation=cv2.INTER_AREA) for one in (moving, fixed)
-        )
-    side, hop, far = block // scale, step // scale, max(1, reach // scale)
-    height, width = fixed.shape
+    height, width = (length // _CELL * _CELL for length in fixed.shape)
+    moving, fixed = moving[:height, :width], fixed[:height, :width]
+    edges = [_block_means((one > _EDGE_LEVELS) * np.uint8(255), side, step) / 255 for one in _steps(moving)]
+    level, square = (_block_means(one, side, step) for one in (moving, cv2.multiply(moving, moving, scale=1 / 255)))
+    variance = np.maximum(square * 255 - level**2, 1.0)
+    differing = _differences(moving, fixed, side, step, reach)
+    across = 2 * reach + 1
+    rows, columns = differing.shape[1:]
+    best = differing.reshape(-1, rows * columns).argmin(0)
+    dy, dx = np.divmod(best, across)
+    cost = differing.reshape(across, across, rows * columns)
+    block = np.arange(rows * columns)
+    least = cost[dy, dx, block]
+    before, after = np.maximum(dx - 1, 0), np.minimum(dx + 1, across - 1)
+    above, below = np.maximum(dy - 1, 0), np.minimum(dy + 1, across - 1)
+    shift_x = dx - reach + _vertex(cost[dy, before, block], least, cost[dy, after, block])
+    shift_y = dy - reach + _vertex(cost[above, dx, block], least, cost[below, dx, block])
+    trust = np.maximum(0.0, 1 - least * 255 / (2 * variance.ravel()))
+    trust[trust < _TRUSTED_NCC] = 0
+    weights = np.stack([(one.ravel() > _MIN_TEXTURE) * trust**2 for one in edges], 1)
+    top, left = np.divmod(block, columns)
+    middles = np.stack([left, top], 1) * float(step) + (side - 1) / 2
+    told = weights.any(1)
+    return Blocks(middles[told], np.stack([shift_x, shift_y], 1)[told], weights[told])
+
+
+def _steps(picture: NDArray[Any]) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return how much each pixel differs from its right, and from its lower neighbour."""
+    right = cv2.absdiff(picture, cv2.copyMakeBorder(picture[:, 1:], 0, 0, 0, 1, cv2.BORDER_REPLICATE))
+    lower = cv2.absdiff(picture, cv2.copyMakeBorder(picture[1:], 0, 1, 0, 0, cv2.BORDER_REPLICATE))
+    return right, lower
+
+
+def _differences(moving: NDArray[Any], fixed: NDArray[Any], side: int, step: int, reach: int) -> NDArray[Any]:
+    """Return the mean squared differences (shifts, rows, columns) in 255ths, a row of shifts for each shift in y."""
+    height, width = moving.shape
+    padded = cv2.copyMakeBorder(fixed, reach, reach, reach, reach, cv2.BORDER_REPLICATE)
     found = []
-    for top in _starts(height, side, hop, far):
-        for left in _starts(width, side, hop, far):
-            patch = moving[top : top + side, left : left + side]
-            tells_x, tells_y = _edges(patch)
-            if not tells_x and not tells_y:
-                continue
-            area = fixed[top - far : top + side + far, left - far : left + side + far]
-            dx, dy, peak = _peak(cv2.matchTemplate(area, patch, cv2.TM_CCOEFF_NORMED))
-            middle = (left + side / 2) * scale - 0.5, (top + side / 2) * scale - 0.5
-            found.append((*middle, (dx - far) * scale, (dy - far) * scale, tells_x * peak**2, tells_y * peak**2, peak))
-    table = np.array(found, np.float64).reshape(-1, 7)
-    table = table[table[:, 6] > _TRUSTED_NCC]
-    return Blocks(table[:, :2], table[:, 2:4], table[:, 4:6])
+    for dy in range(2 * reach + 1):
+        for dx in range(2 * reach + 1):
+            apart = cv2.absdiff(moving, padded[dy : dy + height, dx : dx + width])
+            found.append(_block_means(cv2.multiply(apart, apart, scale=1 / 255), side, step))
+    return np.stack(found)
 
 
-def _starts(length: int, side: int, hop: int, far: int) -> range:
-    return range(far, max(far + 1, length - side - far + 1), hop) if length >= side + 2 * far else range(0)
+def _block_means(picture: NDArray[Any], side: int, step: int) -> NDArray[Any]:
+    """Return the means of the blocks of a picture whose sides are whole multiples of ``_CELL``."""
+    height, width = picture.shape
+    cells = cv2.resize(picture, (width // _CELL, height // _CELL), interpolation=cv2.INTER_AREA)
+    sums = cv2.integral(cells)
+    many, hop = side // _CELL, step // _CELL
+    whole = sums[many:, many:] - sums[:-many, many:] - sums[many:, :-many] + sums[:-many, :-many]
+    means: NDArray[Any] = whole[::hop, ::hop] / float(many**2)
+    return means
 
 
-def _edges(patch: NDArray[Any]) -> tuple[bool, bool]:
-    """Return whether the patch has enough edges across x, and across y."""
-    across = np.count_nonzero(cv2.absdiff(patch[:, 1:], patch[:, :-1]) > _EDGE_LEVELS)
-    down = np.count_nonzero(cv2.absdiff(patch[1:], patch[:-1]) > _EDGE_LEVELS)
-    return bool(across > _MIN_TEXTURE * patch.size), bool(down > _MIN_TEXTURE * patch.size)
+def _vertex(before: NDArray[Any], middle: NDArray[Any], after: NDArray[Any]) -> NDArray[Any]:
+    """Return where the parabola through three equally spaced values is least, from the middle one."""
+    bend = np.maximum(before - 2 * middle + after, 1e-6)
+    off: NDArray[Any] = np.clip((before - after) / (2 * bend), -0.5, 0.5)
+    return off
 
 
-def _peak(scores: NDArray[Any]) -> tuple[float, float, float]:
-    _, best, _, (x, y) = cv2.minMaxLoc(scores)
-    dx = _vertex(scores[y, x - 1 : x + 2]) if 0 < x < scores.shape[1] - 1 else 0.0
-    dy = _vertex(scores[y - 1 : y + 2, x]) if 0 < y < scores.shape[0] - 1 else 0.0
-    return x + dx, y + dy, float(best)
+def _refined(affine: NDArray[Any], blocks: Blocks) -> tuple[NDArray[Any], Blocks]:
+    """Return ``affine`` after a robust fit of the blocks' shifts, and what the fit leaves of them.
 
-
-def _vertex(three: NDArray[Any]) -> float:
-    """Return where the parabola through three equally spaced values is greatest, from the middle one."""
-    before, middle, after = (float(one) for one in three)
-    bend = before - 2 * middle + after
-    return 0.0 if bend > -1e-9 else float(np.clip((before - after) / (2 * bend), -0.5, 0.5))
-
-
-def _refined(affine: NDArray[Any], blocks: Blocks) -> NDArray[Any]:
-    """Return ``affine`` after a robust fit of the blocks' shifts: six numbers, or a mere shift from few blocks."""
-    moved = np.eye(3)
+    The fit has six numbers, or is a mere shift where the blocks are few.
+    """
+    moved, rest = np.eye(3), blocks.shifts.copy()
     for axis in (0, 1):
         told = blocks.weights[:, axis] > 0
         points, shifts, weights = blocks.middles[told], blocks.shifts[told, axis], blocks.weights[told, axis]
@@ -180,10 +206,12 @@ def _refined(affine: NDArray[Any], blocks: Blocks) -> NDArray[Any]:
             continue
         full = len(points) >= _MIN_BLOCKS and float(points.std(0).min()) > _MIN_SPREAD_PX
         basis = np.column_stack([points, np.ones(len(points))]) if full else np.ones((len(points), 1))
-        moved[axis, 0 if full else 2 :] += _robust(basis, shifts, weights)
+        solved = _robust(basis, shifts, weights)
+        moved[axis, 0 if full else 2 :] += solved
+        rest[told, axis] -= basis @ solved
     # A template pixel at p shows in the tested picture at p + shift(p): go back through that before the old map.
     whole: NDArray[Any] = np.vstack([affine, [0, 0, 1]]) @ np.linalg.inv(moved)
-    return whole[:2]
+    return whole[:2], Blocks(blocks.middles, rest, blocks.weights)
 
 
 def _robust(basis: NDArray[Any], values: NDArray[Any], trust: NDArray[Any]) -> NDArray[Any]:
@@ -199,12 +227,13 @@ def _robust(basis: NDArray[Any], values: NDArray[Any], trust: NDArray[Any]) -> N
 
 
 def _smooth_field(blocks: Blocks, rows: NDArray[Any], columns: NDArray[Any]) -> list[NDArray[Any]]:
-    """Spread block shifts over the points of a grid: Gaussian weights of half a block, drawn to none where unsure."""
-    middles = blocks.middles
-    away = (columns[..., None] - middles[:, 0]) ** 2 + (rows[..., None] - middles[:, 1]) ** 2
-    near = np.exp(-away / (2 * (0.5 * _FIELD_BLOCK_PX) ** 2))
+    """Spread block shifts over a grid, x and y (R, C) each: Gaussian weights, drawn to none where there are few."""
+    # The Gaussian of a distance is that of x times that of y: two small factors instead of a value a point and block.
+    by_row = np.exp(-((rows[:, None] - blocks.middles[:, 1]) ** 2) / (2 * _FIELD_SIGMA_PX**2))
+    by_column = np.exp(-((columns[:, None] - blocks.middles[:, 0]) ** 2) / (2 * _FIELD_SIGMA_PX**2))
     spread = []
     for axis in (0, 1):
-        weights = near * blocks.weights[:, axis]
-        spread.append(weights @ blocks.shifts[:, axis] / (weights.sum(-1) + _FIELD_INERTIA))
+        weights = blocks.weights[:, axis]
+        total = (by_row * weights) @ by_column.T
+        spread.append((by_row * (weights * blocks.shifts[:, axis])) @ by_column.T / (total + _FIELD_INERTIA))
     return spread
