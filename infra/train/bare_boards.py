@@ -27,7 +27,7 @@ class Pose:
     shift_px: float = 6.0
     bend_px: float = 1.0
     holes_px: float = 5.0
-    holes_shifted: float = 0.15
+    holes_shifted: float = 0.08
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +64,7 @@ def _etched(copper: Mask, random: Random) -> Mask:
     noise = cv2.GaussianBlur(random.normal(0, 1, copper.shape).astype(np.float32), (0, 0), grain) * (2.5 * grain + 1)
     soft = cv2.GaussianBlur(copper * np.float32(1), (0, 0), 1.2)
     level = 0.5 + random.uniform(-0.18, 0.18)
-    etched = (soft + float(random.uniform(0.02, 0.07)) * noise * (soft > 0.02) * (soft < 0.98) > level).astype(np.uint8)
+    etched = (soft + float(random.uniform(0.01, 0.05)) * noise * (soft > 0.02) * (soft < 0.98) > level).astype(np.uint8)
     for _ in range(int(random.integers(0, 4))):
         y, x = (int(one) for one in random.integers(0, copper.shape[0] - 3, 2))
         etched[y : y + 2, x : x + 2] ^= 1

@@ -95,11 +95,11 @@ def _at_edge(figure: Mask, ground: NDArray[Any], spot: tuple[int, int], random: 
     if random.random() < 0.35:
         shape = _tongue(ground, spot, random)
     else:
-        size = float(random.choice([random.uniform(3.5, 6), random.uniform(5, 16)]))
+        size = float(random.choice([random.uniform(2.8, 6), random.uniform(5, 16)]))
         shape = _blob(figure.shape, spot, size, random)
     gained = _piece_at(shape & (1 - figure), spot)
     inside = gained > 0
-    if np.count_nonzero(gained) < 16 or float(ground[inside].max()) < 3.2:
+    if np.count_nonzero(gained) < 16 or float(ground[inside].max()) < 2.7:
         return None
     touched = _pieces(figure, cv2.dilate(gained, np.ones((3, 3), np.uint8)))
     kept = _pieces(1 - (figure | gained)) == _pieces(1 - figure)
@@ -148,9 +148,10 @@ def _across(figure: Mask, ground: NDArray[Any], spot: tuple[int, int], random: R
         cv2.circle(ends, (int(end[0]), int(end[1])), 8, 1, -1)
     if np.count_nonzero(gained) < 16 or np.any(gained & ends):
         return None
-    split = _pieces(1 - (figure | gained)) > _pieces(1 - figure)
+    parted = _pieces(1 - (figure | gained)) > _pieces(1 - figure)
+    joined = _pieces(figure | gained) < _pieces(figure)
     close = cv2.dilate(gained, np.ones((5, 5), np.uint8))
-    return gained if split and _arcs(figure, close, gained) == 2 else None
+    return gained if (parted or joined) and _arcs(figure, close, gained) == 2 else None
 
 
 def _blob(shape: tuple[int, ...], spot: tuple[int, int], size: float, random: Random) -> Mask:

@@ -11,8 +11,11 @@ from processors.vision.bare.locate import locate
 from processors.vision.bare.model import BareModel, default_model
 
 MAX_DISAGREEMENT = 0.12
-"""Above this share of differing pixels the picture shows another board, or lies further off than the search reaches:
-development pairs differ by 0.035 at most, pictures of different boards by 0.25 and more."""
+"""Above this share of differing pixels the picture shows another board, or lies further off than the search reaches.
+
+On the development boards pairs differ by 0.04 at most; pictures of different places by 0.41 in the median, and by more
+than this in 97 of 100 cases (the rest show hardly any copper).
+"""
 
 
 @dataclass(frozen=True, slots=True)
