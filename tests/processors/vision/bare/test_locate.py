@@ -17,7 +17,9 @@ def placed(copper: Mask, turn_deg: float, shift: tuple[float, float]) -> tuple[M
     return (grey > 127).astype(np.uint8), matrix
 
 
-@pytest.mark.parametrize(("turn_deg", "shift"), [(0, (0, 0)), (0, (17, -30)), (0.5, (-5, 4)), (-1, (15, 15)), (2, (-9, 3))])
+@pytest.mark.parametrize(
+    ("turn_deg", "shift"), [(0, (0, 0)), (0, (17, -30)), (0.5, (-5, 4)), (-1, (15, 15)), (2, (-9, 3))]
+)
 def test_finds_where_the_template_lies(turn_deg: float, shift: tuple[float, float]) -> None:
     template = draw_pair(3, 4, defects=0).template
     tested, matrix = placed(template, turn_deg, shift)

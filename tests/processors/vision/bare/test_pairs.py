@@ -42,9 +42,7 @@ def test_reads_a_pair_with_its_board_and_marks(tmp_path: Path) -> None:
         ("", "\n", "names no pair"),
     ],
 )
-def test_what_cannot_be_read_is_named_by_file_and_line(
-    tmp_path: Path, annotation: str, line: str, says: str
-) -> None:
+def test_what_cannot_be_read_is_named_by_file_and_line(tmp_path: Path, annotation: str, line: str, says: str) -> None:
     listed = layout(tmp_path, annotation, line)
     with pytest.raises(PairsRefused, match=says):
         read_pairs(tmp_path, listed)
