@@ -65,7 +65,7 @@ def spoil(copper: Mask, kinds: list[str], rim_px: int, random: Random) -> Spoilt
 def _place(figure: Mask, taken: Mask, way: str, random: Random) -> Mask | None:
     """Return what the figure gains, as a mask of the whole picture; None when it fits nowhere."""
     ground = cv2.distanceTransform(1 - figure, cv2.DIST_L2, 5)
-    fit = {"within": ground > 7, "edge": (ground > 0) & (ground < 2), "across": (ground > 2.5) & (ground < 16)}[way]
+    fit = {"within": ground > 7, "edge": (ground > 0) & (ground < 2), "across": (ground > 1.4) & (ground < 16)}[way]
     spots = np.flatnonzero(fit & (taken == 0))
     if not len(spots):
         return None
@@ -85,14 +85,23 @@ def _place(figure: Mask, taken: Mask, way: str, random: Random) -> Mask | None:
 def _within(figure: Mask, ground: NDArray[Any], spot: tuple[int, int], random: Random) -> Mask | None:
     room = float(ground[spot[1], spot[0]])
     size = min(float(random.uniform(3, 10)), room - 3)
-    blob = _blob(figure.shape, spot, size, random)
+    blob = _blob(figure.shape, spot, size, random) if random.random() < 0.75 else _sliver(figure.shape, spot, random)
     grown = cv2.dilate(blob, np.ones((7, 7), np.uint8))
     return None if np.any(grown & figure) or np.count_nonzero(blob) < 18 else blob
 
 
+def _sliver(shape: tuple[int, ...], spot: tuple[int, int], random: Random) -> Mask:
+    turn, half = float(random.uniform(0, np.pi)), float(random.uniform(6, 18))
+    reach = half * np.array([np.cos(turn), np.sin(turn)])
+    ends = np.round(np.array([spot - reach, spot + reach])).astype(np.int32)
+    sliver = np.zeros(shape, np.uint8)
+    cv2.polylines(sliver, [ends.reshape(-1, 1, 2)], False, 1, int(random.integers(4, 10)))
+    return _piece_at(_ragged(sliver, random), spot)
+
+
 def _at_edge(figure: Mask, ground: NDArray[Any], spot: tuple[int, int], random: Random) -> Mask | None:
     """A bump, or a tongue that reaches far into the ground; in either case one that joins nothing and cuts nothing."""
-    if random.random() < 0.35:
+    if random.random() < 0.5:
         shape = _tongue(ground, spot, random)
     else:
         size = float(random.choice([random.uniform(2.8, 6), random.uniform(5, 16)]))

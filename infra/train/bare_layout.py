@@ -50,7 +50,7 @@ def _stripes(copper: Mask, holes: Mask, random: Random) -> None:
 def _bus(copper: Mask, holes: Mask, random: Random) -> None:
     """Parallel tracks that bend together, with pads at some ends."""
     for _ in range(int(random.integers(2, 5))):
-        width = int(random.choice([random.integers(5, 16), random.integers(7, 11)]))
+        width = int(random.choice([random.integers(5, 16), random.integers(7, 11), random.integers(3, 6)]))
         pitch = width + int(random.choice([random.integers(8, 26), random.integers(8, 14)]))
         points = _route(random, copper.shape[0])
         for lane in range(int(random.integers(2, 9))):

@@ -94,7 +94,7 @@ def from_bytes(content: bytes) -> BareModel:
     """Take a model back from the bytes of its file.
 
     Raises:
-        ValueError, KeyError, OSError: it is none, or of another version.
+        ValueError, KeyError, OSError, EOFError: it is none, or of another version.
     """
     with np.load(io.BytesIO(content), allow_pickle=False) as file:
         arrays = {name: file[name] for name in file.files}

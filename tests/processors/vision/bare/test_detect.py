@@ -8,7 +8,7 @@ import pytest
 from infra.train.bare_boards import DrawnPair, Pose, draw_pair
 from processors.vision.bare.detect import BareInspection, inspect_bare
 from processors.vision.bare.kinds import KINDS
-from processors.vision.bare.model import DEFAULT, ModelRefused, default_model, from_bytes, read_model
+from processors.vision.bare.model import DEFAULT, ModelRefused, default_model, read_model
 from processors.vision.bare.score import rates
 
 UNSEEN = 9001
@@ -97,5 +97,6 @@ def test_a_model_file_with_code_in_it_is_not_run(tmp_path: Path) -> None:
         read_model(tmp_path / "m.npz")
     with pytest.raises(ModelRefused, match="cannot be read"):
         read_model(tmp_path / "none.npz")
-    with pytest.raises((ValueError, OSError)):
-        from_bytes(b"")
+    (tmp_path / "empty.npz").write_bytes(b"")
+    with pytest.raises(ModelRefused, match="cannot be used"):
+        read_model(tmp_path / "empty.npz")
