@@ -2,7 +2,6 @@
 
 import json
 import time
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -28,6 +27,7 @@ def train(
     seed: Annotated[int, typer.Option(min=0)] = 1,
 ) -> None:
     """Train the classifier of bare-board defects from labelled pairs, with cross-validation over the boards."""
+    from connectors.clock.clock import SystemClock
     from infra.train.bare import TrainPlan
     from infra.train.bare import train as train_model
     from infra.train.bare_card import write_model
@@ -45,7 +45,7 @@ def train(
             pairs += read_pairs(corrections, corrections / LIST)
         plan = TrainPlan(seed=seed, drawn=drawn)
         trained = train_model(pairs, plan, tell)
-        card = write_model(model_out, trained, plan, datetime.now(UTC).date().isoformat())
+        card = write_model(model_out, trained, plan, SystemClock().now().date().isoformat())
     except (ConnectorError, OSError) as error:
         fail(str(error))
     out.print(f"model {model_out}, card {card}", soft_wrap=True)

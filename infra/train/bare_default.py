@@ -4,8 +4,8 @@
 """
 
 import logging
-from datetime import UTC, datetime
 
+from connectors.clock.clock import SystemClock
 from infra.train.bare import TrainPlan, train
 from infra.train.bare_card import write_model
 from processors.vision.bare.model import DEFAULT
@@ -16,7 +16,7 @@ def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     plan = TrainPlan()
     trained = train((), plan, logging.getLogger(__name__).info)
-    write_model(DEFAULT, trained, plan, datetime.now(UTC).date().isoformat())
+    write_model(DEFAULT, trained, plan, SystemClock().now().date().isoformat())
 
 
 if __name__ == "__main__":

@@ -55,7 +55,7 @@ def spoil(copper: Mask, kinds: list[str], rim_px: int, random: Random) -> Spoilt
             continue
         spoilt = spoilt | change if added else spoilt & (1 - change)
         left, top, width, height = cv2.boundingRect(change)
-        pads = _PADDING_PX + random.uniform(-3, 3, 4)
+        pads = [_PADDING_PX + float(random.uniform(-3, 3)) for _ in range(4)]
         marks.append(Mark(kind, left - pads[0], top - pads[1], left + width + pads[2], top + height + pads[3]))
         reach = _PADDING_PX + _APART_PX
         taken[max(0, top - reach) : top + height + reach, max(0, left - reach) : left + width + reach] = 1

@@ -42,9 +42,13 @@ def test_a_drawn_mark_holds_copper_that_changed_in_the_sense_of_its_kind() -> No
         pair = draw_pair(11, number, pose=STILL)
         for mark in pair.marks:
             inside = np.s_[int(mark.top) : int(mark.bottom) + 1, int(mark.left) : int(mark.right) + 1]
-            before, after = pair.template[inside].astype(int), pair.tested[inside].astype(int)
-            gained = int(np.sum(after > before)) - int(np.sum(after < before))
-            assert (gained > 0) == (mark.kind in EXTRA_COPPER), mark
+            before, after = pair.template[inside], pair.tested[inside]
+            # Ragged edges come and go by a pixel; what is wider is the defect.
+            gained, lost = (
+                int(cv2.morphologyEx(one, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)).sum())
+                for one in (after & (1 - before), before & (1 - after))
+            )
+            assert (gained > lost) == (mark.kind in EXTRA_COPPER), mark
             seen.add(mark.kind)
     assert seen == set(KINDS)
 
