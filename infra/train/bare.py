@@ -42,8 +42,8 @@ class TrainPlan:
     seed: int = 1
     drawn: int = 1000
     drawn_weight: float = 0.5
-    kinds: BoostPlan = field(default_factory=lambda: BoostPlan(rounds=150, depth=3, min_weight=10.0))
-    edges: BoostPlan = field(default_factory=lambda: BoostPlan(rounds=50, depth=3, min_weight=50.0))
+    kinds: BoostPlan = field(default_factory=lambda: BoostPlan(rounds=150, depth=3, min_weight=1.0))
+    edges: BoostPlan = field(default_factory=lambda: BoostPlan(rounds=50, depth=3, min_weight=5.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -17,7 +17,8 @@ Array = NDArray[Any]
 
 @dataclass(frozen=True, slots=True)
 class BoostPlan:
-    """How to boost. ``rounds`` of one tree for each output; shares of rows and columns are drawn for each tree."""
+    """How to boost. ``rounds`` of one tree for each output; shares of rows and columns are drawn for each tree;
+    a side of a split needs ``min_weight`` of curvature."""
 
     rounds: int = 120
     depth: int = 5
@@ -26,7 +27,7 @@ class BoostPlan:
     columns: float = 0.6
     bins: int = 64
     ridge: float = 1.0
-    min_weight: float = 2.0
+    min_weight: float = 0.2
     min_gain: float = 1e-3
 
 
@@ -142,7 +143,7 @@ def _best(slope: Array, curve: Array, plan: BoostPlan) -> tuple[Array, Array, Ar
         + rest_slope**2 / (rest_curve + plan.ridge)
         - all_slope**2 / (all_curve + plan.ridge)
     )
-    gain[(curve < plan.min_weight * 0.1) | (rest_curve < plan.min_weight * 0.1)] = -1
+    gain[(curve < plan.min_weight) | (rest_curve < plan.min_weight)] = -1
     flat = gain.reshape(len(gain), -1)
     best = flat.argmax(1)
     column, cut = np.divmod(best, slope.shape[2])

@@ -13,7 +13,8 @@ from processors.vision.bare.kinds import Mask
 from processors.vision.bare.locate import Located
 
 MIN_AREA_PX = 12
-"""Below this a difference is noise: the smallest defect that was marked in DeepPCB's development boards is larger."""
+"""Below this a difference counts as noise. On the development boards 22 of 4,868 marks get no candidate of their own,
+most of them shallow mouse bites."""
 _MARGIN_PX = 24
 _LOCAL_REACH_PX = 3
 _JOIN_PX = 7

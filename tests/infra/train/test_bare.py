@@ -17,7 +17,7 @@ from processors.vision.bare.kinds import KINDS
 from processors.vision.bare.pairs import read_pairs
 from processors.vision.bare.trees import softmax
 
-SMALL = TrainPlan(drawn=24, kinds=BoostPlan(rounds=10, depth=3), edges=BoostPlan(rounds=4, depth=2, min_weight=5.0))
+SMALL = TrainPlan(drawn=24, kinds=BoostPlan(rounds=10, depth=3), edges=BoostPlan(rounds=4, depth=2, min_weight=0.5))
 STILL = Pose(turn_deg=0, shift_px=0, bend_px=0, holes_shifted=0)
 
 
