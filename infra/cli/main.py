@@ -23,6 +23,7 @@ from infra.cli import (
     tickets,
     topics,
     up,
+    vision,
 )
 from infra.cli.common import complain
 
@@ -51,6 +52,7 @@ app.add_typer(analytics.app, name="analytics")
 app.add_typer(schematic.app, name="schematic")
 app.add_typer(bench.app, name="bench")
 app.add_typer(broker.app, name="broker")
+app.add_typer(vision.app, name="vision")
 app.add_typer(serve.app, name="serve", hidden=True)
 
 

@@ -1,0 +1,1 @@
+"""Bare boards: a binarised photo held against its template, each defect boxed and named."""
