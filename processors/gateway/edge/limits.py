@@ -1,7 +1,8 @@
 """Request rates: an exact moving window for each key, each link and each address; a counter where there are many.
 
 Where the counts lie is a setting, ``NOIZYLAB_LIMITS_URL``, as the ``limits`` library names its storages. The default,
-``memory://``, counts in this process: behind N replicas a caller then has up to N times its rate.
+``memory://``, counts in this process: behind N replicas a caller then has up to N times its rate. Tries of passwords
+(``throttle.py``) and nonces of signed calls (``nonces.py``) lie there too.
 """
 
 import logging
@@ -62,7 +63,7 @@ class RateLimits:
 
     def __init__(self, policy: Policy, storage_url: str = IN_MEMORY) -> None:
         self._policy = policy
-        self._counting = _Counting.on(_open(storage_url))
+        self._counting = _Counting.on(open_storage(storage_url))
         self._spare = _Counting.on(MemoryStorage())
 
     async def key(self, key_id: str, per_minute: int | None = None) -> Allowance:
@@ -121,7 +122,7 @@ async def _count(
     return admitted, Allowance(item.amount, max(0, stats.remaining), reset_s)
 
 
-def _open(url: str) -> Storage:
+def open_storage(url: str) -> Storage:
     """Return the storage behind a URL, with its errors made ``StorageError``.
 
     Raises:
