@@ -59,6 +59,8 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         # The ready-made documentation pages load scripts from elsewhere, which our pages must not.
         docs_url=None,
         redoc_url=None,
+        # A redirect would lead to whatever host the request names.
+        redirect_slashes=False,
     )
     edge = app.state.edge = Edge(deps)
     problems.install(app)
