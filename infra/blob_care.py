@@ -69,8 +69,16 @@ class LogReferences:
 
     def is_open(self, subject: str) -> bool:
         """Whether this is a ticket that has not ended."""
+        ticket = self._ticket(subject)
+        return ticket is not None and ticket.state not in TERMINAL_STATES
+
+    def is_erased(self, reference: Reference) -> bool:
+        """Whether whoever refers to an object is a ticket that was erased: only old messages still name it."""
+        return all((one := self._ticket(subject)) and one.erased_at for subject in reference.subjects)
+
+    def _ticket(self, subject: str) -> TicketView | None:
         held = self.tickets.get(subject)
-        return held is not None and isinstance(held.state, TicketView) and held.state.state not in TERMINAL_STATES
+        return held.state if held is not None and isinstance(held.state, TicketView) else None
 
 
 def refs_in(value: bytes | None) -> Iterable[BlobRef]:
@@ -110,10 +118,11 @@ async def read_references(cluster: Cluster) -> LogReferences:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What may go: objects that nothing refers to, and those whose time is over."""
+    """What may go: objects that nothing refers to, those whose time is over, and those of erased tickets alone."""
 
     orphans: list[Stored]
     expired: list[Stored]
+    erased: list[Stored]
 
 
 def plan(
@@ -122,7 +131,7 @@ def plan(
     """Choose what may go from a bucket. Nothing younger than ``grace`` goes, nothing locked, nothing the log is silent
     about in a bucket that it does not speak of.
     """
-    chosen = Plan([], [])
+    chosen = Plan([], [], [])
     if not bucket.on_the_log:
         return chosen
     for one in objects:
@@ -132,6 +141,8 @@ def plan(
         reference = log_references.references.get((one.ref.bucket, one.ref.key))
         if reference is None:
             chosen.orphans.append(one)
+        elif log_references.is_erased(reference):
+            chosen.erased.append(one)
         elif _is_over(bucket, one, reference, now) and not any(map(log_references.is_open, reference.subjects)):
             chosen.expired.append(one)
     return chosen
@@ -150,11 +161,12 @@ async def find_removable(ports: Ports, grace: timedelta) -> Plan:
         )
     listed = {bucket: [one async for one in ports.blobs.list(bucket.name)] for bucket in BUCKETS if bucket.on_the_log}
     log_references = await read_references(ports.settings.cluster())
-    found = Plan([], [])
+    found = Plan([], [], [])
     for bucket, objects in listed.items():
         chosen = plan(bucket, objects, log_references, ports.clock.now(), grace)
         found.orphans.extend(chosen.orphans)
         found.expired.extend(chosen.expired)
+        found.erased.extend(chosen.erased)
     return found
 
 
@@ -180,19 +192,21 @@ class Swept:
 
     orphans: int
     expired: int
+    erased: int
     size_bytes: int
     leftovers: int
 
 
 async def sweep(ports: Ports, grace: timedelta = GRACE) -> Swept:
-    """Remove orphans, what is past its time, and what puts that were cut off left behind."""
+    """Remove orphans, what is past its time or of erased tickets, and what puts that were cut off left behind."""
     found = await find_removable(ports, grace)
     orphans, orphan_bytes = await remove(ports.blobs, found.orphans)
     expired, expired_bytes = await remove(ports.blobs, found.expired)
+    erased, erased_bytes = await remove(ports.blobs, found.erased)
     leftovers = 0
     for bucket in BUCKETS:
         leftovers += await ports.stored_blobs.tidy(bucket.name, _LEFTOVERS_AFTER)
-    return Swept(orphans, expired, orphan_bytes + expired_bytes, leftovers)
+    return Swept(orphans, expired, erased, orphan_bytes + expired_bytes + erased_bytes, leftovers)
 
 
 async def sweep_daily(settings: Settings) -> None:
@@ -249,7 +263,7 @@ def _missing(log_references: LogReferences, present: set[Name], now: datetime) -
     for (bucket, key), one in sorted(log_references.references.items()):
         kept_for = keep.get(bucket)
         over = kept_for is not None and one.last_at < now - kept_for
-        if (bucket, key) not in present and not over:
+        if (bucket, key) not in present and not over and not log_references.is_erased(one):
             subjects = len(one.subjects)
             yield f"{bucket}/{key}: not stored, but {subjects} on the log refer to it; restore it from a backup"
 

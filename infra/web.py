@@ -6,7 +6,7 @@ from functools import partial
 import uvicorn
 
 from connectors.bus.publisher import KafkaPublisher
-from connectors.signing.keys import KeyFiles
+from connectors.signing.services import ServiceFiles
 from infra.http_probe import http_probe
 from infra.patience import PatientProtocol
 from infra.ports import Ports
@@ -39,6 +39,11 @@ def open_keyring(settings: Settings) -> Keyring:
     """Return the shop's API keys."""
     pepper = load_or_create_secret(settings.home, "key-pepper").encode()
     return Keyring(settings.home / "secrets" / "api-keys.json", pepper)
+
+
+def open_services(settings: Settings) -> ServiceFiles:
+    """Return our own services that may call, by their keys."""
+    return ServiceFiles(settings.home / "secrets" / "services")
 
 
 def open_session_keys(settings: Settings) -> SessionKeys:
@@ -83,7 +88,7 @@ async def serve_gateway(settings: Settings) -> None:
                     public_url=settings.public_url,
                     webhook_master=ports.webhook_master,
                     webhooks_local=settings.webhooks_local,
-                    service_key=KeyFiles(settings.home / "secrets" / "services").get,
+                    services=open_services(settings).get,
                     cors_origins=settings.cors_origins,
                     address_key=load_or_create_secret(settings.home, "refused-addresses").encode(),
                     limits_url=settings.limits_url,

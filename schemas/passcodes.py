@@ -1,6 +1,7 @@
 """The passcode of a device: that there is one, who opened it for which task, and when it was destroyed.
 
-The code itself lies in the vault and in none of these messages.
+The code itself lies in the vault and in none of these messages. What people wrote, a name or a reason, lies sealed
+under the ticket's key, as complaints do.
 """
 
 from typing import ClassVar, Literal, get_args
@@ -9,7 +10,7 @@ from pydantic import Field
 
 from schemas.core.ids import Code, TicketId
 from schemas.core.message import Command, Event, Value, View
-from schemas.core.text import ShortText
+from schemas.core.text import SealableShortText, ShortText
 from schemas.core.time import UtcTime
 
 PasscodeKind = Literal["pin", "password", "pattern"]
@@ -26,7 +27,7 @@ class StorePasscode(Command):
     ticket_id: TicketId
     kind: PasscodeKind
     tasks: tuple[PasscodeTask, ...] = Field(min_length=1, max_length=len(PASSCODE_TASKS))
-    stored_by: ShortText
+    stored_by: SealableShortText
     caller: ShortText
 
 
@@ -37,8 +38,8 @@ class UnlockPasscode(Command):
 
     ticket_id: TicketId
     task: PasscodeTask
-    reason: ShortText
-    unlocked_by: ShortText
+    reason: SealableShortText
+    unlocked_by: SealableShortText
     caller: ShortText
 
 
@@ -88,7 +89,7 @@ class PasscodeStored(Event):
     passcode: int = Field(ge=1)
     kind: PasscodeKind
     tasks: tuple[PasscodeTask, ...]
-    stored_by: ShortText
+    stored_by: SealableShortText
     caller: ShortText
     stored_at: UtcTime
     purge_at: UtcTime
@@ -103,8 +104,8 @@ class PasscodeUnlocked(Event):
     passcode: int = Field(ge=1)
     unlock: int = Field(ge=1)
     task: PasscodeTask
-    reason: ShortText
-    unlocked_by: ShortText
+    reason: SealableShortText
+    unlocked_by: SealableShortText
     caller: ShortText
     unlocked_at: UtcTime
     open_until: UtcTime
@@ -171,7 +172,7 @@ class StoredPasscode(Value):
     passcode: int = Field(ge=1)
     kind: PasscodeKind
     tasks: tuple[PasscodeTask, ...]
-    stored_by: ShortText
+    stored_by: SealableShortText
     stored_at: UtcTime
     purge_at: UtcTime
     purge_because: PurgeReason = "kept_too_long"
@@ -184,8 +185,8 @@ class PasscodeUnlock(Value):
     passcode: int = Field(ge=1)
     unlock: int = Field(ge=1)
     task: PasscodeTask
-    reason: ShortText
-    unlocked_by: ShortText
+    reason: SealableShortText
+    unlocked_by: SealableShortText
     caller: ShortText
     unlocked_at: UtcTime
     open_until: UtcTime

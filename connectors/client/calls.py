@@ -1664,7 +1664,9 @@ class Client(BaseClient):
         return self._pieces(Call("GET", place("/blobs/{token}", token=token)))
 
     def put_object(self, *, token: str, content: bytes, media_type: str | None = None) -> BlobRef:
-        """Store the body under the name of an address for PUT; return its reference.
+        """Store the body under the name of an address for PUT; return its reference. Sent again it is the same answer.
+
+        An address fills its place once: who finds it later puts nothing else there.
 
         Scope: none; open to everybody, or its address or signature is the right.
         """

@@ -6,10 +6,12 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
+from infra.cli import service
 from infra.cli.common import fail, out, plain, run
 from infra.settings import Settings, read_settings
 
 app = typer.Typer(no_args_is_help=True, help="Give access to people and programs. The shop must be up.")
+app.add_typer(service.app, name="service")
 
 Mail = Annotated[str, typer.Option(help="the member's mail address")]
 Workspace = Annotated[str, typer.Option(help="the workspace")]

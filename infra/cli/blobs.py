@@ -119,14 +119,14 @@ def orphans(
 
 @app.command()
 def sweep(older_than: Age = "7d") -> None:
-    """Remove orphans, what is past its time, and leftovers of uploads that were cut off; for a daily timer."""
+    """Remove orphans, what is past its time or of erased tickets, and leftovers of cut uploads; for a daily timer."""
     from infra.blob_care import sweep as sweep_all
 
     grace = _age(older_than)
     swept = _with_ports(lambda ports: sweep_all(ports, grace))
     out.print(
-        f"removed {swept.orphans} orphans and {swept.expired} expired objects ({swept.size_bytes / 1e6:.1f} MB), "
-        f"{swept.leftovers} leftovers"
+        f"removed {swept.orphans} orphans, {swept.expired} expired objects and {swept.erased} of erased tickets "
+        f"({swept.size_bytes / 1e6:.1f} MB), {swept.leftovers} leftovers"
     )
 
 

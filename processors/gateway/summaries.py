@@ -310,8 +310,7 @@ def _passcode_stored(event: PasscodeStored) -> str:
 
 @_says(PasscodeUnlocked)
 def _passcode_unlocked(event: PasscodeUnlocked) -> str:
-    until = f"until {event.open_until:%H:%M} UTC"
-    return f"{event.unlocked_by} opened the passcode for {words(event.task)} {until}: {event.reason}"
+    return f"Opened the passcode for {words(event.task)} until {event.open_until:%H:%M} UTC."
 
 
 @_says(PasscodeReadAgain)

@@ -64,3 +64,20 @@ SealableText = Annotated[
     AfterValidator(plain_or_sealed),
 ]
 """A person's words as they lie on the log: sealed under a key that can be destroyed, or plain from who has no vault."""
+
+
+def short_or_sealed(text: str) -> str:
+    """Return ``text`` unchanged.
+
+    Raises:
+        ValueError: plain text of more than 200 characters, the most of a ``ShortText``.
+    """
+    if not text.startswith(SEAL) and len(text) > 200:
+        raise ValueError(f"at most 200 characters, this has {len(text)}; say it shorter")
+    return text
+
+
+SealableShortText = Annotated[
+    str, StringConstraints(max_length=1_400), AfterValidator(without_controls), AfterValidator(short_or_sealed)
+]
+"""A ``ShortText`` as it lies on the log, plain or sealed: 200 characters of four bytes, in base64, and the owner."""

@@ -17,6 +17,7 @@ from connectors.blobs.port import BlobStore, Stored, reference
 from connectors.blobs.s3 import S3Blobs
 from connectors.blobs.s3_client import S3Settings
 from connectors.blobs.sealed import SealedBlobs
+from connectors.bus.aggregate import Held
 from connectors.bus.cluster import Cluster
 from connectors.bus.publisher import KafkaPublisher
 from connectors.bus.records import Fetched, Outgoing
@@ -38,10 +39,12 @@ from infra.ports import Ports
 from infra.settings import read_settings
 from schemas.core.blob_ref import BlobRef
 from schemas.core.envelope import Envelope
+from schemas.tickets import TicketView
 from tests.infra.tickets import TICKET, intake, two_tickets
+from tests.schemas.examples import examples_of
 from tests.support.fakes.s3 import ACCESS_KEY, SECRET_KEY, s3_server
 from topics.registry import DEAD_LETTERS
-from topics.tickets import TICKET_COMMANDS
+from topics.tickets import TICKET_COMMANDS, TICKET_VIEWS
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 IMAGES = Bucket("images", keep=timedelta(days=730))
@@ -82,7 +85,7 @@ def _stored(number: int, age: timedelta, retain_until: datetime | None = None) -
 def _referring(at: datetime, *numbers: int) -> LogReferences:
     references = LogReferences()
     for number in numbers:
-        references.take(_record("image.events.v1", f"T-{number}", {"image": _ref(number).model_dump()}, at))
+        references.take(_record("image.events.v1", f"T-000{number}", {"image": _ref(number).model_dump()}, at))
     return references
 
 
@@ -122,6 +125,38 @@ async def test_keeps_what_an_open_ticket_refers_to(ports: Ports, shop_log: Clust
         references.take(_record("image.events.v1", subject, _ref(0).model_dump(), NOW - 900 * day))
         chosen = plan(IMAGES, [_stored(0, 900 * day)], references, NOW, GRACE)
         assert [one.ref.key for one in chosen.expired] == expected
+
+
+def _ticket(ticket_id: str, *, erased: bool) -> Fetched:
+    ticket = examples_of(TicketView)["full"].model_copy(
+        update={"ticket_id": ticket_id, "photos": (), "files": (), "erased_at": NOW if erased else None}
+    )
+    envelope = Envelope(
+        id=uuid4(), source="/test", type=ticket.TYPE, subject=ticket_id, time=NOW, recorded_time=NOW,
+        correlation_id=ticket_id,
+    )  # fmt: skip
+    record = _record(TICKET_VIEWS.name, ticket_id, Held(ticket, 1, ()).to_value(), NOW)
+    return replace(record, headers=tuple(envelope.to_headers()))
+
+
+def test_lets_the_objects_of_erased_tickets_go_whatever_old_messages_say() -> None:
+    """0 is of an erased ticket, 1 of another one as well, 2 of a webhook as well, 3 is young, 4 of a ticket alone."""
+    day, log = timedelta(days=1), _referring(NOW, 0, 1, 2, 3, 4)
+    for number in range(6):
+        log.take(_ticket(f"T-000{number}", erased=number < 4))
+    log.take(_record("image.events.v1", "T-0005", _ref(1).model_dump(), NOW - 900 * day))
+    log.take(_record("hook.events.v1", "H-1", _ref(2).model_dump(), NOW))
+    objects = [_stored(number, (6 if number == 3 else 8) * day) for number in range(5)]
+    chosen = plan(IMAGES, objects, log, NOW, GRACE)
+    assert [one.ref.key for one in chosen.erased] == ["k0"]
+    assert (chosen.orphans, chosen.expired) == ([], [])
+
+
+async def test_does_not_miss_what_went_with_an_erased_ticket(ports: Ports) -> None:
+    log = _referring(datetime.now(UTC), 0, 1)
+    log.take(_ticket("T-0000", erased=True))
+    result = await verify(ports, log, lambda _: None)
+    assert [fault.split(":")[0] for fault in result.faults] == ["images/k1"]
 
 
 def _aged(ports: Ports, ref: BlobRef, age: timedelta) -> None:

@@ -45,6 +45,7 @@ from processors.gateway.edge.metrics import Counted, GatewayCollector, RequestCo
 from processors.gateway.edge.middleware import AnswerHeaders, BodyLimit, TraceContext
 from processors.gateway.edge.refusals import Refusals
 from processors.gateway.edge.sealed_texts import OpenTexts
+from processors.gateway.edge.service_calls import SignedBodies
 
 API_VERSION = "1.0"
 
@@ -58,6 +59,8 @@ def create_app(deps: GatewayDeps) -> FastAPI:
         # The ready-made documentation pages load scripts from elsewhere, which our pages must not.
         docs_url=None,
         redoc_url=None,
+        # A redirect would lead to whatever host the request names.
+        redirect_slashes=False,
     )
     edge = app.state.edge = Edge(deps)
     problems.install(app)
@@ -100,6 +103,7 @@ def create_app(deps: GatewayDeps) -> FastAPI:
     app.add_middleware(KeptAnswers, claims=edge.claims, policy=deps.policy)
     # Answers are kept as they lie on the log, with what people wrote sealed.
     app.add_middleware(OpenTexts, vault=deps.vault, views=deps.views)
+    app.add_middleware(SignedBodies)
     app.add_middleware(BodyLimit, policy=deps.policy)
     app.add_middleware(InFlight, flights=edge.flights)
     app.add_middleware(TraceContext)

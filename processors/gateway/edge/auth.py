@@ -11,12 +11,15 @@ from fastapi.security import APIKeyHeader, HTTPBearer
 from starlette.requests import HTTPConnection
 
 from connectors.errors import ConnectorError
+from connectors.signing.canonical import SCHEME
+from connectors.signing.services import Service
 from processors.gateway.access.roles import Scope, known_scopes, scopes_of
 from processors.gateway.commands import Caller
 from processors.gateway.edge.admission import admit
 from processors.gateway.edge.deps import Edge, edge_of
 from processors.gateway.edge.problems import Problem
 from processors.gateway.edge.refusals import hidden
+from processors.gateway.edge.service_calls import signing_service
 from processors.gateway.edge.tokens import Claims
 from schemas.access import Session, UserView
 from schemas.api_keys import ApiKeyView, NoteApiKeyUse
@@ -25,9 +28,15 @@ from topics.access import ACCESS_VIEWS
 
 log = logging.getLogger(__name__)
 
-# These only describe the two ways to send a key in the OpenAPI text; the key is read below, once for both.
+# These only describe the ways to say who calls in the OpenAPI text; all are read below, once for all routes.
 _BEARER = HTTPBearer(auto_error=False, description="An access token of a session, or an API key, `nzl_...`.")
 _HEADER = APIKeyHeader(name="X-API-Key", auto_error=False)
+_SIGNED = APIKeyHeader(
+    name="Authorization",
+    scheme_name="SignedCall",
+    auto_error=False,
+    description=f"One of our own services: `{SCHEME} key=, time=, nonce=, body=, signature=` over this one call.",
+)
 FRESH = timedelta(seconds=5)
 """A token this young may have come from another gateway whose log was read faster than ours."""
 
@@ -79,6 +88,7 @@ class SignedIn:
         request: Request,
         _bearer: Annotated[object, Security(_BEARER)] = None,
         _header: Annotated[object, Security(_HEADER)] = None,
+        _signed: Annotated[object, Security(_SIGNED)] = None,
     ) -> Principal:
         """Return the caller, and bound what the request can see to their workspace.
 
@@ -102,6 +112,7 @@ class Needs(SignedIn):
         request: Request,
         _bearer: Annotated[object, Security(_BEARER)] = None,
         _header: Annotated[object, Security(_HEADER)] = None,
+        _signed: Annotated[object, Security(_SIGNED)] = None,
     ) -> Principal:
         """Return the caller.
 
@@ -115,11 +126,18 @@ class Needs(SignedIn):
 
 
 async def authenticate(connection: HTTPConnection, edge: Edge) -> Principal:
-    """Return who calls, by the key or token in its headers, and count the call.
+    """Return who calls, by the signature, key or token in its headers, and count the call.
 
     Raises:
         Problem: 401 or 429.
     """
+    service = await signing_service(connection, edge)
+    principal = await _with_credential(connection, edge) if service is None else _of_service(service)
+    connection.state.workspace_id = principal.workspace_id
+    return principal
+
+
+async def _with_credential(connection: HTTPConnection, edge: Edge) -> Principal:
     principal = await identify(edge, _credential_in(connection))
     if principal is None:
         connection.state.allowance = await edge.limits.stranger(connection.client.host if connection.client else "")
@@ -129,7 +147,6 @@ async def authenticate(connection: HTTPConnection, edge: Edge) -> Principal:
         )
         raise Problem(401, "unauthorized", detail, headers={"WWW-Authenticate": 'Bearer realm="noizylab"'})
     connection.state.caller = principal.caller
-    connection.state.workspace_id = principal.workspace_id
     connection.state.allowance = await edge.limits.key(principal.id, principal.per_minute)
     return principal
 
@@ -140,6 +157,9 @@ def principal_named(edge: Edge, caller: Caller, session_id: str | None = None) -
     With ``session_id`` a person's right ends with that session.
     """
     now = edge.deps.clock.now()
+    if caller.kind == "service":
+        service = edge.deps.services(caller.id)
+        return None if service is None else _of_service(service)
     if caller.kind == "api_key":
         record = edge.deps.keyring.find(caller.id, now=now)
         if record is not None:
@@ -177,6 +197,10 @@ def _of_key(edge: Edge, key: str) -> Principal | None:
     if view.used_at is None or now - view.used_at >= edge.deps.credentials.policy.key_use_every:
         _note_use(edge, view)
     return _principal_of(view)
+
+
+def _of_service(service: Service) -> Principal:
+    return Principal("service", service.id, service.grant.workspace_id, known_scopes(service.grant.scopes))
 
 
 def _is_good(view: ApiKeyView, now: datetime) -> bool:

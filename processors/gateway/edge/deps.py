@@ -16,6 +16,7 @@ from connectors.bus.records import Publisher
 from connectors.clickhouse.port import Warehouse
 from connectors.clock.clock import Clock
 from connectors.links.signer import LinkSigner
+from connectors.signing.services import Service
 from connectors.signing.verify import CallVerifier
 from connectors.vault.passcodes import SealedPasscodes
 from connectors.vault.port import Vault
@@ -31,6 +32,7 @@ from processors.gateway.edge.idempotency import Claims
 from processors.gateway.edge.indexing import Indexing
 from processors.gateway.edge.keyring import Keyring
 from processors.gateway.edge.limits import IN_MEMORY, RateLimits
+from processors.gateway.edge.nonces import Nonces
 from processors.gateway.edge.refusals import RefusalLog
 from processors.gateway.edge.socket_tickets import SocketTickets
 from processors.gateway.edge.throttle import Throttle
@@ -96,7 +98,7 @@ class GatewayDeps:
     """The ports and services behind the edge. ``warehouse`` None: figures answer 503. ``blob_urls`` reads addresses
     of stored objects; None: there are none. ``hooks``: verifiers of incoming webhooks by provider; ``public_url`` is
     the address that the outside knows. ``webhook_master``: what secrets of subscriptions are derived from;
-    ``webhooks_local`` lets them post into our own network. ``service_key``: keys of our own services by id.
+    ``webhooks_local`` lets them post into our own network. ``services``: our own services by id.
     ``cors_origins``: whose pages may call. ``address_key``: what addresses of refused callers are hashed with; without
     it refusals are not written down.
     """
@@ -122,7 +124,7 @@ class GatewayDeps:
     public_url: str = "http://127.0.0.1:8080"
     webhook_master: str = field(default="", repr=False)
     webhooks_local: bool = False
-    service_key: Callable[[str], bytes | None] = lambda key_id: None
+    services: Callable[[str], Service | None] = lambda service_id: None
     cors_origins: frozenset[str] = frozenset()
     """Origins of pages that may call and open a socket, besides those of the gateway's own host."""
     address_key: bytes | None = field(default=None, repr=False)
@@ -137,7 +139,8 @@ class Edge:
     def __init__(self, deps: GatewayDeps) -> None:
         self.deps = deps
         self.commands = Commands(deps.publisher, deps.views, deps.clock, deps.policy)
-        self.service_calls = CallVerifier(deps.service_key)
+        self.service_calls = CallVerifier(lambda name: None if (found := deps.services(name)) is None else found.key)
+        self.nonces = Nonces(deps.limits_url)
         self.refusals = None if deps.address_key is None else RefusalLog(deps.publisher, deps.clock, deps.address_key)
         self.hooks = Hooks(self.commands, deps.blobs, deps.clock)
         self.limits = RateLimits(deps.policy, deps.limits_url)

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from processors.gateway.edge.deps import Edge
+from processors.gateway.edge.sealed_texts import words_of
 from processors.gateway.edge.texts import TEXTS, Texts
 from schemas.passcodes import PasscodesView, PasscodeTask, PasscodeUnlock, PurgeReason, StoredPasscode
 from topics.passcodes import PASSCODE_VIEWS
@@ -63,6 +64,17 @@ class Ledger:
 def passcodes_of(edge: Edge, ticket_id: str) -> PasscodesView:
     """Return the access ledger of a ticket; an empty one when no passcode was ever given."""
     return edge.deps.views.view(PASSCODE_VIEWS, ticket_id, PasscodesView) or PasscodesView(ticket_id=ticket_id)
+
+
+async def opened(edge: Edge, view: PasscodesView, workspace_id: str) -> PasscodesView:
+    """Return a ledger with words where sealed texts were, for whoever may read its ticket."""
+    texts = [text for one in view.unlocks for text in (one.reason, one.unlocked_by)]
+    said = await words_of(edge.deps.vault, texts, edge.deps.views, workspace_id)
+    unlocks = (
+        one.model_copy(update={"reason": said[one.reason], "unlocked_by": said[one.unlocked_by]})
+        for one in view.unlocks
+    )
+    return view.model_copy(update={"unlocks": tuple(unlocks)})
 
 
 def ledger_path(edge: Edge, ticket_id: str) -> str:

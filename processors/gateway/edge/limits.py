@@ -1,7 +1,8 @@
 """Request rates: an exact moving window for each key, each link and each address; a counter where there are many.
 
 Where the counts lie is a setting, ``NOIZYLAB_LIMITS_URL``, as the ``limits`` library names its storages. The default,
-``memory://``, counts in this process: behind N replicas a caller then has up to N times its rate.
+``memory://``, counts in this process: behind N replicas a caller then has up to N times its rate. Tries of passwords
+(``throttle.py``) and nonces of signed calls (``nonces.py``) lie there too.
 """
 
 import logging

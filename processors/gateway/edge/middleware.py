@@ -28,6 +28,9 @@ _TRACESTATE = re.compile(r"[\x20-\x7e]{1,512}")
 class BodyLimit:
     """Stops reading a body at its limit, so that no more than that is ever held or spooled, and one that only drips.
 
+    One that says twice where it ends is not read at all: a proxy in front may have gone by the other length, and would
+    then take the rest for somebody else's request (RFC 9112 section 6.3).
+
     Only the time spent waiting for the sender counts, not that for a place to put what came.
     """
 
@@ -41,7 +44,11 @@ class BodyLimit:
             await self._app(scope, receive, send)
             return
         limit = self._limit(scope["path"])
-        announced = Headers(scope=scope).get("content-length", "")
+        headers = Headers(scope=scope)
+        announced = headers.get("content-length", "")
+        if announced and "transfer-encoding" in headers:
+            await problem_response(_two_ends(), scope["path"])(scope, receive, send)
+            return
         if announced.isdecimal() and int(announced) > limit:
             await problem_response(_too_large(limit), scope["path"])(scope, receive, send)
             return
@@ -121,6 +128,11 @@ class AnswerHeaders:
             await send(message)
 
         await self._app(scope, receive, with_headers)
+
+
+def _two_ends() -> Problem:
+    detail = "send the body with a Content-Length or in chunks, not both"
+    return Problem(400, "malformed", detail, headers={"Connection": "close"})
 
 
 def _too_slow() -> Problem:

@@ -3,6 +3,7 @@
 What comes out is the plain object: a sealed store opens here, which its server could not.
 """
 
+import hashlib
 import re
 from collections.abc import AsyncIterator
 from mimetypes import guess_extension
@@ -58,7 +59,10 @@ async def get_object(request: Request, token: Token) -> Response:
 
 @router.put("/{token}", status_code=201)
 async def put_object(request: Request, token: Token) -> Response:
-    """Store the body under the name of an address for PUT; return its reference."""
+    """Store the body under the name of an address for PUT; return its reference. Sent again it is the same answer.
+
+    An address fills its place once: who finds it later puts nothing else there.
+    """
     edge = edge_of(request)
     right = await _right(edge, request, token)
     if not isinstance(right, MayPut):
@@ -69,7 +73,9 @@ async def put_object(request: Request, token: Token) -> Response:
         raise Problem(415, "unsupported_media_type", detail)
     async with edge.upload_slots:
         try:
-            ref = await edge.deps.blobs.put_stream(right.bucket, right.key, _body(request, right), right.media_type)
+            ref = await edge.deps.blobs.put_stream(
+                right.bucket, right.key, _body(edge, request, right), right.media_type
+            )
         except InvalidBlobName as error:
             raise Problem(422, "validation", str(error)) from error
         except BlobRetained as error:
@@ -144,12 +150,16 @@ async def _after(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[by
         yield piece
 
 
-async def _body(request: Request, right: MayPut) -> AsyncIterator[bytes]:
-    """Yield the body; one that is too large breaks off, and the store keeps what was there."""
-    seen = 0
+async def _body(edge: Edge, request: Request, right: MayPut) -> AsyncIterator[bytes]:
+    """Yield the body; one that is too large, or another than is there, breaks off: the store keeps what was there."""
+    seen, digest = 0, hashlib.sha256()
     async for piece in request.stream():
         seen += len(piece)
         if seen > right.max_bytes:
             raise Problem(413, "too_large", f"this address takes at most {right.max_bytes} bytes")
         if piece:
+            digest.update(piece)
             yield piece
+    there = await edge.deps.blobs.stat(right.bucket, right.key)
+    if there is not None and there.retain_until is None and there.ref.sha256 != digest.hexdigest():
+        raise Problem(409, "address_used", "something else was stored with this address; ask for a new one")

@@ -4,7 +4,7 @@ from fastapi import APIRouter, Request, Response
 
 from connectors.links.signer import LinkError
 from processors.gateway.edge.deps import edge_of
-from processors.gateway.edge.ledger import LEDGER_WORDS, ledger_of, passcodes_of
+from processors.gateway.edge.ledger import LEDGER_WORDS, ledger_of, opened, passcodes_of
 from processors.gateway.edge.links import PageRoute, Refusal, render
 from processors.gateway.edge.texts import texts_for
 from processors.gateway.present import ticket_of
@@ -26,7 +26,8 @@ async def look(request: Request, token: str) -> Response:
     if ticket is None:
         raise Refusal(404, "nothing", "wait")
     texts = request.state.texts = texts_for(request.headers.get("accept-language", ""), ticket.language)
-    shown = ledger_of(passcodes_of(edge, ticket_id), texts)
+    view = await opened(edge, passcodes_of(edge, ticket_id), ticket.workspace_id)
+    shown = ledger_of(view, texts)
     return render(
         request,
         "ledger.html.j2",

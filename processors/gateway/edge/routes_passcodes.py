@@ -20,6 +20,7 @@ from processors.gateway.edge.idempotency import IdempotencyKey
 from processors.gateway.edge.ledger import passcodes_of
 from processors.gateway.edge.problems import Fault, Problem, away, invalid
 from processors.gateway.edge.routes_tickets import Reader, TicketPath, existing_ticket
+from processors.gateway.edge.ticket_requests import seal
 from schemas.core.message import Command, Event
 from schemas.core.text import ShortText
 from schemas.passcodes import (
@@ -46,6 +47,7 @@ Writer = Annotated[Principal, Depends(Needs("tickets:write"))]
 Technician = Annotated[Principal, Depends(Needs("workflows:manage"))]
 """Whoever completes tasks may open a passcode for one. A kiosk or a counter can only take it in."""
 
+_HOUR = timedelta(hours=1)
 _STATUS = {"too_many_unlocks": 429, "no_passcode": 404, "not_yours": 404, "expired": 410, "task_not_agreed": 409}
 
 
@@ -92,7 +94,7 @@ async def store(
         ticket_id=ticket_id,
         kind=given.passcode.kind,
         tasks=given.tasks,
-        stored_by=given.stored_by,
+        stored_by=await seal(edge, ticket_id, given.stored_by),
         caller=principal.actor,
     )
     stored = await _ask(edge, principal, command, PasscodeStored, key)
@@ -112,7 +114,13 @@ async def unlock(request: Request, ticket_id: TicketPath, unlocking: Unlocking, 
     existing_ticket(edge, ticket_id)
     caller = principal.actor
     _not_too_often(edge, caller)
-    command = UnlockPasscode(ticket_id=ticket_id, caller=caller, **unlocking.model_dump())
+    command = UnlockPasscode(
+        ticket_id=ticket_id,
+        task=unlocking.task,
+        reason=await seal(edge, ticket_id, unlocking.reason),
+        unlocked_by=await seal(edge, ticket_id, unlocking.unlocked_by),
+        caller=caller,
+    )
     opened = await _ask(edge, principal, command, PasscodeUnlocked)
     told = {"unlock": opened.unlock, "task": opened.task, "open_until": opened.open_until.isoformat()}
     return _json({**told, **await _code(vault, ticket_id, opened.passcode)})
@@ -164,7 +172,10 @@ async def _ask(edge: Edge, principal: Principal, command: Command, wanted: type[
     event, command_id = outcome.event, outcome.envelope.causation_id
     if isinstance(event, PasscodeRefused):
         status = _STATUS.get(event.reason, 409)
-        raise Problem(status, "passcode_refused", event.detail, reason=event.reason, ticket_id=ticket_id)
+        headers = _again_in(edge, ticket_id) if status == 429 else None
+        raise Problem(
+            status, "passcode_refused", event.detail, headers=headers, reason=event.reason, ticket_id=ticket_id
+        )
     assert isinstance(event, wanted)
     if command_id is not None:
         await edge.deps.views.settled(PASSCODE_VIEWS, ticket_id, command_id, edge.deps.policy.outcome_wait_s)
@@ -188,7 +199,7 @@ async def _code(vault: SealedPasscodes, ticket_id: str, number: int) -> dict[str
 def _not_too_often(edge: Edge, caller: str) -> None:
     """Refuse a caller who opens passcodes of ticket after ticket; counted in the ledgers, so by all gateways alike."""
     now, most = edge.deps.clock.now(), edge.deps.policy.unlocks_per_hour
-    since = now - timedelta(hours=1)
+    since = now - _HOUR
     times = sorted(
         one.unlocked_at
         for view in edge.deps.views.views(PASSCODE_VIEWS, PasscodesView)
@@ -199,6 +210,14 @@ def _not_too_often(edge: Edge, caller: str) -> None:
         wait_s = int((times[-most] - since).total_seconds()) + 1
         detail = f"you opened {len(times)} passcodes within an hour, {most} are allowed; try again in {wait_s} s"
         raise Problem(429, "too_many_unlocks", detail, headers={"Retry-After": str(wait_s)})
+
+
+def _again_in(edge: Edge, ticket_id: str) -> dict[str, str]:
+    """Return when the owner opens this ticket's passcode again: an hour after the first of those it counts."""
+    since = edge.deps.clock.now() - _HOUR
+    counted = [one.unlocked_at for one in passcodes_of(edge, ticket_id).unlocks if one.unlocked_at > since]
+    wait = min(counted) - since if counted else _HOUR  # this gateway may not have read them yet
+    return {"Retry-After": str(int(wait.total_seconds()) + 1)}
 
 
 def _no_key(request: Request) -> None:

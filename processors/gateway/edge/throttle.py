@@ -1,12 +1,11 @@
 """How often a password, a code or a link may be tried: an exact moving window for each account and each address.
 
-Counted where ``NOIZYLAB_LIMITS_URL`` says. By default that is this process: with N gateways behind one address a
-guesser has N times as many tries, still far too few for a password of ten characters.
+Counted where rates are, ``NOIZYLAB_LIMITS_URL``. By default, and while that storage is away, each process counts alone:
+with N gateways behind one address a guesser then has N times as many tries, still far too few for a password of ten
+characters.
 """
 
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Final, TypeVar
 
 from limits import RateLimitItem, RateLimitItemPerMinute
 from limits.aio.storage import MemoryStorage
@@ -18,14 +17,10 @@ from processors.gateway.edge.problems import Problem
 
 log = logging.getLogger(__name__)
 
-T = TypeVar("T")
-
 WINDOW_MINUTES = 15
 ACCOUNT_TRIES = 10
 ADDRESS_TRIES = 100
 """A whole shop may sit behind one address."""
-_ACCOUNT: Final = RateLimitItemPerMinute(ACCOUNT_TRIES, WINDOW_MINUTES)
-_ADDRESS: Final = RateLimitItemPerMinute(ADDRESS_TRIES, WINDOW_MINUTES)
 
 
 class Throttle:
@@ -34,6 +29,8 @@ class Throttle:
     def __init__(self, storage_url: str = IN_MEMORY) -> None:
         self._limiter = MovingWindowRateLimiter(open_storage(storage_url))
         self._spare = MovingWindowRateLimiter(MemoryStorage())
+        self._account = RateLimitItemPerMinute(ACCOUNT_TRIES, WINDOW_MINUTES)
+        self._address = RateLimitItemPerMinute(ADDRESS_TRIES, WINDOW_MINUTES)
 
     async def attempt(self, account: str, address: str) -> None:
         """Count one try. An account that does not exist is counted like one that does.
@@ -41,25 +38,25 @@ class Throttle:
         Raises:
             Problem: 429.
         """
-        if not await self._hit(_ADDRESS, "login-address", address):
+        if not await self._hit(self._address, "address", address):
             raise _too_many()
-        if not await self._hit(_ACCOUNT, "login-account", account):
+        if not await self._hit(self._account, "account", account):
             raise _too_many()
 
     async def succeeded(self, account: str) -> None:
         """Forget the tries of an account: it was its owner."""
-        await self._count(lambda limiter: limiter.clear(_ACCOUNT, "login-account", account))
+        for limiter in (self._spare, self._limiter):
+            try:
+                await limiter.clear(self._account, "tries", "account", account)
+            except StorageError as error:
+                log.warning("tries of an account are not forgotten before their time: %s", error.storage_error)
 
     async def _hit(self, item: RateLimitItem, kind: str, name: str) -> bool:
-        return await self._count(lambda limiter: limiter.hit(item, kind, name))
-
-    async def _count(self, do: Callable[[MovingWindowRateLimiter], Awaitable[T]]) -> T:
         try:
-            return await do(self._limiter)
+            return await self._limiter.hit(item, "tries", kind, name)
         except StorageError as error:
-            # Nobody is locked out because a counter is away; each replica then counts for itself.
             log.warning("tries are counted in this process, their storage does not answer: %s", error.storage_error)
-            return await do(self._spare)
+            return await self._spare.hit(item, "tries", kind, name)
 
 
 def _too_many() -> Problem:

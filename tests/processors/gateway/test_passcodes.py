@@ -159,6 +159,56 @@ async def test_a_caller_opens_only_so_many_tickets_in_an_hour(shop: Shop) -> Non
         assert (await curious.post(url, json=WISH)).status_code == 200
 
 
+async def test_a_passcode_is_opened_only_so_often_and_the_refusal_says_when_again(shop: Shop) -> None:
+    most = PasscodePolicy().unlocks_per_hour
+    async with shop.staff() as client:
+        await client.put(URL, json=GIVEN)
+        for _ in range(most):
+            assert (await client.post(f"{URL}/unlock", json=WISH)).status_code == 200
+            shop.world.clock.advance(timedelta(minutes=1))
+        refused = await client.post(f"{URL}/unlock", json=WISH)
+        assert problem(refused, 429, "passcode_refused")["reason"] == "too_many_unlocks"
+        wait = timedelta(seconds=int(refused.headers["retry-after"]))
+        assert wait == timedelta(hours=1, seconds=1) - most * timedelta(minutes=1)
+        shop.world.clock.advance(wait)
+        assert (await client.post(f"{URL}/unlock", json=WISH)).status_code == 200
+
+
+async def test_who_took_it_who_opened_it_and_why_lie_sealed_and_go_with_the_tickets_key(shop: Shop) -> None:
+    given, wish = GIVEN | {"stored_by": "Annegret"}, WISH | {"reason": "Kamera geht nicht", "unlocked_by": "Roberta"}
+    async with shop.staff() as client:
+        await client.put(URL, json=given)
+        await client.post(f"{URL}/unlock", json=wish)
+        shown = (await client.get(URL)).json()
+        page = page_of(shown["customer_page"])
+        told = (await client.get(page)).text
+        timeline = (await client.get(f"/v1/tickets/{TICKET}/timeline")).text
+        log = b"".join(record.value or b"" for record in shop.world.records) + b"".join(shop.log)
+        await shop.world.vault.forget_texts(TICKET)
+        erased = (await client.get(URL)).json(), (await client.get(page)).text
+    assert shown["passcodes"][0]["stored_by"] == "Annegret"
+    assert (shown["unlocks"][0]["unlocked_by"], shown["unlocks"][0]["reason"]) == ("Roberta", "Kamera geht nicht")
+    assert (erased[0]["unlocks"][0]["unlocked_by"], erased[0]["unlocks"][0]["task"]) == ("(erased)", "function_test")
+    for word in ("Annegret", "Roberta", "Kamera"):
+        assert word.encode() not in log
+        assert word not in str(erased)
+        assert word in timeline
+    for word in ("Roberta", "Kamera geht nicht"):
+        assert word in told
+    assert "nzs1." not in told + timeline + str(erased)
+
+
+async def test_a_passcode_taken_before_words_were_sealed_is_shown_as_it_is(shop: Shop) -> None:
+    view = examples_of(PasscodesView)["full"].model_copy(update={"ticket_id": TICKET})
+    assert isinstance(view, PasscodesView)
+    shop.world.feed(view)
+    async with shop.staff() as client:
+        shown = (await client.get(URL)).json()
+        told = (await client.get(page_of(shown["customer_page"]))).text
+    assert shown["unlocks"][0]["unlocked_by"] == view.unlocks[0].unlocked_by
+    assert view.unlocks[0].unlocked_by in told
+
+
 async def test_an_opened_passcode_is_not_kept_as_an_answer(shop: Shop) -> None:
     async with shop.staff() as client:
         await client.put(URL, json=GIVEN)

@@ -134,7 +134,7 @@ SAYS: list[tuple[str, dict[str, Any], str]] = [
     ("passcode.unlocked", {**T, "passcode": 1, "unlock": 2, "task": "function_test", "reason": "Camera.",
                            "unlocked_by": "bob", "caller": "api_key:k", "unlocked_at": AT,
                            "open_until": "2026-03-02T09:15:00Z"},
-     "bob opened the passcode for function test until 09:15 UTC: Camera."),
+     "Opened the passcode for function test until 09:15 UTC."),
     ("passcode.read_again", {**T, "unlock": 2, "read": 1, "read_at": AT},
      "Passcode was shown again within unlock 2."),
     ("passcode.expired", {**T, "unlock": 2, "reads": 1, "expired_at": AT},

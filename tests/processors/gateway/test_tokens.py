@@ -38,13 +38,21 @@ Forge = Callable[[dict[str, Any], dict[str, Any], OKPKey, OKPKey], str]
 FORGERIES: dict[str, Forge] = {
     "no signature": lambda h, b, own, evil: f"{part({**h, 'alg': 'none'})}.{part(b)}.",
     "no algorithm": lambda h, b, own, evil: f"{part({k: v for k, v in h.items() if k != 'alg'})}.{part(b)}.",
-    "HS256 with the public key": lambda h, b, own, evil: hs256(h, b, own),
+    "HS256 with the public key": lambda h, b, own, evil: hs256(h, b, raw_public(own)),
+    "HS256 with the public key as it is published": lambda h, b, own, evil: hs256(h, b, published(own)),
+    "HS256 with an empty key": lambda h, b, own, evil: hs256(h, b, b""),
+    "none in capitals": lambda h, b, own, evil: f"{part({**h, 'alg': 'NONE'})}.{part(b)}.",
+    "our signature without an algorithm": lambda h, b, own, evil: resigned({**h, "alg": "none"}, h, b, own),
     "a key of one's own under our name": lambda h, b, own, evil: signed(h, b, evil),
     "a key of one's own under its name": lambda h, b, own, evil: signed({**h, "kid": evil.thumbprint()}, b, evil),
     "a key brought along": lambda h, b, own, evil: signed({**h, "jwk": evil.as_dict(private=False)}, b, evil),
     "a path for a key id": lambda h, b, own, evil: signed({**h, "kid": "../../session-keys.json"}, b, evil),
     "a query for a key id": lambda h, b, own, evil: signed({**h, "kid": "' OR 1=1 --"}, b, evil),
     "an address for a key": lambda h, b, own, evil: signed({**h, "jku": "http://evil.example/keys"}, b, evil),
+    "an address for a certificate": lambda h, b, own, evil: signed({**h, "x5u": "http://evil.example/c"}, b, evil),
+    "a certificate brought along": lambda h, b, own, evil: signed({**h, "x5c": ["AAAA"]}, b, evil),
+    "a key id with an end": lambda h, b, own, evil: signed({**h, "kid": h["kid"] + "\0"}, b, own),
+    "a null device for a key": lambda h, b, own, evil: signed({**h, "kid": "/dev/null"}, b, evil),
     "no key id": lambda h, b, own, evil: signed({k: v for k, v in h.items() if k != "kid"}, b, own),
     "another type": lambda h, b, own, evil: signed({**h, "typ": "JWT"}, b, own),
     "another audience": lambda h, b, own, evil: signed(h, {**b, "aud": "http://other"}, own),
@@ -67,10 +75,21 @@ FORGERIES: dict[str, Forge] = {
 }
 
 
-def hs256(header: dict[str, Any], body: dict[str, Any], own: OKPKey) -> str:
+def hs256(header: dict[str, Any], body: dict[str, Any], secret: bytes) -> str:
     text = f"{part({**header, 'alg': 'HS256'})}.{part(body)}"
-    public = base64.urlsafe_b64decode(str(own.as_dict(private=False)["x"]) + "==")
-    return f"{text}.{part(hmac.digest(public, text.encode(), hashlib.sha256))}"
+    return f"{text}.{part(hmac.digest(secret, text.encode(), hashlib.sha256))}"
+
+
+def raw_public(own: OKPKey) -> bytes:
+    return base64.urlsafe_b64decode(str(own.as_dict(private=False)["x"]) + "==")
+
+
+def published(own: OKPKey) -> bytes:
+    return json.dumps(own.as_dict(private=False)).encode()
+
+
+def resigned(header: dict[str, Any], real: dict[str, Any], body: dict[str, Any], own: OKPKey) -> str:
+    return f"{part(header)}.{part(body)}.{signed(real, body, own).rpartition('.')[2]}"
 
 
 @pytest.mark.parametrize("name", FORGERIES)
