@@ -6,7 +6,8 @@ not counts nowhere, so a group that is seldom checked looks rather worse than it
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from typing import Any
 
 from processors.qc.people import plain
 from processors.qc.sampling import Rate, estimated
@@ -90,3 +91,13 @@ class Outcomes:
 
 def _tally(outcomes: list[Outcome]) -> Tally:
     return Tally(bounced=sum(one.bounced for one in outcomes), repairs=len(outcomes))
+
+
+def bounce_rates(views: Iterable[QcView], workspace_id: WorkspaceId) -> dict[str, Any]:
+    """Return the estimates of a workspace as JSON: of all its repairs, and of each fault."""
+    outcomes = Outcomes(views)
+    by_fault = outcomes.rates_by_fault(workspace_id)
+    return {
+        "all": asdict(outcomes.rate(workspace_id)),
+        "by_fault": {fault: asdict(rate) for fault, rate in by_fault.items()},
+    }
