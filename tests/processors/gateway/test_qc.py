@@ -145,6 +145,9 @@ async def test_a_wish_that_does_not_fit_is_refused_with_what_to_do(owner: Owner,
         again = await client.post(f"{URL}/conclusion", json={"verdict": "fail", "cause": "haste", **BEN})
         problem(again, 422, "validation")
         problem(await client.post(f"{URL}/checkpoints/finished_photo/photo?by=ben", content=b"x"), 422, "validation")
+        # As large as a photo may be is not too large; what is in it is another question.
+        large = await client.post(f"{URL}/checkpoints/finished_photo/photo?by=ben", content=bytes(4_000_000))
+        problem(large, 422, "validation")
         missing = await client.get(f"{URL}/rounds/1/checkpoints/finished_photo/photo")
         problem(missing, 404, "not_found")
         failed = await client.post(
