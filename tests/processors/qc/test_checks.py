@@ -4,7 +4,8 @@ import pytest
 
 from processors.qc.config import Policy
 from schemas.inspections import InspectBoard
-from schemas.qc import CheckPlanned, CheckRefused, CheckSkipped, CheckWaived, WaiveCheck
+from schemas.qc import CheckPlanned, CheckRefused, CheckSkipped, CheckWaived, QcView, WaiveCheck
+from schemas.qc_plans import Tally
 from schemas.ticket_links import WarrantyClaimed
 from schemas.tickets import MoveTicket
 from tests.processors.qc.shop import (
@@ -22,7 +23,9 @@ from tests.processors.qc.shop import (
     seen,
     ticket,
 )
+from tests.schemas.examples import examples_of
 from tests.support.driver import START
+from topics.qc import QC_VIEWS
 
 
 @pytest.fixture(params=[{}, {"times": 2}, {"restart": True}], ids=["once", "redelivered", "restarted"])
@@ -332,6 +335,26 @@ async def test_a_repair_that_nothing_speaks_against_is_spared_and_goes_on(shop: 
     [spared] = shop.driver.read(CheckSkipped)
     assert (spared.sampling.checked, spared.sampling.why, spared.sampling.chance) == (False, (), 1e-9)
     assert (shop.moves, shop.round.status) == ([("ready", "check_spared")], "skipped")
+
+
+async def test_what_became_of_earlier_repairs_is_asked_for_when_a_check_opens(shop: Shop) -> None:
+    example = examples_of(QcView)["full"]
+    assert isinstance(example, QcView)
+    for number in range(60):
+        shop.know(example.model_copy(update={"ticket_id": f"T-1{number:04}", "workspace_id": "main"}))
+    shop.directory.take(QC_VIEWS.name, b"T-10000", None)
+    shop.know(ticket(), diagnosis("charging_port"))
+    await shop.arrive()
+    history = shop.round.sampling.history
+    assert history.everything == history.fault == history.pair == Tally(bounced=59, repairs=59)
+    assert shop.round.sampling.bounce_probability > 0.9
+
+
+async def test_a_view_that_cannot_be_read_is_counted_and_left_out() -> None:
+    shop = Shop()
+    for value in (b"", b"[]", b'{"state": {"ticket_id": 7}}', b'{"version": 1}'):
+        shop.directory.take(QC_VIEWS.name, b"T-1", value)
+    assert shop.directory.unreadable == 4
 
 
 async def test_the_first_round_and_the_newest_are_kept_however_often_a_repair_is_done_again() -> None:
