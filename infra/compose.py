@@ -137,6 +137,24 @@ def _gateway(app: App, ports: Ports) -> None:
     wire(app, AccessPolicy())
 
 
+def _qc(app: App, ports: Ports) -> None:
+    from connectors.bus.lookup import LogFollower
+    from processors.qc.agent import wire
+    from processors.qc.config import Policy
+    from processors.qc.decide import Desk
+    from processors.qc.directory import FOLDED, Directory
+
+    directory = Directory()
+    follower = LogFollower(
+        ports.settings.cluster(),
+        "noizylab-qc-follower",
+        FOLDED,
+        lambda record: directory.take(record.topic, record.key, record.value),
+    )
+    ports.on_close(follower.close)
+    wire(app, follower.catch_up, directory, Desk(ports.check_sheets, Policy(), ports.sampling_key))
+
+
 WIRED: dict[str, Callable[[App, Ports], None]] = {
     "tickets": _tickets,
     "vision": _vision,
@@ -148,6 +166,7 @@ WIRED: dict[str, Callable[[App, Ports], None]] = {
     "analytics": _analytics,
     "webhooks": _webhooks,
     "gateway": _gateway,
+    "qc": _qc,
 }
 """The processors that run as Faust apps. The gateway's web server has a process of its own beside its app."""
 

@@ -48,6 +48,7 @@ log = logging.getLogger(__name__)
 if TYPE_CHECKING:
     from connectors.blobs.s3 import S3Blobs
     from connectors.mail.smtp import SmtpSettings
+    from processors.qc.sheets import Sheets
     from processors.tickets.sla.hours import HoursOf
     from processors.tickets.sla.policy import SlaPolicy
     from schemas.workspaces import WorkingHours
@@ -265,6 +266,25 @@ class Ports:
             return SlaPolicy.load(self.settings.home / "sla.toml")
         except PolicyError as error:
             raise Misconfigured(str(error)) from error
+
+    @cached_property
+    def check_sheets(self) -> Sheets:
+        """What is checked on repairs: the shop's own sheets, or those that come with the house.
+
+        Raises:
+            Misconfigured: a sheet cannot be used.
+        """
+        from processors.qc.sheets import SheetError, Sheets
+
+        try:
+            return Sheets.load(self.settings.home / "checks")
+        except SheetError as error:
+            raise Misconfigured(str(error)) from error
+
+    @cached_property
+    def sampling_key(self) -> bytes:
+        """What decides which repairs are checked at random; whoever knows it can foretell them."""
+        return load_or_create_secret(self.settings.home, "qc-sampling").encode()
 
     @cached_property
     def warehouse(self) -> Warehouse:

@@ -21,6 +21,7 @@ from processors.gateway.edge.keyring import Keyring
 from processors.gateway.edge.tokens import AccessTokens, SessionKeys
 from processors.gateway.views import ReadModel
 from processors.orchestrator.deployment import check
+from processors.qc.outcomes import bounce_rates
 from processors.tickets.conditions.checklists import checklist_of
 from processors.tickets.sla.report import report
 
@@ -95,6 +96,7 @@ async def serve_gateway(settings: Settings) -> None:
                     secret=load_or_create_secret(settings.home, "edge").encode(),
                     checklist_of=checklist_of,
                     passcodes=ports.passcodes,
+                    bounce_rates=bounce_rates,
                     clock_report=partial(report, policy=ports.sla_policy),
                 )
             )

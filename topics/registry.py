@@ -15,6 +15,7 @@ from topics.inspections import IMAGE_EVENTS, INSPECTION_COMMANDS, INSPECTION_EVE
 from topics.inventory import INVENTORY_COMMANDS, INVENTORY_EVENTS, INVENTORY_VIEWS
 from topics.notifications import NOTIFICATION_COMMANDS, NOTIFICATION_EVENTS, NOTIFICATION_VIEWS
 from topics.passcodes import PASSCODE_COMMANDS, PASSCODE_EVENTS, PASSCODE_VIEWS
+from topics.qc import QC_COMMANDS, QC_EVENTS, QC_VIEWS
 from topics.quotes import QUOTE_COMMANDS, QUOTE_EVENTS, QUOTE_VIEWS
 from topics.refusals import REFUSAL_EVENTS
 from topics.tickets import TICKET_COMMANDS, TICKET_EVENTS, TICKET_VIEWS
@@ -35,6 +36,7 @@ COMMANDS = (
     NOTIFICATION_COMMANDS,
     WORKFLOW_COMMANDS,
     WEBHOOK_COMMANDS,
+    QC_COMMANDS,
     ACCESS_COMMANDS,
 )
 EVENTS = (
@@ -53,6 +55,7 @@ EVENTS = (
     HOOK_EVENTS,
     WEBHOOK_EVENTS,
     REFUSAL_EVENTS,
+    QC_EVENTS,
     ACCESS_EVENTS,
 )
 SUBSCRIBABLE = tuple(topic for topic in EVENTS if topic.owner not in {"gateway", "webhooks"})
@@ -72,10 +75,12 @@ VIEWS = (
     NOTIFICATION_VIEWS,
     WORKFLOW_VIEWS,
     WEBHOOK_VIEWS,
+    QC_VIEWS,
     ACCESS_VIEWS,
 )
 PROCESSORS = (
     "tickets", "vision", "brain", "inventory", "pricing", "notify", "orchestrator", "analytics", "gateway", "webhooks",
+    "qc",
 )  # fmt: skip
 
 

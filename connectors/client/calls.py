@@ -16,21 +16,32 @@ from connectors.client.core import Call, File, ServerEvent, place
 from connectors.client.models import (
     Accepted,
     Alive,
+    Answer,
     Assignment,
+    Beginning,
     BlobRef,
     Board,
+    BounceRates,
     BulkRequest,
     BulkResult,
     ChangedPassword,
     Channel,
+    CheckBegun,
+    CheckFailed,
     Checklist,
     ChecklistToFill,
+    CheckPassed,
+    CheckpointRecorded,
+    Checks,
+    CheckSigned,
+    CheckWaived,
     Chosen,
     ChosenPage,
     ChosenPassword,
     ClaimBody,
     ClocksReport,
     Completion,
+    Conclusion,
     ConditionPhotoAdded,
     ConditionRecorded,
     Conditions,
@@ -97,6 +108,7 @@ from connectors.client.models import (
     RecoveryCodes,
     Refresh,
     RepairOutcome,
+    SecondSignature,
     SessionTokens,
     Settings,
     Signing,
@@ -123,6 +135,7 @@ from connectors.client.models import (
     TotpProof,
     Unlocking,
     UsersAmendment,
+    Waiver,
     WarrantyClaimedAnswer,
     Webhook,
     WebhookChange,
@@ -1411,6 +1424,206 @@ class Client(BaseClient):
                     place("/v1/tickets/{ticket_id}/passcode/unlocks/{number}/read", ticket_id=ticket_id, number=number),
                 ),
                 OpenedPasscode,
+            ),
+        )
+
+    def get_bounce_rates(
+        self,
+    ) -> BounceRates:
+        """Return the estimated share of repairs that bounce, with its 95 % interval: of all, and of each fault.
+
+        Checks are weighted by 1 over the chance of being checked, so that checking the likely ones does not bias
+        it.
+
+        Scope: `tickets:read`.
+        """
+        return cast("BounceRates", self._json(Call("GET", "/v1/qc/bounce-rates"), BounceRates))
+
+    def get_checks(self, *, ticket_id: str) -> Checks:
+        """Return the checks of a ticket, oldest first: plan, why it is checked, answers, addresses of photos, end.
+
+        Scope: `tickets:read`.
+        """
+        return cast("Checks", self._json(Call("GET", place("/v1/tickets/{ticket_id}/qc", ticket_id=ticket_id)), Checks))
+
+    def get_check_report(self, *, ticket_id: str) -> Iterator[bytes]:
+        """Return the checks of a ticket as PDF with their pictures, the newest check first.
+
+        Scope: `tickets:read`.
+        """
+        return self._pieces(Call("GET", place("/v1/tickets/{ticket_id}/qc/report.pdf", ticket_id=ticket_id)))
+
+    def get_check_photo(
+        self,
+        *,
+        ticket_id: str,
+        number: int,
+        checkpoint_id: str,
+        variant: Literal["original", "annotated"] | None = None,
+    ) -> Iterator[bytes]:
+        """Return the photo of a checkpoint, or vision's drawing on it.
+
+        Scope: `tickets:read`.
+        """
+        return self._pieces(
+            Call(
+                "GET",
+                place(
+                    "/v1/tickets/{ticket_id}/qc/rounds/{number}/checkpoints/{checkpoint_id}/photo",
+                    ticket_id=ticket_id,
+                    number=number,
+                    checkpoint_id=checkpoint_id,
+                ),
+                query={"variant": variant},
+            )
+        )
+
+    def begin_check(
+        self, *, ticket_id: str, body: Beginning, idempotency_key: str | None = None
+    ) -> CheckBegun | Accepted:
+        """Take the open check in hand, or over from a colleague.
+
+        Scope: `tickets:write`.
+        """
+        return cast(
+            "CheckBegun | Accepted",
+            self._json(
+                Call(
+                    "POST",
+                    place("/v1/tickets/{ticket_id}/qc/begin", ticket_id=ticket_id),
+                    body=body,
+                    keyed=True,
+                    idempotency_key=idempotency_key,
+                ),
+                CheckBegun,
+                Accepted,
+            ),
+        )
+
+    def record_checkpoint(
+        self, *, ticket_id: str, checkpoint_id: str, body: Answer, idempotency_key: str | None = None
+    ) -> CheckpointRecorded | Accepted:
+        """Answer a checkpoint of the check in hand: a measured value, or a verdict.
+
+        Scope: `tickets:write`.
+        """
+        return cast(
+            "CheckpointRecorded | Accepted",
+            self._json(
+                Call(
+                    "PUT",
+                    place(
+                        "/v1/tickets/{ticket_id}/qc/checkpoints/{checkpoint_id}",
+                        ticket_id=ticket_id,
+                        checkpoint_id=checkpoint_id,
+                    ),
+                    body=body,
+                    keyed=True,
+                    idempotency_key=idempotency_key,
+                ),
+                CheckpointRecorded,
+                Accepted,
+            ),
+        )
+
+    def photograph_checkpoint(
+        self,
+        *,
+        ticket_id: str,
+        checkpoint_id: str,
+        content: bytes,
+        media_type: Literal["image/jpeg", "image/png"],
+        by: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> CheckpointRecorded | Accepted:
+        """Answer a checkpoint with the photo in the request's body. Vision judges it; its verdict comes as an event.
+
+        Scope: `tickets:write`.
+        """
+        return cast(
+            "CheckpointRecorded | Accepted",
+            self._json(
+                Call(
+                    "POST",
+                    place(
+                        "/v1/tickets/{ticket_id}/qc/checkpoints/{checkpoint_id}/photo",
+                        ticket_id=ticket_id,
+                        checkpoint_id=checkpoint_id,
+                    ),
+                    query={"by": by},
+                    content=content,
+                    media_type=media_type,
+                    keyed=True,
+                    idempotency_key=idempotency_key,
+                ),
+                CheckpointRecorded,
+                Accepted,
+            ),
+        )
+
+    def sign_check(
+        self, *, ticket_id: str, body: SecondSignature, idempotency_key: str | None = None
+    ) -> CheckSigned | Accepted:
+        """Sign the results as the second person.
+
+        Scope: `tickets:write`.
+        """
+        return cast(
+            "CheckSigned | Accepted",
+            self._json(
+                Call(
+                    "POST",
+                    place("/v1/tickets/{ticket_id}/qc/signature", ticket_id=ticket_id),
+                    body=body,
+                    keyed=True,
+                    idempotency_key=idempotency_key,
+                ),
+                CheckSigned,
+                Accepted,
+            ),
+        )
+
+    def conclude_check(
+        self, *, ticket_id: str, body: Conclusion, idempotency_key: str | None = None
+    ) -> CheckPassed | CheckFailed | Accepted:
+        """End the check in hand: a passed repair goes to ready, a failed one to rework.
+
+        Scope: `tickets:write`.
+        """
+        return cast(
+            "CheckPassed | CheckFailed | Accepted",
+            self._json(
+                Call(
+                    "POST",
+                    place("/v1/tickets/{ticket_id}/qc/conclusion", ticket_id=ticket_id),
+                    body=body,
+                    keyed=True,
+                    idempotency_key=idempotency_key,
+                ),
+                CheckPassed | CheckFailed,
+                Accepted,
+            ),
+        )
+
+    def waive_check(
+        self, *, ticket_id: str, body: Waiver, idempotency_key: str | None = None
+    ) -> CheckWaived | Accepted:
+        """Let a repair go without the rest of its check.
+
+        Scope: `tickets:delete`.
+        """
+        return cast(
+            "CheckWaived | Accepted",
+            self._json(
+                Call(
+                    "POST",
+                    place("/v1/tickets/{ticket_id}/qc/waiver", ticket_id=ticket_id),
+                    body=body,
+                    keyed=True,
+                    idempotency_key=idempotency_key,
+                ),
+                CheckWaived,
+                Accepted,
             ),
         )
 

@@ -54,6 +54,23 @@ from schemas.passcodes import PasscodeTask as PasscodeTask
 from schemas.passcodes import PasscodeUnlock as PasscodeUnlock
 from schemas.passcodes import PurgeReason as PurgeReason
 from schemas.passcodes import StoredPasscode as StoredPasscode
+from schemas.qc import Bounce as Bounce
+from schemas.qc import CheckBegun as CheckBegun
+from schemas.qc import CheckFailed as CheckFailed
+from schemas.qc import CheckPassed as CheckPassed
+from schemas.qc import CheckpointRecorded as CheckpointRecorded
+from schemas.qc import CheckpointResult as CheckpointResult
+from schemas.qc import CheckSigned as CheckSigned
+from schemas.qc import CheckWaived as CheckWaived
+from schemas.qc import RepairToCheck as RepairToCheck
+from schemas.qc import RoundStatus as RoundStatus
+from schemas.qc_plans import CauseCode as CauseCode
+from schemas.qc_plans import CheckpointKind as CheckpointKind
+from schemas.qc_plans import History as History
+from schemas.qc_plans import Sampling as Sampling
+from schemas.qc_plans import Tally as Tally
+from schemas.qc_plans import Verdict as Verdict
+from schemas.qc_plans import Why as Why
 from schemas.quotes import QuoteAccepted as QuoteAccepted
 from schemas.quotes import QuoteBlocked as QuoteBlocked
 from schemas.quotes import QuoteDeclined as QuoteDeclined
@@ -145,12 +162,30 @@ class Alive(Model):
     status: Literal["alive"]
 
 
+class Answer(Model):
+    """What was found at a checkpoint."""
+
+    by: str | None = None
+    verdict: Verdict | None = None
+    reason: str | None = None
+    measured: float | None = None
+    unit: str | None = None
+    instrument: str | None = None
+
+
 class Assignment(Model):
     """Who works on it, and where; neither takes it from both."""
 
     expected_version: int | None = None
     technician: str | None = None
     bench: str | None = None
+
+
+class Beginning(Model):
+    """Who takes a check in hand. ``repaired_by``: who did the repair, where nobody is known."""
+
+    by: str | None = None
+    repaired_by: str | None = None
 
 
 class Card(Model):
@@ -201,6 +236,25 @@ class Board(Model):
     buckets: list[Bucket]
     lanes: list[Lane]
     overdue: int
+
+
+class BounceRate(Model):
+    """A share of repairs that bounce, with its 95 % interval. ``estimate`` is null where none was checked.
+
+    ``effective``: how many repairs checked with equal chance would say as much."""
+
+    checked: int
+    effective: float
+    estimate: float | None
+    low: float
+    high: float
+
+
+class BounceRates(Model):
+    """The estimates of a workspace: of all its repairs, and of each fault."""
+
+    all: BounceRate
+    by_fault: dict[str, BounceRate]
 
 
 class Assign(Model):
@@ -374,6 +428,77 @@ class ChecklistToFill(Model):
     grades: list[Grade]
 
 
+class CheckResult(Model):
+    """What was found at a checkpoint. ``photo`` and ``annotated`` are addresses."""
+
+    checkpoint_id: str
+    verdict: Verdict | None
+    reason: str | None
+    photo: str | None
+    annotated: str | None
+    findings: list[Finding]
+    measured: float | None
+    unit: str | None
+    instrument: str | None
+    asked: str | None
+    advice: str | None
+    by: str
+    answered_at: datetime
+
+
+class CheckedPoint(Model):
+    """A checkpoint with its newest answer, null while there is none."""
+
+    checkpoint_id: str
+    kind: CheckpointKind
+    title: str
+    how: str = ""
+    required: bool = False
+    unit: str | None = None
+    low: float | None = None
+    high: float | None = None
+    against: Literal["golden", "before"] | None = None
+    result: CheckResult | None
+
+
+class PlanChecked(Model):
+    """The plan of a check with its answers."""
+
+    sheets: list[str]
+    checkpoints: list[CheckedPoint]
+    always: bool
+    two_signatures: bool
+    sha256: str
+
+
+class Check(Model):
+    """One check from the ticket's arrival to its end."""
+
+    number: int
+    status: RoundStatus
+    repair: RepairToCheck
+    plan: PlanChecked
+    sampling: Sampling
+    inspector: str | None
+    signer: str | None
+    ended_by: str | None
+    cause: CauseCode | None
+    note: str | None
+    opened_at: datetime
+    begun_at: datetime | None
+    ended_at: datetime | None
+
+
+class Checks(Model):
+    """The checks of a ticket, oldest first. ``status`` is that of the newest."""
+
+    ticket_id: str
+    status: RoundStatus | None
+    reworks: int
+    bounced: Bounce | None
+    rounds: list[Check]
+
+
 class Chosen(Model):
     """Only the fields that were asked for."""
 
@@ -410,6 +535,15 @@ class Completion(Model):
 
     by: str
     outputs: dict[str, Any] = Field(default_factory=dict)
+
+
+class Conclusion(Model):
+    """How a check ends. A failed one names its cause."""
+
+    by: str | None = None
+    verdict: Literal["pass", "fail"]
+    cause: CauseCode | None = None
+    note: str | None = None
 
 
 class ConditionSide(Model):
@@ -1156,6 +1290,12 @@ class Refresh(Model):
     refresh_token: str
 
 
+class SecondSignature(Model):
+    """Who signs as the second person."""
+
+    by: str | None = None
+
+
 class SessionTokens(Model):
     """What a session is held with. The access token is good for ``expires_in`` seconds, the refresh token once."""
 
@@ -1533,6 +1673,13 @@ class UsersAmendment(Model):
         Field(default_factory=list)
     )
     disabled: bool | None = None
+
+
+class Waiver(Model):
+    """Why a repair may go without the rest of its check."""
+
+    by: str | None = None
+    reason: str
 
 
 class WarrantyClaimedAnswer(Model):

@@ -41,6 +41,12 @@ from processors.orchestrator.state import evolve as evolve_flow
 from processors.pricing.config import Policy as PricingPolicy
 from processors.pricing.decide import decide as pricing
 from processors.pricing.state import evolve as evolve_quote
+from processors.qc.config import Policy as QcPolicy
+from processors.qc.decide import Desk as QcDesk
+from processors.qc.decide import decide as qc
+from processors.qc.sheets import SHIPPED as SHEETS
+from processors.qc.sheets import Sheets
+from processors.qc.state import evolve as evolve_check
 from processors.tickets.conditions.decide import decide as conditions
 from processors.tickets.conditions.state import evolve as evolve_condition
 from processors.tickets.config import Policy as TicketPolicy
@@ -214,6 +220,11 @@ def webhook_cases() -> Cases:
     return against_each_view("webhooks", lambda command, view: webhooks(command, CAUSE, view, NOW, WebhookPolicy()))
 
 
+def qc_cases() -> Cases:
+    desk = QcDesk(Sheets.load(SHEETS), QcPolicy(), b"example")
+    return against_each_view("qc", lambda command, view: qc(command, CAUSE, view, NOW, desk))
+
+
 def gateway_cases() -> Cases:
     """Each command on each state of what it can be about, at an hour when the examples' links are still good."""
     views = [("nothing", None), *owned(VIEWS, "gateway")]
@@ -237,6 +248,7 @@ CASES: dict[str, Callable[[], Cases]] = {
     "orchestrator": orchestrator_cases,
     "webhooks": webhook_cases,
     "gateway": gateway_cases,
+    "qc": qc_cases,
 }
 
 
@@ -311,6 +323,7 @@ FOLDS: dict[str, Callable[[Any, Any], Any]] = {
     "pricing": evolve_quote,
     "notify": evolve_outbox,
     "webhooks": evolve_webhook,
+    "qc": evolve_check,
 }
 
 

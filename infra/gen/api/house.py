@@ -47,6 +47,7 @@ from processors.gateway.edge.passwords import Passwords
 from processors.gateway.edge.tokens import AccessTokens, SessionKeys
 from processors.gateway.views import ReadModel
 from processors.orchestrator.deployment import check
+from processors.qc.outcomes import bounce_rates
 from processors.tickets.conditions.checklists import checklist_of
 from processors.tickets.sla.policy import SHIPPED, SlaPolicy
 from processors.tickets.sla.report import report
@@ -182,6 +183,7 @@ class House:
                 hooks={"acme": Generic((HOOK_SECRET,))},
                 public_url=URL,
                 webhook_master="master",
+                bounce_rates=bounce_rates,
             )
         )
 

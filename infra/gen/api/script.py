@@ -17,8 +17,9 @@ from infra.demo.intakes import built_in_intakes
 from infra.gen.api.house import HOOK_SECRET, NOW, URL, House, open_house
 from infra.gen.api.record import Recorder
 from schemas.core.blob_ref import BlobRef
-from schemas.core.message import Message
+from schemas.core.message import Event, Message
 from schemas.diagnoses import DiagnosisView
+from schemas.qc import CheckBegun, CheckPassed, CheckpointRecorded, CheckSigned, CheckWaived, QcView
 from schemas.quotes import QuotePrepared, QuoteView
 from schemas.sla import ClocksView
 from schemas.tickets import TicketView
@@ -46,6 +47,7 @@ async def recorded() -> dict[str, Any]:
             await _intake(house, desk)
             await _people(house, desk)
             await _devices_and_papers(house, desk)
+            await _checks(house, desk)
             await _house(house, desk)
             await _changes(house, desk)
             return desk.kept()
@@ -169,6 +171,28 @@ async def _devices_and_papers(house: House, desk: Recorder) -> None:
     await desk.call("read_passcode", ticket_id=ticket, number=1)
     await desk.call("get_passcode_ledger", ticket_id=ticket)
     await desk.call("destroy_passcode", ticket_id=ticket)
+
+
+async def _checks(house: House, desk: Recorder) -> None:
+    """The quality check. Its owner is not here: what inspectors wish is answered with the examples of its events."""
+    place: dict[str, Any] = {"ticket_id": house.ticket}
+    await house.tell(example(QcView, **place))
+    await desk.call("get_checks", **place)
+    await desk.call("get_bounce_rates")
+    await desk.call("get_check_report", **place)
+
+    def granted(name: str, wish: dict[str, Any] | None, event: type[Event], **more: Any) -> None:
+        desk.told(name, wish, example(event, **place), **place, **more)
+
+    granted("begin_check", {"by": "Bo"}, CheckBegun)
+    recorded = example(CheckpointRecorded, **place)
+    point = recorded.result.checkpoint_id
+    wish = {"by": "Bo", "measured": 41.5, "unit": "C", "instrument": "firmware sensor"}
+    granted("record_checkpoint", wish, CheckpointRecorded, checkpoint_id=point)
+    granted("photograph_checkpoint", None, CheckpointRecorded, checkpoint_id=point)
+    granted("sign_check", {"by": "Ada"}, CheckSigned)
+    granted("conclude_check", {"by": "Bo", "verdict": "pass"}, CheckPassed)
+    granted("waive_check", {"by": "Cy", "reason": "The customer takes it as it is."}, CheckWaived)
 
 
 async def _house(house: House, desk: Recorder) -> None:

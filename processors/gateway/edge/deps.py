@@ -3,10 +3,10 @@
 import asyncio
 import copy
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from starlette.requests import HTTPConnection
 
@@ -40,6 +40,7 @@ from processors.gateway.tenancy import within
 from processors.gateway.views import ReadModel
 from schemas.core.ids import WorkspaceId
 from schemas.devices import DeviceCategory
+from schemas.qc import QcView
 from schemas.sla import ClocksReport, ClocksView
 
 PAGES_MAX_BYTES = 16_000_000
@@ -117,6 +118,7 @@ class GatewayDeps:
     check_flow: Callable[[bytes], Sequence[FlowIssue]] | None = None
     checklist_of: Callable[[DeviceCategory], Sequence[str]] | None = None
     clock_report: Callable[[ClocksView, datetime], ClocksReport] | None = None
+    bounce_rates: Callable[[Iterable[QcView], WorkspaceId], dict[str, Any]] | None = None
     passcodes: SealedPasscodes | None = None
     policy: Policy = field(default_factory=Policy)
     shop_name: str = "NoizyLab"

@@ -20,7 +20,7 @@ HOOK_PATHS = "/hooks/"
 FILE_PATHS = re.compile(r"/v1/tickets/[^/]+/files")
 _FORM_BYTES = 65_536
 """What the other parts of a form with a file may take."""
-PHOTO_PATHS = re.compile(r"/v1/tickets/[^/]+/conditions/[a-z]+/photos")
+PHOTO_PATHS = re.compile(r"/v1/tickets/[^/]+/(?:conditions/[a-z]+/photos|qc/checkpoints/[^/]+/photo)")
 _REQUEST_ID = re.compile(r"[0-9A-Za-z_.-]{1,80}")
 _TRACESTATE = re.compile(r"[\x20-\x7e]{1,512}")
 

@@ -69,9 +69,14 @@ BODIES: dict[tuple[str, str], Any] = {
         "signed_by": "Xaver",
         "drawing": {"path": "M 1 1 " + "L 9 9 L 40 20 " * 12},
     },
+    ("PUT", "/v1/tickets/{ticket_id}/qc/checkpoints/{checkpoint_id}"): {"verdict": "pass"},
     **{
         (method, f"/v1/tickets/{{ticket_id}}/{path}"): body
         for method, path, body in (
+            ("POST", "qc/begin", {}),
+            ("POST", "qc/signature", {}),
+            ("POST", "qc/conclusion", {"verdict": "pass"}),
+            ("POST", "qc/waiver", {"reason": "in a hurry"}),
             ("POST", "moves", {"to": "triage", "reason": "begun"}),
             ("PUT", "hold", {"reason": "asked", "hold": "customer"}),
             ("POST", "hold/release", {"reason": "asked"}),
@@ -190,7 +195,7 @@ def filled(path: str, names: dict[str, str]) -> str:
         "workspace_id": "main", "name": "f", "webhook_id": "W-0001", "delivery_id": "D-" + "0" * 32,
         "note_id": "note-1", "file_id": "file-1",
         "device_id": "D-00000000-0000-0000-0000-000000000000", "kind": "stolen", "stage": "intake",
-        "category": "laptop",
+        "category": "laptop", "checkpoint_id": "reassembled",
     }  # fmt: skip
     if "/devices/{number}" in path or "/unlocks/{number}" in path:
         names = names | {"number": "1"}  # photos count from 0, the others from 1

@@ -38,6 +38,7 @@ from processors.gateway.edge.passwords import Passwords
 from processors.gateway.edge.tokens import AccessTokens, SessionKeys
 from processors.gateway.views import ReadModel
 from processors.orchestrator.deployment import check
+from processors.qc.outcomes import bounce_rates
 from processors.tickets.conditions.checklists import checklist_of
 from processors.tickets.sla.policy import SHIPPED, SlaPolicy
 from processors.tickets.sla.report import report
@@ -228,6 +229,7 @@ class World:
                 figures=self.figures,
                 check_flow=check,
                 checklist_of=checklist_of,
+                bounce_rates=bounce_rates,
                 passcodes=self.passcodes,
                 clock_report=partial(report, policy=SlaPolicy.load(SHIPPED)),
                 policy=self.policy,

@@ -8,12 +8,14 @@ from pydantic import BaseModel
 
 from processors.gateway.edge.api import answers as one
 from processors.gateway.edge.api import answers_house as house
+from processors.gateway.edge.api import answers_quality as quality
 from schemas.conditions import ConditionPhotoAdded, ConditionRecorded, DocumentSigned
 from schemas.core.blob_ref import BlobRef
 from schemas.core.message import Event
 from schemas.device_history import DeviceFlagged, DeviceHistoryView
 from schemas.inventory import StockReceived
 from schemas.passcodes import PasscodeStored
+from schemas.qc import CheckBegun, CheckFailed, CheckPassed, CheckpointRecorded, CheckSigned, CheckWaived
 from schemas.sla import ClocksReport
 from schemas.ticket_devices import DeviceAdded, DeviceMoved, DeviceRemoved
 from schemas.ticket_facets import CustodyMoved, HoldReleased, HoldSet, PaymentRecorded
@@ -177,4 +179,19 @@ _OF_THE_HOUSE: Mapping[str, Operation] = {
     "GET /v1/workspaces/{workspace_id}": _op("get_workspace", house.Workspace),
     "PUT /v1/workspaces/{workspace_id}": _op("amend_workspace", house.Workspace),
 }
-OPERATIONS: Final[Mapping[str, Operation]] = {**_OF_TICKETS, **_OF_THE_HOUSE}
+_CHECK = f"{_TICKET}/qc"
+_OF_CHECKS: Mapping[str, Operation] = {
+    "GET /v1/qc/bounce-rates": _op("get_bounce_rates", quality.BounceRates),
+    f"GET {_CHECK}": _op("get_checks", quality.Checks),
+    f"GET {_CHECK}/report.pdf": _op("get_check_report", media=("application/pdf",)),
+    f"GET {_CHECK}/rounds/{{number}}/checkpoints/{{checkpoint_id}}/photo": _op("get_check_photo", media=PICTURES),
+    f"POST {_CHECK}/begin": _op("begin_check", CheckBegun, late=one.Accepted),
+    f"PUT {_CHECK}/checkpoints/{{checkpoint_id}}": _op("record_checkpoint", CheckpointRecorded, late=one.Accepted),
+    f"POST {_CHECK}/checkpoints/{{checkpoint_id}}/photo": _op(
+        "photograph_checkpoint", CheckpointRecorded, late=one.Accepted
+    ),
+    f"POST {_CHECK}/signature": _op("sign_check", CheckSigned, late=one.Accepted),
+    f"POST {_CHECK}/conclusion": _op("conclude_check", CheckPassed, CheckFailed, late=one.Accepted),
+    f"POST {_CHECK}/waiver": _op("waive_check", CheckWaived, late=one.Accepted),
+}
+OPERATIONS: Final[Mapping[str, Operation]] = {**_OF_TICKETS, **_OF_CHECKS, **_OF_THE_HOUSE}
