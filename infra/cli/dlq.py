@@ -8,13 +8,10 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from pydantic import TypeAdapter, ValidationError
 from rich.table import Table
 
 from infra.cli.common import err, fail, out, parse_time, plain, run
 from infra.settings import Settings, read_settings
-from schemas.core.text import ShortText
-from topics.registry import PROCESSORS
 
 if TYPE_CHECKING:
     from infra.letters import Choice, Letter
@@ -143,6 +140,10 @@ async def _deal(
 
 
 def _short(text: str, option: str) -> str:
+    from pydantic import TypeAdapter, ValidationError
+
+    from schemas.core.text import ShortText
+
     try:
         return TypeAdapter[str](ShortText).validate_python(text)
     except ValidationError as error:
@@ -150,6 +151,8 @@ def _short(text: str, option: str) -> str:
 
 
 def _check(processor: str) -> None:
+    from topics.registry import PROCESSORS
+
     if processor not in PROCESSORS:
         fail(f"no processor {processor}; there are {', '.join(PROCESSORS)}")
 

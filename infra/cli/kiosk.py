@@ -1,14 +1,17 @@
 """``noizylab kiosk``: an intake without the gateway, photos to the object store, the command straight to the log."""
 
-from pathlib import Path
-from typing import Annotated
+from __future__ import annotations
 
-import pydantic
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
 import typer
 
-from connectors.intake.form import IntakeForm
 from infra.cli.common import fail, out, run
 from infra.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from connectors.intake.form import IntakeForm
 
 app = typer.Typer(no_args_is_help=True, help="Take a device in from a kiosk.")
 
@@ -29,6 +32,10 @@ def submit(
     key: Annotated[str | None, typer.Option(help="the kiosk's own key: the same key is the same ticket")] = None,
 ) -> None:
     """Store the photos, write the command to Kafka, print the ticket."""
+    import pydantic
+
+    from connectors.intake.form import IntakeForm
+
     try:
         form = IntakeForm.model_validate(
             {

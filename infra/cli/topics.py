@@ -11,8 +11,6 @@ from rich.table import Table
 
 from infra.cli.common import fail, out, run
 from infra.settings import read_settings
-from topics.registry import ALL
-from topics.topic import Compact
 
 app = typer.Typer(no_args_is_help=True, help="Topics: what the registry declares, what the cluster has.")
 
@@ -28,6 +26,9 @@ class AclFormat(StrEnum):
 @app.command("list")
 def list_topics() -> None:
     """List all declared topics."""
+    from topics.registry import ALL
+    from topics.topic import Compact
+
     table = Table("topic", "owner", "key", "kept", "types")
     for topic in ALL:
         kept = "newest" if isinstance(topic.cleanup, Compact) else f"{topic.cleanup.retention.days} d"
@@ -39,6 +40,7 @@ def list_topics() -> None:
 def plan() -> None:
     """Show what differs between the registry and the cluster."""
     from connectors.bus.admin import plan_topics
+    from topics.registry import ALL
 
     found = run(plan_topics(read_settings().cluster(), ALL))
     for topic in found.missing:
@@ -53,6 +55,7 @@ def plan() -> None:
 def apply() -> None:
     """Create what is missing."""
     from connectors.bus.admin import apply_topics
+    from topics.registry import ALL
 
     settings = read_settings()
     replicas = 1 if settings.embedded_broker else settings.kafka_replicas

@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, nullcontext, suppress
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated
 
@@ -67,8 +68,9 @@ async def _all(settings: Settings) -> None:
 
 
 async def _some(settings: Settings, processors: list[str]) -> None:
-    # First, because it starts while this process is still loading what workers need.
     async with _edge(settings) if "gateway" in processors else nullcontext():
+        # In a thread, because it takes a second, in which the HTTP server can start already.
+        await asyncio.to_thread(import_module, "infra.worker")
         await _work(settings, processors)
 
 
