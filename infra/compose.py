@@ -120,9 +120,12 @@ def flow_files(home: Path) -> list[bytes]:
 
 
 def _analytics(app: App, ports: Ports) -> None:
+    from connectors.bus.ranges import LogRanges
     from processors.analytics.agent import wire
 
-    wire(app, ports.warehouse)
+    ranges = LogRanges(ports.settings.cluster(), "noizylab-analytics-replay")
+    ports.on_close(ranges.close)
+    wire(app, ports.warehouse, ranges)
 
 
 def _webhooks(app: App, ports: Ports) -> None:

@@ -41,6 +41,7 @@ class Settings:
     kafka_ca_file: str | None
     kafka_replicas: int
     clickhouse_url: str | None
+    clickhouse_cluster: str | None
     s3_endpoint: str | None
     s3_access_key: str | None
     s3_secret_key: str | None
@@ -134,6 +135,7 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         "kafka_ca_file": source.optional("NOIZYLAB_KAFKA_CA_FILE"),
         "kafka_replicas": source.number("NOIZYLAB_KAFKA_REPLICAS", 3),
         "clickhouse_url": source.optional("NOIZYLAB_CLICKHOUSE"),
+        "clickhouse_cluster": source.optional("NOIZYLAB_CLICKHOUSE_CLUSTER"),
         "s3_endpoint": source.optional("NOIZYLAB_S3_ENDPOINT"),
         "s3_access_key": source.optional("NOIZYLAB_S3_ACCESS_KEY"),
         "s3_secret_key": source.optional("NOIZYLAB_S3_SECRET_KEY"),
@@ -205,6 +207,7 @@ def to_environment(settings: Settings) -> dict[str, str]:
         "traces": "NOIZYLAB_TRACES",
         "kafka": "NOIZYLAB_KAFKA",
         "clickhouse_url": "NOIZYLAB_CLICKHOUSE",
+        "clickhouse_cluster": "NOIZYLAB_CLICKHOUSE_CLUSTER",
         "s3_endpoint": "NOIZYLAB_S3_ENDPOINT",
         "smtp_url": "NOIZYLAB_SMTP",
         "anthropic_api_key": "NOIZYLAB_ANTHROPIC_API_KEY",

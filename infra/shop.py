@@ -45,7 +45,7 @@ class Shop:
         await apply_topics(settings.cluster(), ALL, replicas=replicas)
         if settings.embedded_clickhouse and "analytics" in self._workers:
             progress("the figures: embedded ClickHouse")
-            await self.supervisor.start(_clickhouse(settings))
+            await self.supervisor.start(clickhouse_spec(settings))
         if "analytics" in self._workers:
             await migrate_warehouse(settings)
         progress(f"workers: {', '.join(self._workers)}")
@@ -79,7 +79,8 @@ def _broker(settings: Settings) -> ChildSpec:
     return ChildSpec("broker", tuple(arguments))
 
 
-def _clickhouse(settings: Settings) -> ChildSpec:
+def clickhouse_spec(settings: Settings) -> ChildSpec:
+    """Return the program of the embedded ClickHouse."""
     arguments = (
         "-m", "infra.clickhouse", "--data", str(settings.home / "clickhouse"),
         "--http-port", str(settings.clickhouse_http_port), "--tcp-port", str(settings.clickhouse_tcp_port),
@@ -104,7 +105,9 @@ def private_settings(settings: Settings, home: Path, *, own_cluster: bool = Fals
     machine as well, unless ``own_cluster`` says to measure the cluster that the settings name.
     """
     broker, http, tcp, gateway = free_ports(4)
-    alone = {} if own_cluster else {"kafka": None, "clickhouse_url": None, "s3_endpoint": None}
+    alone = (
+        {} if own_cluster else {"kafka": None, "clickhouse_url": None, "clickhouse_cluster": None, "s3_endpoint": None}
+    )
     return replace(
         settings,
         home=home,

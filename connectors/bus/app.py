@@ -14,9 +14,10 @@ from uuid import UUID
 
 import faust
 from faust.app.base import BootStrategy
+from prometheus_client.registry import Collector
 
 from connectors.bus.aggregate import StateOf
-from connectors.bus.batch import BatchHandler, BatchStage
+from connectors.bus.batch import BatchHandler, BatchStage, OpenHandler
 from connectors.bus.cluster import Cluster
 from connectors.bus.engine import Engine
 from connectors.bus.epoch import EngineLimits
@@ -53,8 +54,7 @@ class _Guarded:
         self._inner, self._app = inner, app
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
-        if self._app.engine is not None:
-            await self._app.engine.guard()
+        await self._app.guard()
         await self._inner.publish(records)
 
 
@@ -80,6 +80,7 @@ class App(faust.App):
         self.sinks: list[BatchStage] = []
         self.tells: list[Topic] = []
         self.follows: list[Topic] = []
+        self.collectors: list[Collector] = []
         self.engine: Engine | None = None
         self.counts = Counts()
         self.wall_clock: Clock = clock or SystemClock()
@@ -134,14 +135,26 @@ class App(faust.App):
 
         return register
 
-    def sink(self, *reads: Topic) -> Callable[[BatchHandler], BatchHandler]:
-        """Declare a step that takes whole batches, of all types, and writes nothing to the bus."""
+    def sink(
+        self, *reads: Topic, opens: OpenHandler | None = None, batch_records: int = 0
+    ) -> Callable[[BatchHandler], BatchHandler]:
+        """Declare a step that takes whole batches, of all types, and writes nothing to the bus; see ``BatchStage``."""
 
         def register(handler: BatchHandler) -> BatchHandler:
-            self.sinks.append(BatchStage(f"{self.processor}.{handler.__name__}", reads, handler))
+            name = f"{self.processor}.{handler.__name__}"
+            self.sinks.append(BatchStage(name, reads, handler, opens, batch_records))
             return handler
 
         return register
+
+    async def guard(self) -> None:
+        """Return while the group still knows this worker.
+
+        Raises:
+            WorkerStop: the partitions belong to somebody else, or the group cannot be asked.
+        """
+        if self.engine is not None:
+            await self.engine.guard()
 
     async def publish(self, records: Sequence[Outgoing]) -> None:
         """Write what a sink made, while the group still knows this worker.

@@ -9,14 +9,37 @@ from topics.topic import Topic
 BatchHandler = Callable[[Sequence[Fetched]], Awaitable[None]]
 
 
-class BatchStage:
-    """Hands a fetched batch over as it is. The handler returns when all of it is safe; raising repeats the batch."""
+OpenHandler = Callable[[str, int, int], Awaitable[None]]
+"""Topic, partition, offset: from there on this worker reads it now."""
 
-    def __init__(self, name: str, reads: tuple[Topic, ...], handler: BatchHandler) -> None:
-        self._handler = handler
+
+class BatchStage:
+    """Hands a fetched batch over as it is. The handler returns when all of it is safe; raising repeats the batch.
+
+    ``opens`` is called before the first batch of a partition in each assignment. ``batch_records``: what a batch may
+    hold, when that is more than the engine's own limit.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        reads: tuple[Topic, ...],
+        handler: BatchHandler,
+        opens: OpenHandler | None = None,
+        batch_records: int = 0,
+    ) -> None:
+        self._handler, self._opens = handler, opens
+        self._opened: dict[tuple[str, int], PartitionState] = {}
+        self.batch_records = batch_records
         self.step = Step(name=name, reads=reads, emits=(), handler=handler)
 
     async def run(self, records: Sequence[Fetched], states: PartitionState) -> None:
         """Hand the batch over."""
+        first = records[0]
+        place = first.topic, first.partition
+        # Every assignment has its own state of a partition.
+        if self._opens is not None and self._opened.get(place) is not states:
+            await self._opens(first.topic, first.partition, first.offset)
+            self._opened[place] = states
         await self._handler(records)
         states.finished += len(records)

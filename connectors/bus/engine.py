@@ -64,6 +64,8 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self._watching: asyncio.Task[None] | None = None
         self._refreshing: asyncio.Task[None] | None = None
         self._stage_of = {topic.name: stage for stage in stages for topic in stage.step.reads}
+        wanted = (stage.batch_records for stage in stages if isinstance(stage, BatchStage))
+        self._batch_records = max(self._limits.batch_records, *wanted, 0)
         self._transport = transport(cluster, group, self._stage_of, self)
         self._epoch: Epoch | None = None
         self._commit_lock = asyncio.Lock()
@@ -231,7 +233,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         """Hand over whatever is fetched, one batch a partition at a time, until the epoch ends."""
         while epoch.accepting:
             idle = [tp for tp in epoch.tps if tp not in epoch.busy]
-            for taken in await self._transport.take(idle, epoch.generation, self._limits.batch_records):
+            for taken in await self._transport.take(idle, epoch.generation, self._batch_records):
                 await self._admit(epoch, taken)
             if epoch.accepting:
                 await self._transport.wait(0.5)

@@ -22,7 +22,7 @@ Place = tuple[str, int, int]
 """Topic, partition, offset."""
 
 
-class _Asking:
+class Asking:
     """A reader that is opened when it is first needed, and anew after a failure. One question at a time."""
 
     def __init__(self, cluster: Cluster, client_id: str) -> None:
@@ -46,7 +46,7 @@ class _Asking:
         return Transient(f"the log does not answer {self._client_id}: {error!r}; it is asked again")
 
 
-class LogLookup(_Asking):
+class LogLookup(Asking):
     """Reads single records. The newest that were noted are answered from memory, which holds ``keep_bytes``."""
 
     def __init__(self, cluster: Cluster, client_id: str, *, keep_bytes: int = 33_554_432) -> None:
@@ -89,7 +89,7 @@ class LogLookup(_Asking):
         return None
 
 
-class LogFollower(_Asking):
+class LogFollower(Asking):
     """Folds compacted topics when asked, each record once, into whatever ``take`` makes of it."""
 
     def __init__(

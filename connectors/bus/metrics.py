@@ -11,9 +11,8 @@ from prometheus_client import Metric as Family
 from prometheus_client.registry import Collector
 
 from connectors.bus.app import App
-from connectors.bus.counts import Histogram
 from connectors.bus.engine import Engine
-from connectors.metrics import Families, MetricName, families
+from connectors.metrics import Families, Histogram, MetricName, families
 
 STALE_BEAT_S = 30.0
 """An event loop that has not looked at its work for this long is blocked."""
@@ -109,6 +108,9 @@ class BusCollector(Collector):
             if app.engine is not None:
                 _engine(found, app.processor, app.engine)
         yield from found.values()
+        for app in self._apps:
+            for collector in app.collectors:
+                yield from collector.collect()
 
 
 def ailments(apps: Iterable[App]) -> list[str]:

@@ -9,7 +9,7 @@
     └── Misconfigured       wrong password, missing grant, missing table: somebody must act
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from connectors.errors import Permanent
@@ -43,9 +43,16 @@ class Warehouse(Protocol):
     """An SQL warehouse that takes JSON lines and drops a block whose token it has already stored."""
 
     async def insert_json_rows(
-        self, table: str, rows: bytes, token: str | None = None, settings: Settings | None = None
+        self,
+        table: str,
+        rows: bytes,
+        token: str | None = None,
+        settings: Settings | None = None,
+        columns: Sequence[str] | None = None,
     ) -> None:
         """Insert ``rows`` (JSONEachRow: one JSON object a line).
+
+        ``columns`` names what a row holds; it is needed only where the table has columns that are read and not kept.
 
         Returns once the rows are stored. A second call with the same ``token`` stores nothing, in the table and
         in everything that materialised views feed from it, whatever the rows are. The rows must lie in one

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +29,8 @@ INSERT_SETTINGS: Settings = {
     "deduplicate_blocks_in_dependent_materialized_views": 1,
     # A block that spans partitions is neither stored nor dropped as a whole; refuse it here, not after a crash.
     "max_partitions_per_insert_block": 1,
+    # Over a distributed table an insert is stored when its shards have it, not when it is queued for them.
+    "distributed_foreground_insert": 1,
     # A misspelt column must fail, not vanish.
     "input_format_skip_unknown_fields": 0,
 }
@@ -63,14 +65,19 @@ class ServerWarehouse:
         self._opening = asyncio.Lock()
 
     async def insert_json_rows(
-        self, table: str, rows: bytes, token: str | None = None, settings: Settings | None = None
+        self,
+        table: str,
+        rows: bytes,
+        token: str | None = None,
+        settings: Settings | None = None,
+        columns: Sequence[str] | None = None,
     ) -> None:
         """Insert JSON lines; see the port."""
         merged: dict[str, Any] = {**INSERT_SETTINGS, **(settings or {})}
         if token is not None:
             merged["insert_deduplication_token"] = token
         await self._call(
-            lambda client: client.raw_insert(table, None, rows, merged, fmt="JSONEachRow"), classify_insert
+            lambda client: client.raw_insert(table, columns, rows, merged, fmt="JSONEachRow"), classify_insert
         )
 
     async def query(

@@ -7,6 +7,7 @@ import typer
 from connectors.errors import ConnectorError
 from infra.cli import (
     admin,
+    analytics,
     audit,
     bench,
     blobs,
@@ -45,6 +46,7 @@ app.add_typer(dlq.app, name="dlq")
 app.add_typer(flow.app, name="flow")
 app.add_typer(audit.app, name="audit")
 app.add_typer(blobs.app, name="blobs")
+app.add_typer(analytics.app, name="analytics")
 app.add_typer(bench.app, name="bench")
 app.add_typer(broker.app, name="broker")
 app.add_typer(serve.app, name="serve", hidden=True)

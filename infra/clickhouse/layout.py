@@ -29,6 +29,8 @@ DEFAULT_MEMORY_LIMIT_BYTES = 2 * 1024**3
 READER_TIME_LIMIT_S = 10
 READER_RESULT_ROWS = 100_000
 READER_RESULT_BYTES = 64 * 1024**2
+READER_ROWS_READ = 500_000_000
+"""Of one query: fifty times what a shop of ten million events has."""
 
 
 class StoreError(RuntimeError):
@@ -156,6 +158,7 @@ def _users_xml(passwords: Mapping[str, str], memory_limit_bytes: int) -> str:
       <readonly>1</readonly>
       <max_execution_time>{READER_TIME_LIMIT_S}</max_execution_time>
       <max_memory_usage>{memory_limit_bytes // 4}</max_memory_usage>
+      <max_rows_to_read>{READER_ROWS_READ}</max_rows_to_read>
       <max_result_rows>{READER_RESULT_ROWS}</max_result_rows>
       <max_result_bytes>{READER_RESULT_BYTES}</max_result_bytes>
       <result_overflow_mode>throw</result_overflow_mode>

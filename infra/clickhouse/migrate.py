@@ -15,6 +15,7 @@ from typing import Literal
 import orjson
 
 from connectors.clickhouse.port import Row, Warehouse
+from infra.clickhouse.cluster import on_cluster
 from infra.clickhouse.statements import split_statements
 
 MIGRATIONS_DIR = Path(__file__).parent / "migrations"
@@ -75,11 +76,21 @@ def load_migrations(directory: Path = MIGRATIONS_DIR) -> list[Migration]:
 
 
 class Migrator:
-    """Brings a database to the newest schema, or back. Needs a user who may create and drop."""
+    """Brings a database to the newest schema, or back. Needs a user who may create and drop.
 
-    def __init__(self, warehouse: Warehouse, directory: Path = MIGRATIONS_DIR) -> None:
+    ``cluster`` names a ClickHouse cluster on which the same files make replicated and distributed tables.
+    """
+
+    def __init__(self, warehouse: Warehouse, directory: Path = MIGRATIONS_DIR, *, cluster: str | None = None) -> None:
         self._warehouse = warehouse
         self._migrations = load_migrations(directory)
+        self._cluster = cluster
+
+    def statements(self, statements: Sequence[str]) -> list[str]:
+        """Return what is run for some statements of a file."""
+        if self._cluster is None:
+            return list(statements)
+        return [rendered for statement in statements for rendered in on_cluster(statement, self._cluster)]
 
     async def plan(self) -> list[Migration]:
         """Return what ``apply`` would run, in order, after checking the files against the history.
@@ -118,9 +129,10 @@ class Migrator:
                 for m in self._migrations]  # fmt: skip
 
     async def _run(self, migration: Migration, statements: Sequence[str], before: State, after: State) -> None:
-        await self._warehouse.command(HISTORY_TABLE)
+        for statement in self.statements([HISTORY_TABLE.strip()]):
+            await self._warehouse.command(statement)
         await self._record(migration, before)
-        for statement in statements:
+        for statement in self.statements(statements):
             await self._warehouse.command(statement)
         await self._record(migration, after)
 

@@ -8,6 +8,7 @@ from infra.broker.metrics import METRICS as BROKER_METRICS
 from infra.gen.asyncapi import topic_id
 from infra.gen.wiring import Wiring
 from infra.settings import BROKER_METRICS_PORT, GATEWAY_METRICS_PORT, METRICS_PORT
+from processors.analytics.metrics import METRICS as SINK_METRICS
 from processors.gateway.edge.metrics import METRICS as GATEWAY_METRICS
 from topics.registry import ALL, AUDIT, COMMANDS, EVENTS, VIEWS
 from topics.topic import Compact, Topic
@@ -62,7 +63,7 @@ def metrics_table() -> str:
         "",
         f"At `http://127.0.0.1:{METRICS_PORT}/metrics` (`NOIZYLAB_METRICS_PORT`; 0 is off).",
         "",
-        *_metric_rows(METRICS),
+        *_metric_rows((*METRICS, *SINK_METRICS)),
         "",
         "## Embedded broker",
         "",

@@ -1,4 +1,5 @@
-"""One record of the log as one JSON line for the warehouse. The record's JSON is carried, never decoded."""
+"""One record of the log as one JSON line for the warehouse. The record's JSON is carried and not decoded, but for the
+few types that have fields which stay out (``personal``)."""
 
 from base64 import b64encode
 from collections.abc import Sequence
@@ -8,7 +9,9 @@ from typing import Literal
 
 import orjson
 
+from processors.analytics.personal import without_personal
 from schemas.core.envelope import Envelope, EnvelopeError
+from topics.tickets import TICKET_VIEWS
 
 Headers = Sequence[tuple[str, bytes]]
 
@@ -19,23 +22,39 @@ RefusalReason = Literal["bad_envelope", "implausible_time", "not_utf8", "no_data
 EARLIEST = datetime(2020, 1, 1, tzinfo=UTC)
 LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 
+Table = Literal["events", "ticket_snapshots"]
+EVENTS: Table = "events"
+SNAPSHOTS: Table = "ticket_snapshots"
+COLUMNS: dict[Table, tuple[str, ...] | None] = {EVENTS: None, SNAPSHOTS: ("snapshot", "k_partition", "k_offset")}
+"""What the lines of a table hold, where the table has a column that is read and not kept."""
 
-@dataclass(frozen=True, slots=True)
+
+@dataclass(slots=True)
 class Record:
-    """One record of the log as it was read: raw headers (CloudEvents binary mode), raw value."""
+    """One record of the log as it was read: raw headers (CloudEvents binary mode), raw value, and when the log took it.
+
+    Not to be changed: frozen it would take four times as long to make. ``timestamp_ms`` counts from 1970, 0 is unknown.
+    """
 
     topic: str
     partition: int
     offset: int
     headers: Headers
     value: bytes
+    timestamp_ms: int = 0
+
+    @property
+    def place(self) -> tuple[str, int, int]:
+        """Where the record lies: topic, partition, offset."""
+        return self.topic, self.partition, self.offset
 
 
-@dataclass(frozen=True, slots=True)
-class EventRow:
-    """A line for the table ``events``. ``month`` is its partition there, as YYYYMM in UTC."""
+@dataclass(slots=True)
+class Row:
+    """A line for a table, not to be changed. ``month``: its partition there, YYYYMM in UTC; 0 where there are none."""
 
-    offset: int
+    record: Record
+    table: Table
     month: int
     line: bytes
 
@@ -44,14 +63,22 @@ class EventRow:
 class Refusal:
     """A line for ``events_dlq``: the record as it was, and why it is no event."""
 
-    offset: int
+    record: Record
     reason: RefusalReason
     detail: str
     line: bytes
 
 
-def event_row(record: Record) -> EventRow | Refusal:
-    """Return the row of a record, or its refusal. The same record gives the same bytes at any time.
+def row_of(record: Record) -> Row | Refusal | None:
+    """Return the row of a record, of an event or of a ticket's view, or its refusal; None when there is nothing to say.
+
+    The same record gives the same bytes at any time.
+    """
+    return snapshot_row(record) if record.topic == TICKET_VIEWS.name else event_row(record)
+
+
+def event_row(record: Record) -> Row | Refusal:
+    """Return the row of an event, or its refusal.
 
     Times keep milliseconds; what is finer is cut off. Whether the value is JSON the warehouse checks, by a
     constraint on the column.
@@ -66,10 +93,25 @@ def event_row(record: Record) -> EventRow | Refusal:
     if not record.value:
         return refuse(record, "no_data", "the value is empty; an event carries a JSON object")
     try:
-        payload = record.value.decode()
+        payload = without_personal(envelope.type, record.value).decode()
     except UnicodeDecodeError as error:
         return refuse(record, "not_utf8", f"the value is not UTF-8 at byte {error.start}")
-    return EventRow(record.offset, envelope.time.year * 100 + envelope.time.month, _line(record, envelope, payload))
+    return Row(record, EVENTS, envelope.time.year * 100 + envelope.time.month, _line(record, envelope, payload))
+
+
+def snapshot_row(record: Record) -> Row | Refusal | None:
+    """Return the row of a ticket's view: the engine takes the columns out of the view by itself.
+
+    None for a tombstone: the log forgets the ticket, and the figures need not.
+    """
+    if not record.value:
+        return None
+    try:
+        snapshot = record.value.decode()
+    except UnicodeDecodeError as error:
+        return refuse(record, "not_utf8", f"the value is not UTF-8 at byte {error.start}")
+    line = orjson.dumps({"snapshot": snapshot, "k_partition": record.partition, "k_offset": record.offset})
+    return Row(record, SNAPSHOTS, 0, line)
 
 
 def refuse(record: Record, reason: RefusalReason, detail: str, column: str = "") -> Refusal:
@@ -87,20 +129,22 @@ def refuse(record: Record, reason: RefusalReason, detail: str, column: str = "")
             "value_base64": b64encode(record.value).decode(),
         }
     )
-    return Refusal(record.offset, reason, detail, line)
+    return Refusal(record, reason, detail, line)
 
 
 def _line(record: Record, envelope: Envelope, payload: str) -> bytes:
+    time, recorded = envelope.time, envelope.recorded_time
+    event_ts = _milliseconds(time)
     return orjson.dumps(
         {
-            "event_id": str(envelope.id),
+            "event_id": envelope.id_text,
             "event_type": envelope.type,
             "source": envelope.source,
             "subject": envelope.subject,
             "correlation_id": envelope.correlation_id,
             "causation_id": None if envelope.causation_id is None else str(envelope.causation_id),
-            "event_ts": _milliseconds(envelope.time),
-            "recorded_ts": _milliseconds(envelope.recorded_time),
+            "event_ts": event_ts,
+            "recorded_ts": event_ts if recorded is time else _milliseconds(recorded),
             "k_topic": record.topic,
             "k_partition": record.partition,
             "k_offset": record.offset,
@@ -110,7 +154,7 @@ def _line(record: Record, envelope: Envelope, payload: str) -> bytes:
 
 
 def _milliseconds(at: datetime) -> str:
-    return f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}"
+    return at.isoformat(" ", "milliseconds")[:23]  # its zone is UTC, as the column's is
 
 
 def _readable_type(headers: Headers) -> str:

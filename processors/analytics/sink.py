@@ -1,89 +1,210 @@
 """The sink: rows of many partitions gathered for a moment, written by one insert, acknowledged together.
 
-Small inserts are what a column store bears worst, so batches of all partitions share one. It delivers at least once:
-after a crash some rows may be stored twice, under the same event id, and every figure counts an event once.
+Small inserts are what a column store bears worst, so batches of all partitions share one. What a batch covers is logged
+before it is inserted (``batch``), so a crash at any point neither loses a row nor stores one twice.
 """
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+import logging
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from time import monotonic
 
-from connectors.clickhouse.port import PoisonRows, Warehouse
-from processors.analytics.rows import EventRow, Record, Refusal, event_row, refuse
+from connectors.clickhouse.port import Warehouse
+from connectors.clock.clock import Clock, SystemClock
+from processors.analytics.batch import Range, batch_id, ranges_of
+from processors.analytics.intents import Intents, Log, check_end
+from processors.analytics.metrics import SinkCounts
+from processors.analytics.parts import PartsWatch
+from processors.analytics.patience import stubbornly
+from processors.analytics.rows import EVENTS, Record, Refusal, Row, row_of
+from processors.analytics.store import Store
+
+log = logging.getLogger(__name__)
 
 MAX_ROWS = 10_000
 MAX_BYTES = 8 * 1024 * 1024
+"""Of lines. One insert stays one block, and one parsing chunk, so that a refused row's number is its true one."""
+ENOUGH_ROWS = 1_000
+"""From here on a batch waits for nothing but its turn: while others are written, it grows."""
 LINGER_S = 0.5
-EVENTS, DEAD_LETTERS = "events", "events_dlq"
+AT_ONCE = 2
+"""Inserts under way. One is parsed while the other's parts are written; more would only make smaller parts."""
 
 
 @dataclass(slots=True)
 class _Gathering:
-    """Rows that will be written together, and who waits for them."""
+    """Records that will be written together, and who waits for them."""
 
-    rows: list[tuple[EventRow, Record]] = field(default_factory=list)
+    rows: list[Row] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     size: int = 0
-    full: asyncio.Event = field(default_factory=asyncio.Event)
+    enough: asyncio.Event = field(default_factory=asyncio.Event)
     written: asyncio.Task[None] | None = None
+
+    def takes(self, rows: int, size: int) -> bool:
+        """Whether so many more rows and bytes fit; the first always do."""
+        return self.written is None or (len(self.rows) + rows <= MAX_ROWS and self.size + size <= MAX_BYTES)
+
+
+async def _no_fence() -> None:
+    """Let everything pass."""
 
 
 class Sink:
-    """Writes records to the warehouse. Bounded by rows, bytes and time."""
+    """Writes records to the warehouse, each once. Bounded by rows, bytes and time.
 
-    def __init__(self, warehouse: Warehouse, *, linger_s: float = LINGER_S) -> None:
-        self._warehouse = warehouse
-        self._linger_s = linger_s
+    ``fence`` raises when this worker's partitions belong to somebody else: nothing new is begun then. ``logged`` False
+    leaves the intent log out, and with it the tokens: for comparison only.
+    """
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        source: Log,
+        *,
+        fence: Callable[[], Awaitable[None]] = _no_fence,
+        linger_s: float = LINGER_S,
+        logged: bool = True,
+        clock: Clock | None = None,
+    ) -> None:
+        self.counts = SinkCounts()
+        self._source, self._fence = source, fence
+        self._clock = clock or SystemClock()
+        self._intents = Intents(warehouse)
+        self._store = Store(warehouse, self.counts, with_tokens=logged)
+        self._parts = PartsWatch(warehouse, self.counts)
+        self._linger_s, self._logged = linger_s, logged
         self._gathering = _Gathering()
-        self.rows_written = 0
+        self._slots = asyncio.Semaphore(AT_ONCE)
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._recovering = asyncio.Lock()
+        self._stored: dict[tuple[str, int], list[Range]] = {}
 
-    async def write(self, records: Sequence[Record]) -> None:
-        """Return when every record is stored, as an event or as a dead letter.
+    async def opened(self, topic: str, partition: int, offset: int) -> None:
+        """Take a partition over, from an offset: finish what a crash left, and learn what is stored beyond the offset.
 
         Raises:
-            Transient: the warehouse is away; nothing is acknowledged, the caller repeats its batch.
+            Misconfigured: the topic was made anew, so its offsets mean something else than in the intent log.
+            Transient: the log does not answer.
         """
-        gathering = self._gathering
-        for record in records:
-            row = event_row(record)
-            if isinstance(row, EventRow):
-                gathering.rows.append((row, record))
+        if not self._logged:
+            return
+        async with self._recovering:
+            if (topic, partition) in self._stored:
+                await self._settle()
+            known = await stubbornly(lambda: self._intents.known(topic, partition, offset), self.counts)
+            if known:
+                check_end(known, await self._source.end(topic, partition))
+            for one in known:
+                if not one.done:
+                    await self._replay(one.batch_id)
+            self._stored[topic, partition] = [one.range for one in known]
+
+    async def write(self, records: Sequence[Record]) -> None:
+        """Return when every record is stored, as a row or as a dead letter.
+
+        While the warehouse is away it waits: the caller fetches no more of this partition.
+
+        Raises:
+            Misconfigured: the warehouse cannot take rows until somebody changes something.
+            WorkerStop: the fence fell before the rows were begun.
+        """
+        stored = self._stored.get(records[0].place[:2]) if records else None
+        if not stored:
+            return await self._write(records)
+        # What is stored already parts the others: a range must not reach over it.
+        for known, run in groupby(records, key=lambda one: any(r.first <= one.offset <= r.last for r in stored)):
+            part = list(run)
+            if known:
+                self.counts.known += len(part)
             else:
-                gathering.refused.append(row)
-            gathering.size += len(row.line)
+                await self._write(part)
+        if records[-1].offset >= max(one.last for one in stored):
+            stored.clear()
+        return None
+
+    async def _write(self, records: Sequence[Record]) -> None:
+        made = [one for record in records if (one := row_of(record)) is not None]
+        rows = [one for one in made if isinstance(one, Row)]
+        size = sum(len(one.line) for one in made)
+        if not made:
+            return
+        if not self._gathering.takes(len(rows), size):
+            self._rotate()
+        gathering = self._gathering
+        gathering.rows += rows
+        gathering.refused += [one for one in made if isinstance(one, Refusal)]
+        gathering.size += size
         if gathering.written is None:
             gathering.written = asyncio.create_task(self._after_a_moment(gathering))
-        if len(gathering.rows) >= MAX_ROWS or gathering.size >= MAX_BYTES:
-            gathering.full.set()
+            self._under_way.add(gathering.written)
+            gathering.written.add_done_callback(self._under_way.discard)
+        if len(gathering.rows) >= ENOUGH_ROWS or gathering.size >= MAX_BYTES:
+            gathering.enough.set()
         # Shielded: one partition that is taken away must not cancel the insert that others wait for.
         await asyncio.shield(gathering.written)
 
+    def _rotate(self) -> None:
+        self._gathering.enough.set()
+        self._gathering = _Gathering()
+
+    async def _settle(self) -> None:
+        """End what an earlier assignment began: it must not carry what this one brings, nor be replayed beside itself.
+
+        What it fails with, its own writers are told.
+        """
+        self._rotate()
+        if self._under_way:
+            await asyncio.wait(set(self._under_way))
+
     async def _after_a_moment(self, gathering: _Gathering) -> None:
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(gathering.full.wait(), self._linger_s)
-        self._gathering = _Gathering()
-        ordered = sorted(gathering.rows, key=lambda pair: pair[0].month)
-        for _, of_month in groupby(ordered, key=lambda pair: pair[0].month):
-            await self._insert(list(of_month), gathering.refused)
-        if gathering.refused:
-            await self._warehouse.insert_json_rows(DEAD_LETTERS, b"\n".join(one.line for one in gathering.refused))
+            await asyncio.wait_for(gathering.enough.wait(), self._linger_s)
+        async with self._slots:
+            if self._gathering is gathering:
+                self._gathering = _Gathering()
+            await self._parts.pace()
+            started = monotonic()
+            await self._begin(gathering.rows, gathering.refused)
+            self.counts.batch_s.observe(monotonic() - started)
+            oldest_ms = min((row.record.timestamp_ms for row in gathering.rows), default=0)
+            if oldest_ms:
+                self.counts.freshness_s.observe(self._clock.now().timestamp() - oldest_ms / 1000)
 
-    async def _insert(self, pairs: list[tuple[EventRow, Record]], refused: list[Refusal]) -> None:
-        """Insert rows of one month; rows that the warehouse refuses become dead letters, the others are stored."""
-        while pairs:
-            try:
-                await self._warehouse.insert_json_rows(EVENTS, b"\n".join(row.line for row, _ in pairs))
-            except PoisonRows as poison:
-                named = poison.row_number is not None and poison.row_number <= len(pairs)
-                if not named and len(pairs) > 1:
-                    middle = len(pairs) // 2
-                    await self._insert(pairs[:middle], refused)
-                    pairs = pairs[middle:]
-                    continue
-                _, record = pairs.pop((poison.row_number or 1) - 1 if named else 0)
-                refused.append(refuse(record, "poison_row", poison.message, poison.column or ""))
-                continue
-            self.rows_written += len(pairs)
+    async def _begin(self, rows: Sequence[Row], refused: Sequence[Refusal]) -> None:
+        """Log the intent, then store. Until the intent is logged, nothing of the batch exists."""
+        if not self._logged:
+            await self._store.store("", rows, refused)
             return
+        ranges = ranges_of([*(row.record for row in rows), *(one.record for one in refused)])
+        batch = batch_id(ranges)
+
+        async def intend() -> None:
+            await self._fence()
+            await self._intents.intend(ranges, batch)
+
+        await stubbornly(intend, self.counts)
+        await self._store.store(batch, rows, refused)
+        await stubbornly(lambda: self._intents.finish(ranges, batch), self.counts)
+
+    async def _replay(self, batch: str) -> None:
+        """Store a batch that was begun before a crash, over exactly its ranges, and look whether that is true now."""
+        ranges = await stubbornly(lambda: self._intents.ranges(batch), self.counts)
+        made = [row_of(record) for record in await self._source.read(ranges)]
+        rows = [one for one in made if isinstance(one, Row)]
+        log.warning("replaying batch %s: %d rows of %d partitions", batch, len(rows), len(ranges))
+        good = await self._store.store(batch, rows, [one for one in made if isinstance(one, Refusal)])
+        self.counts.replayed += 1
+        events = [row for row in good if row.table == EVENTS]
+        verdict = await stubbornly(lambda: self._intents.verdict(ranges, len(events)), self.counts)
+        if verdict == "lost":
+            # A token was taken down and its rows were not: seen of inserts that span partitions, which ours do not.
+            stored = await stubbornly(lambda: self._intents.stored(ranges), self.counts)
+            await self._store.store(f"{batch}/again", [row for row in events if row.record.place not in stored], [])
+        self.counts.verdicts[verdict] += 1
+        if verdict != "exact":
+            log.error("batch %s was found %s after its replay; count the ranges %s in events", batch, verdict, ranges)
+        await stubbornly(lambda: self._intents.finish(ranges, batch), self.counts)

@@ -11,6 +11,8 @@ IMPURE = {
     "subprocess", "threading", "time",
 }  # fmt: skip
 SHELL = {
+    "analytics/parts.py": "pauses while a table has many parts",
+    "analytics/patience.py": "waits for a warehouse that is away",
     "analytics/sink.py": "hands rows to the warehouse",
     "brain/diagnostician.py": "asks the language model, and moves long texts off the event loop",
     "vision/goldens.py": "fetches golden pictures from the object store",

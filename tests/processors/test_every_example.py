@@ -20,7 +20,7 @@ from connectors.vault.port import Contact, QuietHours
 from infra.compose import FLOWS
 from infra.gen.wiring import wirings
 from infra.ports import PRICES
-from processors.analytics.rows import EventRow, Record, event_row
+from processors.analytics.rows import Record, Row, event_row
 from processors.brain.decide import decide as brain
 from processors.brain.diagnostician import Diagnostician
 from processors.brain.state import evolve as evolve_diagnosis
@@ -356,5 +356,5 @@ def test_makes_a_row_for_analytics_of_every_example_event(topic: Topic) -> None:
         for name, event in examples_of(kind).items():
             envelope = Envelope(CAUSE, f"/noizylab/{topic.owner}", kind.TYPE, "T-018f6b2e", NOW, NOW, "T-018f6b2e")
             row = event_row(Record(topic.name, 0, 7, tuple(envelope.to_headers()), event.to_json()))
-            assert isinstance(row, EventRow), name
+            assert isinstance(row, Row), name
             assert row.month == 202603

@@ -14,8 +14,7 @@ from prometheus_client.registry import Collector
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from connectors.bus.counts import Histogram
-from connectors.metrics import MetricName, families
+from connectors.metrics import Histogram, MetricName, families
 from processors.gateway.edge.deps import Edge
 from processors.gateway.edge.problems import MEDIA_TYPE
 

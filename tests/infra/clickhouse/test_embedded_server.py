@@ -1,16 +1,23 @@
+import asyncio
 import json
 import os
 import signal
 import stat
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from infra.clickhouse import layout
 from infra.clickhouse.layout import READER, WRITER, NewerDataError, StoreError, claim, engine_version
+from infra.clickhouse.migrate import Status
 from infra.clickhouse.server import PROJECT_ROOT, EmbeddedClickHouse
+from infra.settings import Settings, read_settings, to_environment
+from infra.shop import clickhouse_spec, private_settings
+from infra.supervise import Supervisor
+from infra.warehouse import migrate_warehouse, migrator_of
 from tests.support.clickhouse import connect
 
 ROWS = b"\n".join(b'{"n":%d}' % n for n in range(1000))
@@ -55,6 +62,39 @@ async def test_keeps_acknowledged_rows_when_it_is_killed_terminated_or_stopped(t
         assert await _count(server) == 1000
     finally:
         await server.stop()
+
+
+async def test_is_ready_within_two_seconds(tmp_path: Path) -> None:
+    taken = []
+    for turn in range(2):
+        server, started = EmbeddedClickHouse(tmp_path / str(turn)), time.monotonic()
+        await server.start()
+        taken.append(time.monotonic() - started)
+        await server.stop()
+    assert min(taken) < 2, taken  # of two, because other work of the machine is none of its fault
+
+
+async def test_is_started_again_by_the_supervisor_when_it_dies(tmp_path: Path) -> None:
+    settings = private_settings(read_settings({}), tmp_path)
+    supervisor = Supervisor(tmp_path / "logs", to_environment(settings))
+    try:
+        await supervisor.start(clickhouse_spec(settings))
+        await migrate_warehouse(settings)
+        died = supervisor.pid("clickhouse")
+        supervisor.kill("clickhouse")
+        async with asyncio.timeout(30):
+            await supervisor.wait_ready("clickhouse")
+        assert supervisor.pid("clickhouse") != died
+        assert await migrate_warehouse(settings) == ([], await _applied(settings)), "the schema is still there"
+    finally:
+        await supervisor.stop_all()
+
+
+async def _applied(settings: Settings) -> list[Status]:
+    async with migrator_of(settings) as migrator:
+        standing = await migrator.status()
+    assert {one.state for one in standing} == {"applied"}
+    return standing
 
 
 async def test_refuses_a_second_server_when_one_owns_the_directory(server: EmbeddedClickHouse) -> None:

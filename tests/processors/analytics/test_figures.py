@@ -12,11 +12,12 @@ from connectors.clickhouse.port import Row
 from connectors.clickhouse.server import ServerWarehouse
 from infra.clickhouse.migrate import Migrator
 from infra.clickhouse.server import EmbeddedClickHouse
+from processors.analytics.batch import Range, progress_lines
 from processors.analytics.figures import BY_NAME, FIGURES
-from processors.analytics.rows import Record, event_row
+from processors.analytics.rows import COLUMNS, Record, event_row, snapshot_row
 from processors.analytics.sink import Sink
 from tests.support.clickhouse import connect
-from tests.support.facts import again, fact
+from tests.support.facts import ListedLog, again, fact
 
 NOW = datetime.now(UTC)
 # All of the finished story lies in one past month, well inside the retention.
@@ -89,7 +90,7 @@ async def _fill(server: EmbeddedClickHouse, database: str) -> None:
     root, admin = connect(server), connect(server, database=database)
     await root.command(f"CREATE DATABASE {database}")
     await Migrator(admin).apply()
-    await Sink(admin, linger_s=0.01).write(_log())
+    await Sink(admin, ListedLog(_log()), linger_s=0.01).write(_log())
     await admin.close()
     await root.close()
 
@@ -200,10 +201,14 @@ async def test_declared_columns_are_those_of_the_migrated_database(warehouse: Se
         assert [name for name, _ in columns[figure.view]] == [column.name for column in figure.columns], figure.name
 
     record = fact("ticket.opened", NOW, 0)
+    [snapshot] = [snapshot_row(Record("tickets.views.v1", 0, 0, [], b"{}"))]
+    assert snapshot is not None
     written = {
         "events": event_row(record).line,
         "events_dlq": event_row(Record("t", 0, 0, [], b"")).line,
+        "sink_progress": progress_lines([Range("t", 0, 1, 2)], "b", done=True),
     }
+    assert tuple(orjson.loads(snapshot.line)) == COLUMNS["ticket_snapshots"]
     for table, line in written.items():
         required = [name for name, default in columns[table] if default == ""]
         assert list(orjson.loads(line)) == required, table

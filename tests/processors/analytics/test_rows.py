@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.analytics.rows import EARLIEST, LATEST, EventRow, Record, Refusal, event_row
+from processors.analytics.rows import EARLIEST, LATEST, Record, Refusal, Row, event_row, row_of
 from tests.support.facts import fact
 
 AT = datetime(2026, 3, 31, 23, 59, 59, 999_999, tzinfo=UTC)
@@ -22,7 +22,7 @@ def _with_header(name: str, value: bytes | None) -> Record:
 
 def test_row_carries_envelope_position_and_raw_value() -> None:
     row = event_row(RECORD)
-    assert isinstance(row, EventRow)
+    assert isinstance(row, Row)
     assert row.month == 202603
     line = orjson.loads(row.line)
     assert line.pop("event_id")
@@ -43,7 +43,7 @@ def test_row_carries_envelope_position_and_raw_value() -> None:
 
 def test_month_is_that_of_utc_when_the_header_has_another_zone() -> None:
     row = event_row(_with_header("ce_time", b"2026-04-01T00:30:00+02:00"))
-    assert isinstance(row, EventRow)
+    assert isinstance(row, Row)
     assert row.month == 202603
     assert b'"event_ts":"2026-03-31 22:30:00.000"' in row.line
 
@@ -51,7 +51,7 @@ def test_month_is_that_of_utc_when_the_header_has_another_zone() -> None:
 @given(st.text(st.characters(codec="utf-8"), min_size=1))
 def test_any_text_survives_in_one_line(text: str) -> None:
     row = event_row(Record(RECORD.topic, 0, 1, RECORD.headers, text.encode()))
-    assert isinstance(row, EventRow)
+    assert isinstance(row, Row)
     assert b"\n" not in row.line
     assert orjson.loads(row.line)["payload"] == text
 
@@ -92,6 +92,18 @@ def test_record_is_refused_with_its_reason_and_kept_whole(record: Record, reason
     assert (line["k_topic"], line["k_partition"], line["k_offset"]) == (record.topic, record.partition, 7)
     assert b64decode(line["value_base64"]) == record.value
     assert [(name, b64decode(value)) for name, value in orjson.loads(line["headers"])] == list(record.headers)
+
+
+def test_view_of_a_ticket_becomes_a_snapshot_and_its_tombstone_nothing() -> None:
+    view = Record("tickets.views.v1", 3, 9, RECORD.headers, b'{"version":2,"causes":[],"state":{}}')
+    row = row_of(view)
+    assert isinstance(row, Row)
+    assert (row.table, row.month) == ("ticket_snapshots", 0)
+    assert orjson.loads(row.line) == {"snapshot": view.value.decode(), "k_partition": 3, "k_offset": 9}
+    assert row_of(Record("tickets.views.v1", 3, 10, RECORD.headers, b"")) is None
+    broken = row_of(Record("tickets.views.v1", 3, 11, RECORD.headers, b"\xff"))
+    assert isinstance(broken, Refusal)
+    assert broken.reason == "not_utf8"
 
 
 @given(st.lists(st.tuples(st.text(st.characters(codec="utf-8")), st.binary())), st.binary())

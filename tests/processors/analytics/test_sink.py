@@ -1,5 +1,5 @@
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -8,16 +8,19 @@ import pytest
 
 from connectors.bus.app import App
 from connectors.bus.cluster import Cluster
+from connectors.bus.ranges import LogRanges
 from connectors.bus.records import Outgoing
-from connectors.bus.stage import PartitionState
+from connectors.bus.stage import PartitionState, WorkerStop
 from connectors.clickhouse.port import PoisonRows, Row, Settings, Warehouse
-from connectors.errors import Transient
+from connectors.errors import Misconfigured, Transient
+from processors.analytics import parts, patience, store
 from processors.analytics import sink as sink_module
 from processors.analytics.agent import wire
+from processors.analytics.metrics import SinkCollector
 from processors.analytics.rows import Record
 from processors.analytics.sink import Sink
 from tests.support.driver import MemoryLog, as_fetched
-from tests.support.facts import fact
+from tests.support.facts import ListedLog, fact
 
 MARCH = datetime(2026, 3, 31, 23, 0, tzinfo=UTC)
 APRIL = MARCH + timedelta(hours=2)
@@ -31,14 +34,26 @@ class Shelf(Warehouse):
         self.tried = 0
         self.down: Exception | None = None
         self.away = {"events", "events_dlq"}
+        self.progress: list[Row] = []
+        self.parts = 1
         self.open = asyncio.Event()
         self.open.set()
         self._poison = poison
         self._names_rows = names_rows
 
     async def insert_json_rows(
-        self, table: str, rows: bytes, token: str | None = None, settings: Settings | None = None
+        self,
+        table: str,
+        rows: bytes,
+        token: str | None = None,
+        settings: Settings | None = None,
+        columns: Sequence[str] | None = None,
     ) -> None:
+        if table == "sink_progress":
+            if self.down is not None and table in self.away:
+                raise self.down
+            self.progress += [orjson.loads(line) for line in rows.split(b"\n")]
+            return
         self.tried += 1
         await self.open.wait()
         if self.down is not None and table in self.away:
@@ -54,7 +69,9 @@ class Shelf(Warehouse):
     async def query(
         self, sql: str, parameters: Mapping[str, Any] | None = None, settings: Settings | None = None
     ) -> list[Row]:
-        raise NotImplementedError("a sink only writes")
+        if "system.parts" in sql:
+            return [{"parts": self.parts}]
+        return []
 
     async def command(self, sql: str) -> None:
         raise NotImplementedError("a sink only writes")
@@ -80,13 +97,13 @@ async def started(*writes: "asyncio.Task[None]") -> None:
 
 async def test_shares_one_insert_among_partitions() -> None:
     shelf = Shelf()
-    sink = Sink(shelf, linger_s=0.01)
+    sink = Sink(shelf, ListedLog(), linger_s=0.01)
     await asyncio.gather(
         sink.write(facts(1, 2)), sink.write(facts(3, topic="quotes.events.v1")), sink.write(facts(4, 5))
     )
     assert [table for table, _ in shelf.inserts] == ["events"]
-    assert shelf.stored() == [1, 2, 3, 4, 5]
-    assert sink.rows_written == 5
+    assert sorted(shelf.stored()) == [1, 2, 3, 4, 5]
+    assert sink.counts.rows == 5
     await sink.write(facts(6))
     assert len(shelf.inserts) == 2
 
@@ -94,7 +111,7 @@ async def test_shares_one_insert_among_partitions() -> None:
 async def test_writes_months_apart_because_they_are_partitions_of_the_table() -> None:
     shelf = Shelf()
     mixed = [*facts(1), *facts(2, at=APRIL), *facts(3), *facts(4, at=APRIL)]
-    await Sink(shelf, linger_s=0).write(mixed)
+    await Sink(shelf, ListedLog(), linger_s=0).write(mixed)
     assert [[row["k_offset"] for row in rows] for _, rows in shelf.inserts] == [[1, 3], [2, 4]]
 
 
@@ -102,12 +119,12 @@ async def test_writes_months_apart_because_they_are_partitions_of_the_table() ->
 @pytest.mark.parametrize("poison", [{1}, {3}, {7}, {2, 3}, {1, 2, 3, 4, 5, 6, 7}], ids=str)
 async def test_stores_the_others_when_the_warehouse_refuses_rows(poison: set[int], names_rows: bool) -> None:
     shelf = Shelf(poison=frozenset(poison), names_rows=names_rows)
-    sink = Sink(shelf, linger_s=0)
+    sink = Sink(shelf, ListedLog(), linger_s=0)
     await sink.write(facts(1, 2, 3, 4, 5, 6, 7))
     good = {1, 2, 3, 4, 5, 6, 7} - poison
     assert sorted(shelf.stored()) == sorted(good)
     assert sorted(shelf.stored("events_dlq")) == sorted(poison)
-    assert sink.rows_written == len(good)
+    assert sink.counts.rows == len(good)
     [letters] = [rows for table, rows in shelf.inserts if table == "events_dlq"]
     assert {(row["reason"], row["error"], row["column_name"]) for row in letters} == {
         ("poison_row", "violated constraint", "payload_is_json")
@@ -117,45 +134,105 @@ async def test_stores_the_others_when_the_warehouse_refuses_rows(poison: set[int
 async def test_stores_what_is_no_event_as_a_dead_letter() -> None:
     shelf = Shelf()
     headless = Record("tickets.events.v1", 0, 2, [], b"{}")
-    await Sink(shelf, linger_s=0).write([*facts(1), headless])
+    await Sink(shelf, ListedLog(), linger_s=0).write([*facts(1), headless])
     assert (shelf.stored(), shelf.stored("events_dlq")) == ([1], [2])
 
 
-async def test_acknowledges_nobody_when_the_warehouse_is_away_and_stores_all_when_they_repeat() -> None:
-    shelf = Shelf()
-    sink = Sink(shelf, linger_s=0.01)
-    shelf.down = Transient("ClickHouse is away")
-    results = await asyncio.gather(sink.write(facts(1)), sink.write(facts(2)), return_exceptions=True)
-    assert [str(one) for one in results] == ["ClickHouse is away"] * 2
-    assert all(isinstance(one, Transient) for one in results)
-    assert (shelf.inserts, sink.rows_written) == ([], 0)
-    shelf.down = None
-    await asyncio.gather(sink.write(facts(1)), sink.write(facts(2)))
-    assert shelf.stored() == [1, 2]
-
-
-async def test_acknowledges_nobody_while_a_dead_letter_cannot_be_stored() -> None:
+@pytest.mark.parametrize("away", ["sink_progress", "events", "events_dlq"])
+async def test_waits_and_acknowledges_nobody_while_a_table_cannot_be_written(
+    away: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patience, "LONGEST_RETRY_S", 0.01)
     shelf = Shelf(poison=frozenset({1}))
-    sink = Sink(shelf, linger_s=0)
-    shelf.down, shelf.away = Transient("ClickHouse is away"), {"events_dlq"}
-    with pytest.raises(Transient):
-        await sink.write(facts(1, 2))
+    sink = Sink(shelf, ListedLog(), linger_s=0)
+    shelf.down, shelf.away = Transient("ClickHouse is away"), {away}
+    writes = [asyncio.create_task(sink.write(facts(1))), asyncio.create_task(sink.write(facts(2)))]
+    async with asyncio.timeout(5):
+        while sink.counts.retries < 4:
+            await asyncio.sleep(0.005)
+    assert not any(one.done() for one in writes)
     shelf.down = None
-    await sink.write(facts(1, 2))
-    assert (shelf.stored(), shelf.stored("events_dlq")) == ([2, 2], [1])
+    async with asyncio.timeout(5):
+        await asyncio.gather(*writes)
+    assert (shelf.stored(), shelf.stored("events_dlq")) == ([2], [1])
+
+
+async def test_logs_the_ranges_of_a_batch_before_its_rows_and_again_when_they_are_stored() -> None:
+    shelf = Shelf()
+    sink = Sink(shelf, ListedLog(), linger_s=0.01)
+    shelf.open.clear()
+    write = asyncio.gather(sink.write(facts(1, 2)), sink.write(facts(7, topic="quotes.events.v1")))
+    async with asyncio.timeout(5):
+        while not shelf.tried:
+            await asyncio.sleep(0)
+    said = [(row["k_topic"], row["first_offset"], row["last_offset"], row["state"]) for row in shelf.progress]
+    assert said == [("quotes.events.v1", 7, 7, "intended"), ("tickets.events.v1", 1, 2, "intended")]
+    shelf.open.set()
+    await write
+    assert [row["state"] for row in shelf.progress] == ["intended"] * 2 + ["done"] * 2
+    assert len({row["batch_id"] for row in shelf.progress}) == 1
+
+
+async def test_begins_nothing_when_its_partitions_belong_to_somebody_else() -> None:
+    async def fence() -> None:
+        raise WorkerStop("partitions were taken away")
+
+    shelf = Shelf()
+    with pytest.raises(WorkerStop):
+        await Sink(shelf, ListedLog(), linger_s=0, fence=fence).write(facts(1))
+    assert (shelf.progress, shelf.inserts) == ([], [])
+
+
+async def test_stops_when_so_many_rows_are_refused_that_the_table_must_be_at_fault(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(store, "MAX_POISON", 3)
+    shelf = Shelf(poison=frozenset(range(10)))
+    with pytest.raises(Misconfigured, match="3 rows of one batch were refused"):
+        await Sink(shelf, ListedLog(), linger_s=0).write(facts(*range(10)))
+    assert [row["state"] for row in shelf.progress] == ["intended"]
+
+
+async def test_slows_down_while_a_table_has_many_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [parts.pause_for(number) for number in (1, 300, 600, 900, 5_000)] == [0.0, 0.0, 2.5, 5.0, 5.0]
+    monkeypatch.setattr(parts, "LONGEST_PAUSE_S", 0.02)
+    shelf = Shelf()
+    shelf.parts = 900
+    sink = Sink(shelf, ListedLog(), linger_s=0)
+    await sink.write(facts(1))
+    assert (sink.counts.parts, sink.counts.paused_s) == (900, 0.02)
+
+
+async def test_tells_what_it_did_in_metrics() -> None:
+    sink = Sink(Shelf(poison=frozenset({2})), ListedLog(), linger_s=0)
+    await sink.write(facts(1, 2, 3))
+    samples = {
+        s.name: s.value for f in SinkCollector(sink.counts).collect() for s in f.samples if "bucket" not in s.name
+    }
+    assert samples["noizylab_sink_rows_total"] == 2
+    assert samples["noizylab_sink_refused_total"] == 1
+    assert samples["noizylab_sink_batch_seconds_count"] == 1
 
 
 async def test_waits_for_no_moment_when_enough_rows_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sink_module, "MAX_ROWS", 3)
+    monkeypatch.setattr(sink_module, "ENOUGH_ROWS", 3)
     shelf = Shelf()
-    sink = Sink(shelf, linger_s=600)
+    sink = Sink(shelf, ListedLog(), linger_s=600)
     first = asyncio.create_task(sink.write(facts(1, 2)))
     await started(first)
-    assert shelf.tried == 0
+    assert shelf.tried == 0  # and nothing is logged either
     async with asyncio.timeout(5):
         await asyncio.gather(first, sink.write(facts(3)))
     assert len(shelf.inserts) == 1
     assert shelf.stored() == [1, 2, 3]
+
+
+async def test_parts_what_is_too_much_for_one_insert(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sink_module, "MAX_ROWS", 3)
+    shelf = Shelf()
+    sink = Sink(shelf, ListedLog(), linger_s=0.01)
+    await asyncio.gather(sink.write(facts(1, 2)), sink.write(facts(3, 4, topic="quotes.events.v1")))
+    assert [[row["k_offset"] for row in rows] for _, rows in shelf.inserts] == [[1, 2], [3, 4]]
 
 
 async def test_waits_for_no_moment_when_enough_bytes_are_there(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,13 +240,13 @@ async def test_waits_for_no_moment_when_enough_bytes_are_there(monkeypatch: pyte
     shelf = Shelf()
     big = [fact("ticket.moved", MARCH, 1, note="x" * 2000)]
     async with asyncio.timeout(5):
-        await Sink(shelf, linger_s=600).write(big)
+        await Sink(shelf, ListedLog(), linger_s=600).write(big)
     assert shelf.stored() == [1]
 
 
 async def test_gathers_the_next_rows_while_an_insert_is_under_way() -> None:
     shelf = Shelf()
-    sink = Sink(shelf, linger_s=0)
+    sink = Sink(shelf, ListedLog(), linger_s=0)
     shelf.open.clear()
     first = asyncio.create_task(sink.write(facts(1)))
     async with asyncio.timeout(5):
@@ -184,7 +261,7 @@ async def test_gathers_the_next_rows_while_an_insert_is_under_way() -> None:
 
 async def test_goes_on_for_the_others_when_one_partition_is_taken_away() -> None:
     shelf = Shelf()
-    sink = Sink(shelf, linger_s=0)
+    sink = Sink(shelf, ListedLog(), linger_s=0)
     shelf.open.clear()
     taken, kept = asyncio.create_task(sink.write(facts(1))), asyncio.create_task(sink.write(facts(2)))
     await started(taken, kept)
@@ -200,7 +277,7 @@ async def test_goes_on_for_the_others_when_one_partition_is_taken_away() -> None
 async def test_the_processor_stores_records_as_they_lie_in_the_log() -> None:
     shelf = Shelf()
     app = App("analytics", Cluster("127.0.0.1:1"), MemoryLog())
-    wire(app, shelf)
+    wire(app, shelf, LogRanges(Cluster("127.0.0.1:1"), "test"))
     [stage] = app.sinks
     record = facts(0)[0]
     outgoing = Outgoing(record.topic, b"T-0001", record.value, list(record.headers), partition=3)

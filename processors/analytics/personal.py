@@ -1,0 +1,76 @@
+"""What never reaches the warehouse: people's words, serial numbers, who signed. The figures need none of it.
+
+The log may carry such fields, sealed or for as long as a topic is kept (ADR 10); the warehouse keeps rows for two years
+and is read by many. Most types have no such field, and their data is not even looked at.
+"""
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, get_args
+
+import orjson
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+
+from schemas.core.text import plain_or_sealed
+from schemas.ticket_parts import FieldChange
+from topics.registry import EVENTS
+
+NAMED = frozenset({"serial", "imei", "signed_by", "note", "variables"})
+"""Fields that say something of a person or lead to one, beside everything that may be sealed; a flow's variables may
+hold anything."""
+CHANGED = frozenset({"before", "after"})
+"""Of a corrected field, whose value may be any of those."""
+
+
+def personal_fields(kind: type[BaseModel]) -> frozenset[str]:
+    """Return the names of the fields, at any depth of a model, that stay out."""
+    return frozenset(_named(kind, frozenset()))
+
+
+def without_personal(message_type: str, value: bytes) -> bytes:
+    """Return the data of an event without its personal fields; as it is, when its type has none or it is no JSON."""
+    fields = PERSONAL.get(message_type)
+    if fields is None:
+        return value
+    try:
+        return orjson.dumps(_without(orjson.loads(value), fields))
+    except orjson.JSONDecodeError:
+        return value  # the table refuses it, by its constraint on the column
+
+
+def _named(kind: type[BaseModel], above: frozenset[type[BaseModel]]) -> Iterator[str]:
+    if issubclass(kind, FieldChange):
+        yield from CHANGED
+    for name, field in kind.model_fields.items():
+        if name in NAMED or _may_be_sealed(field):
+            yield name
+        for inner in _models(field.annotation):
+            if inner not in above:
+                yield from _named(inner, above | {inner})
+
+
+def _may_be_sealed(field: FieldInfo) -> bool:
+    marks = [*field.metadata, *(mark for inner in get_args(field.annotation) for mark in get_args(inner)[1:])]
+    return any(getattr(mark, "func", None) is plain_or_sealed for mark in marks)
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
+
+
+def _without(value: Any, fields: frozenset[str]) -> Any:
+    if isinstance(value, dict):
+        return {name: _without(inner, fields) for name, inner in value.items() if name not in fields}
+    if isinstance(value, list):
+        return [_without(inner, fields) for inner in value]
+    return value
+
+
+PERSONAL: Mapping[str, frozenset[str]] = MappingProxyType(
+    {kind.TYPE: fields for topic in EVENTS for kind in topic.carries if (fields := personal_fields(kind))}
+)
+"""The fields that stay out, by type; a type that is not here has none."""
