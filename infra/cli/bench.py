@@ -140,3 +140,28 @@ def blobs(
         out.print(f"{one['store']:13} {one['op']:9} {one['mb_per_s']:8} MB/s   p95 {one['p95_ms']} ms")
     for name, value in result.items():
         out.print(f"{name}: {value}")
+
+
+@app.command()
+def analytics(
+    events: Annotated[int, typer.Option(min=1000, help="events on the log before the sink starts")] = 1_000_000,
+    kill: Annotated[int, typer.Option(min=0, help="SIGKILL the sink and the engine this often, and only that")] = 0,
+    control: Annotated[
+        bool, typer.Option(help="the same kills without the intent log: can the judge find them?")
+    ] = True,
+    seed: Annotated[int, typer.Option()] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="print only the result, as JSON")] = False,
+) -> None:
+    """Measure the sink from the log to visible rows beside the bare engine; or kill it, and count what is there. Exit
+    status 1: something is missing, double or wrong."""
+    if not kill:
+        from infra.bench.analytics import Plan, run_analytics_bench
+
+        _report(run(run_analytics_bench(Plan(events, seed), _progress)), as_json)
+        return
+    from infra.bench.analytics_kill import KillPlan, is_exact, run_analytics_kills
+
+    result = run(run_analytics_kills(KillPlan(kill, seed, control), _progress))
+    _report(result, as_json)
+    if not is_exact(result):
+        raise typer.Exit(1)

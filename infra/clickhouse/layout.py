@@ -145,7 +145,7 @@ def _users_xml(passwords: Mapping[str, str], memory_limit_bytes: int) -> str:
     """
     grants = {
         ADMIN: (),
-        WRITER: (f"GRANT SELECT, INSERT ON {DATABASE}.*",),
+        WRITER: (f"GRANT SELECT, INSERT ON {DATABASE}.*", "GRANT SELECT ON system.parts"),
         READER: (f"GRANT SELECT ON {DATABASE}.*",),
     }
     users = "".join(_user_xml(user, passwords[user], grants[user]) for user in USERS)

@@ -100,6 +100,15 @@ class EmbeddedClickHouse:
             process.kill()
             await asyncio.to_thread(process.wait)
 
+    def kill(self) -> None:
+        """End the server with SIGKILL and wait until it is gone: for tests and benchmarks of what a crash leaves."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.wait()
+            if process.stdin is not None:
+                process.stdin.close()
+
     def _spawn(self) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "infra.clickhouse", "--data", str(self.data_dir)]
         command += ["--http-port", str(self.http_port), "--tcp-port", str(self.tcp_port)]

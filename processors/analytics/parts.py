@@ -4,7 +4,7 @@ import asyncio
 from time import monotonic
 
 from connectors.clickhouse.port import Warehouse
-from connectors.errors import Transient
+from connectors.errors import ConnectorError
 from processors.analytics.metrics import SinkCounts
 
 PARTS_SQL = """
@@ -34,8 +34,8 @@ class PartsWatch:
             self._looked_at = monotonic()
             try:
                 [row] = await self._warehouse.query(PARTS_SQL)
-            except Transient:
-                return  # the insert will meet the same weather, and waits for it
+            except ConnectorError:
+                return  # the insert meets the same weather, and waits for it; without the grant there is no watch
             self._counts.parts = int(row["parts"])
         if pause := pause_for(self._counts.parts):
             self._counts.paused_s += pause

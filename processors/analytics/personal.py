@@ -34,9 +34,10 @@ def without_personal(message_type: str, value: bytes) -> bytes:
     if fields is None:
         return value
     try:
-        return orjson.dumps(_without(orjson.loads(value), fields))
+        data = orjson.loads(value)
     except orjson.JSONDecodeError:
         return value  # the table refuses it, by its constraint on the column
+    return orjson.dumps(_without(data, fields)) if isinstance(data, dict) else value
 
 
 def _named(kind: type[BaseModel], above: frozenset[type[BaseModel]]) -> Iterator[str]:

@@ -142,7 +142,7 @@ def _line(record: Record, envelope: Envelope, payload: str) -> bytes:
             "source": envelope.source,
             "subject": envelope.subject,
             "correlation_id": envelope.correlation_id,
-            "causation_id": None if envelope.causation_id is None else str(envelope.causation_id),
+            "causation_id": envelope.causation_text,
             "event_ts": event_ts,
             "recorded_ts": event_ts if recorded is time else _milliseconds(recorded),
             "k_topic": record.topic,

@@ -38,6 +38,7 @@ AT_ONCE = 2
 class _Gathering:
     """Records that will be written together, and who waits for them."""
 
+    ends: list[Record] = field(default_factory=list)  # the first and the last of each write
     rows: list[Row] = field(default_factory=list)
     refused: list[Refusal] = field(default_factory=list)
     size: int = 0
@@ -104,7 +105,7 @@ class Sink:
             self._stored[topic, partition] = [one.range for one in known]
 
     async def write(self, records: Sequence[Record]) -> None:
-        """Return when every record is stored, as a row or as a dead letter.
+        """Return when every record of one partition, in the order of the log, is stored: as a row or as a dead letter.
 
         While the warehouse is away it waits: the caller fetches no more of this partition.
 
@@ -135,6 +136,7 @@ class Sink:
         if not self._gathering.takes(len(rows), size):
             self._rotate()
         gathering = self._gathering
+        gathering.ends += (records[0], records[-1])
         gathering.rows += rows
         gathering.refused += [one for one in made if isinstance(one, Refusal)]
         gathering.size += size
@@ -168,18 +170,18 @@ class Sink:
                 self._gathering = _Gathering()
             await self._parts.pace()
             started = monotonic()
-            await self._begin(gathering.rows, gathering.refused)
+            await self._begin(gathering)
             self.counts.batch_s.observe(monotonic() - started)
             oldest_ms = min((row.record.timestamp_ms for row in gathering.rows), default=0)
             if oldest_ms:
                 self.counts.freshness_s.observe(self._clock.now().timestamp() - oldest_ms / 1000)
 
-    async def _begin(self, rows: Sequence[Row], refused: Sequence[Refusal]) -> None:
+    async def _begin(self, gathering: _Gathering) -> None:
         """Log the intent, then store. Until the intent is logged, nothing of the batch exists."""
         if not self._logged:
-            await self._store.store("", rows, refused)
+            await self._store.store("", gathering.rows, gathering.refused)
             return
-        ranges = ranges_of([*(row.record for row in rows), *(one.record for one in refused)])
+        ranges = ranges_of(gathering.ends)
         batch = batch_id(ranges)
 
         async def intend() -> None:
@@ -187,7 +189,7 @@ class Sink:
             await self._intents.intend(ranges, batch)
 
         await stubbornly(intend, self.counts)
-        await self._store.store(batch, rows, refused)
+        await self._store.store(batch, gathering.rows, gathering.refused)
         await stubbornly(lambda: self._intents.finish(ranges, batch), self.counts)
 
     async def _replay(self, batch: str) -> None:

@@ -62,12 +62,20 @@ class Envelope:
                     self.id = UUID(self.id_text)
                 case "id_text":
                     self.id_text = str(self.id)
+                case "_causation_text":
+                    cause = self.causation_id
+                    self._causation_text = None if cause is None else str(cause)
                 case "causation_id":
                     text = self._causation_text
                     self.causation_id = None if text is None else UUID(text)
                 case _:
                     raise AttributeError(f"an envelope has no {name}")
             return object.__getattribute__(self, name)
+
+    @property
+    def causation_text(self) -> str | None:
+        """``causation_id`` as it lies on the log."""
+        return self._causation_text
 
     def to_headers(self) -> Headers:
         """Return the record headers, in a fixed order, absent attributes left out."""

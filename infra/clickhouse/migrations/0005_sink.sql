@@ -1,4 +1,4 @@
--- The sink's intent log, ticket snapshots, parts by day, forecasts.
+-- The sink's intent log, ticket snapshots, parts by day, forecasts; and the typed columns out of one reading of the JSON.
 
 -- Which offsets of the log one insert is about to carry, and which it has carried: one row for each range of a batch,
 -- both ends included. A range is written here before its rows are inserted; after a crash exactly the batches without
@@ -132,3 +132,35 @@ CREATE VIEW IF NOT EXISTS v_forecasts AS
 SELECT
     workspace_id, metric, series, grain, at, model, expected, low_80, high_80, low_95, high_95, mase, naive_mase, run_at
 FROM forecasts FINAL;
+
+-- Every typed column of an event out of one reading of its JSON: a reading for each column took five times as long.
+-- `fields` is computed and not stored; a field that a type does not have is the zero value of its kind, as before.
+ALTER TABLE events ADD COLUMN IF NOT EXISTS fields Tuple(ticket_id String, reason String, channel String, from_state String, to_state String, state String,
+    version UInt64, device Tuple(category String, brand String, model String), quote_hash String, total_cents Int64,
+    currency String, template String, confidence Float32, degraded Bool,
+    faults Array(Tuple(family String, probability Float64)), findings Array(Tuple(kind String, confidence Float64)),
+    lines Array(Tuple(sku String, quantity UInt32)), missing Array(Tuple(sku String, quantity UInt32)))
+    ALIAS JSONExtract(payload, 'Tuple(ticket_id String, reason String, channel String, from_state String, to_state String, state String, version UInt64, device Tuple(category String, brand String, model String), quote_hash String, total_cents Int64, currency String, template String, confidence Float32, degraded Bool, faults Array(Tuple(family String, probability Float64)), findings Array(Tuple(kind String, confidence Float64)), lines Array(Tuple(sku String, quantity UInt32)), missing Array(Tuple(sku String, quantity UInt32)))')
+    AFTER payload;
+
+ALTER TABLE events
+    MODIFY COLUMN IF EXISTS ticket_id String MATERIALIZED tupleElement(fields, 'ticket_id'),
+    MODIFY COLUMN IF EXISTS reason LowCardinality(String) MATERIALIZED tupleElement(fields, 'reason'),
+    MODIFY COLUMN IF EXISTS channel LowCardinality(String) MATERIALIZED tupleElement(fields, 'channel'),
+    MODIFY COLUMN IF EXISTS state_from LowCardinality(String) MATERIALIZED tupleElement(fields, 'from_state'),
+    MODIFY COLUMN IF EXISTS state_to LowCardinality(String) MATERIALIZED if(
+        event_type = 'noizylab.ticket.opened.v1', tupleElement(fields, 'state'), tupleElement(fields, 'to_state')),
+    MODIFY COLUMN IF EXISTS version UInt64 MATERIALIZED tupleElement(fields, 'version'),
+    MODIFY COLUMN IF EXISTS device_category LowCardinality(String) MATERIALIZED tupleElement(tupleElement(fields, 'device'), 'category'),
+    MODIFY COLUMN IF EXISTS device_brand LowCardinality(String) MATERIALIZED tupleElement(tupleElement(fields, 'device'), 'brand'),
+    MODIFY COLUMN IF EXISTS device_model LowCardinality(String) MATERIALIZED tupleElement(tupleElement(fields, 'device'), 'model'),
+    MODIFY COLUMN IF EXISTS quote_hash String MATERIALIZED tupleElement(fields, 'quote_hash'),
+    MODIFY COLUMN IF EXISTS amount_cents Int64 MATERIALIZED tupleElement(fields, 'total_cents'),
+    MODIFY COLUMN IF EXISTS currency LowCardinality(String) MATERIALIZED tupleElement(fields, 'currency'),
+    MODIFY COLUMN IF EXISTS template LowCardinality(String) MATERIALIZED tupleElement(fields, 'template'),
+    MODIFY COLUMN IF EXISTS confidence Float32 MATERIALIZED tupleElement(fields, 'confidence'),
+    MODIFY COLUMN IF EXISTS degraded Bool MATERIALIZED tupleElement(fields, 'degraded'),
+    MODIFY COLUMN IF EXISTS faults Array(Tuple(family LowCardinality(String), probability Float64)) MATERIALIZED tupleElement(fields, 'faults'),
+    MODIFY COLUMN IF EXISTS findings Array(Tuple(kind LowCardinality(String), confidence Float64)) MATERIALIZED tupleElement(fields, 'findings'),
+    MODIFY COLUMN IF EXISTS part_lines Array(Tuple(sku String, quantity UInt32)) MATERIALIZED tupleElement(fields, 'lines'),
+    MODIFY COLUMN IF EXISTS missing_lines Array(Tuple(sku String, quantity UInt32)) MATERIALIZED tupleElement(fields, 'missing');

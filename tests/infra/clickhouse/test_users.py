@@ -8,6 +8,7 @@ from connectors.clickhouse.server import Connection, ServerWarehouse
 from connectors.errors import Misconfigured, Permanent, Transient
 from infra.clickhouse.layout import READER, READER_RESULT_ROWS, READER_TIME_LIMIT_S, WRITER
 from infra.clickhouse.server import EmbeddedClickHouse
+from processors.analytics.parts import PARTS_SQL
 from tests.support.clickhouse import connect
 
 
@@ -55,6 +56,11 @@ async def test_reader_cannot_leave_the_database(reader: ServerWarehouse, sql: st
 async def test_writer_inserts_and_cannot_change_the_schema(table: str, writer: ServerWarehouse) -> None:
     with pytest.raises(Misconfigured, match="privileges"):
         await writer.command(f"DROP TABLE {table}")
+
+
+async def test_writer_sees_how_many_parts_its_tables_have(table: str, writer: ServerWarehouse) -> None:
+    await writer.insert_json_rows(table, b'{"n":1}')
+    assert await writer.query(PARTS_SQL) == [{"parts": 1}]
 
 
 async def test_reader_may_lower_its_time_limit_and_not_raise_it(reader: ServerWarehouse) -> None:

@@ -1,5 +1,6 @@
 """The sink dies at every step of its work; whoever comes after it stores the rest, and nothing twice."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -118,9 +119,9 @@ async def test_everything_is_stored_once_when_the_sink_dies_at_any_step(
 
 async def test_a_batch_of_two_partitions_is_replayed_once_by_the_owner_of_either(warehouse: Warehouse) -> None:
     log = ListedLog([*_log("two.events.v1"), *_log("two.events.v1", 1)])
-    first = Sink(Dying(warehouse, 2, answered=True), log, linger_s=0)
+    first = Sink(Dying(warehouse, 2, answered=True), log, linger_s=0.01)
     with pytest.raises(Died):
-        await first.write(log.records)
+        await asyncio.gather(first.write(log.records[:14]), first.write(log.records[14:]))
 
     one, other = Sink(warehouse, log, linger_s=0), Sink(warehouse, log, linger_s=0)
     await one.opened("two.events.v1", 0, 0)

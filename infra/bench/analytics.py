@@ -1,0 +1,189 @@
+"""The analytics stream: rows a second from the log to visible, beside the bare engine, and how fresh they are.
+
+The bound is the same engine that is given the same rows, made beforehand, in inserts of the sink's size, into the same
+tables with the same three materialised views, in the same run.
+"""
+
+import asyncio
+import os
+import tempfile
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import islice
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+from connectors.bus.restore import LogReader
+from connectors.clickhouse.server import ServerWarehouse
+from connectors.clock.clock import SystemClock
+from connectors.errors import Transient
+from infra.bench.warehouse_log import EVENTS_A_TICKET, tickets
+from infra.bench.warehouse_stand import LOOK_EVERY_S, Stand, connect, running_stand
+from infra.clickhouse.migrate import Migrator
+from processors.analytics.agent import as_record
+from processors.analytics.batch import blocks
+from processors.analytics.rows import Row, event_row
+from processors.analytics.sink import AT_ONCE, MAX_ROWS
+from topics.registry import EVENTS
+
+WRITE_AT_ONCE = 250
+"""Tickets in one acknowledged write to the log."""
+RAW = "raw"
+PACED_PER_S, PACED_S, PACE_S = 500, 20, 0.1
+STUCK_AFTER_S = 60.0
+
+Say = Callable[[str], None]
+Figures = Callable[[ServerWarehouse], Awaitable[list[dict[str, Any]]]]
+"""Measures the figures on the filled warehouse: one entry each, ``name``, ``p95_ms``, ``rows_read``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How many events, and the seed of their ids. ``figures`` measures what is made of them."""
+
+    events: int = 1_000_000
+    seed: int = 1
+    figures: Figures | None = None
+
+
+async def run_analytics_bench(plan: Plan, say: Say) -> dict[str, Any]:
+    """Fill a log, then a warehouse from it; returns rates in rows a second, times in milliseconds.
+
+    Raises:
+        Transient: a server does not come up, or the sink stands still.
+    """
+    with tempfile.TemporaryDirectory(prefix="noizylab-analytics-") as folder:
+        async with running_stand(Path(folder)) as stand:
+            say(f"writing {plan.events} events to the log")
+            written = await _fill(stand, plan)
+            say("the sink, from the log to visible")
+            sink = await _sink(stand, written)
+            figures = await plan.figures(stand.warehouse) if plan.figures is not None else []
+            say(f"sink: {sink['rows_per_s']:.0f} rows/s; now {PACED_PER_S} events/s for {PACED_S} s")
+            freshness = await _freshness(stand, plan, written)
+            await asyncio.to_thread(stand.sink.stop)
+            say("the bare engine, the same rows")
+            raw = await _raw(stand, written)
+            return {
+                "events": written,
+                "cores": os.cpu_count(),
+                "sink_rows_per_s": round(sink["rows_per_s"]),
+                "raw_rows_per_s": round(raw),
+                "sink_to_raw_ratio": round(sink["rows_per_s"] / raw, 3),
+                "sink_cpu_us_per_row": sink["cpu_us_per_row"],
+                "freshness_ms": freshness,
+                "figures": figures,
+            }
+
+
+async def _fill(stand: Stand, plan: Plan) -> int:
+    count = -(-plan.events // EVENTS_A_TICKET)
+    made, written = tickets(count, plan.seed, SystemClock().now() - timedelta(days=20)), 0
+    while batch := list(islice(made, WRITE_AT_ONCE)):
+        records = [record for ticket in batch for record in ticket.events]
+        await stand.publish(records)
+        written += len(records)
+    return written
+
+
+async def _sink(stand: Stand, expected: int) -> dict[str, Any]:
+    """Start the sink on the full log; the clock runs from the moment it has its partitions."""
+    await stand.start_sink()
+    started, busy = time.monotonic(), stand.sink.cpu_s()
+    await _until(stand, expected)
+    seconds, after = time.monotonic() - started, stand.sink.cpu_s()
+    cpu = None if busy is None or after is None else round((after - busy) / expected * 1e6, 1)
+    return {"rows_per_s": expected / seconds, "cpu_us_per_row": cpu}
+
+
+async def _until(stand: Stand, expected: int) -> None:
+    seen, moved = -1, time.monotonic()
+    while (count := await stand.count()) < expected:
+        if count != seen:
+            seen, moved = count, time.monotonic()
+        elif time.monotonic() - moved > STUCK_AFTER_S:
+            raise Transient(f"the sink stands still at {count} of {expected} rows; {stand.sink.said()}")
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _freshness(stand: Stand, plan: Plan, before: int) -> dict[str, float]:
+    """Write at an even pace; an event is visible when the table has as many rows as events were acknowledged up to it.
+
+    From the acknowledgement of the log to the first look that shows it, so a look's interval is in it.
+    """
+    acknowledged: list[float] = []
+    visible: list[float] = []
+    count = PACED_PER_S * PACED_S
+    paced = (record for ticket in tickets(count // EVENTS_A_TICKET + 1, plan.seed + 1, SystemClock().now())
+             for record in ticket.events)  # fmt: skip
+
+    async def write() -> None:
+        started, each = time.monotonic(), int(PACED_PER_S * PACE_S)
+        for turn in range(count // each):
+            await asyncio.sleep(max(0.0, started + turn * PACE_S - time.monotonic()))
+            batch = list(islice(paced, each))
+            await stand.publish(batch)
+            acknowledged.extend([time.monotonic()] * len(batch))
+
+    writing = asyncio.create_task(write())
+    while len(visible) < count:
+        rows = await stand.count() - before
+        now = time.monotonic()
+        visible.extend([now] * (rows - len(visible)))
+        if writing.done():
+            writing.result()
+            if now - acknowledged[-1] > STUCK_AFTER_S:
+                raise Transient(f"{count - len(visible)} events never became visible; {stand.sink.said()}")
+        await asyncio.sleep(LOOK_EVERY_S)
+    await writing
+    waits = [(seen - told) * 1000 for told, seen in zip(acknowledged, visible, strict=False)]
+    cuts = quantiles(waits, n=100)
+    return {"p50": round(cuts[49], 1), "p95": round(cuts[94], 1), "max": round(max(waits), 1)}
+
+
+async def _raw(stand: Stand, expected: int) -> float:
+    """Return the rows a second of inserts alone: lines are read and made while the clock stands."""
+    await stand.warehouse.command(f"CREATE DATABASE {RAW}")
+    warehouse = connect(stand.engine, RAW)
+    seconds, inserted = 0.0, 0
+    try:
+        await Migrator(warehouse).apply()
+        async with LogReader(stand.cluster, "bench-raw") as reader:
+            rows: list[Row] = []
+            tps = await reader.partitions([topic.name for topic in EVENTS])
+            async for record in reader.to_end(tps):
+                if isinstance(row := event_row(as_record(record)), Row):
+                    rows.append(row)
+                if len(rows) == 10 * MAX_ROWS:
+                    seconds += await _insert(warehouse, rows)
+                    inserted += len(rows)
+                    rows = []
+                if inserted + len(rows) >= expected:
+                    break
+            seconds += await _insert(warehouse, rows)
+            inserted += len(rows)
+    finally:
+        await warehouse.close()
+    return inserted / seconds
+
+
+async def _insert(warehouse: ServerWarehouse, rows: list[Row]) -> float:
+    """Insert blocks of one month each, as many at a time as the sink does; returns the seconds."""
+    lines = [b"\n".join(row.line for row in part) for block in blocks(rows) for part in _cut(block.rows)]
+    waiting = iter(lines)
+
+    async def one_after_the_other() -> None:
+        for chunk in waiting:
+            await warehouse.insert_json_rows("events", chunk)
+
+    started = time.monotonic()
+    await asyncio.gather(*(one_after_the_other() for _ in range(AT_ONCE)))
+    return time.monotonic() - started
+
+
+def _cut(rows: tuple[Row, ...]) -> Iterator[tuple[Row, ...]]:
+    for start in range(0, len(rows), MAX_ROWS):
+        yield rows[start : start + MAX_ROWS]
