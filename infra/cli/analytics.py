@@ -1,5 +1,6 @@
 """``noizylab analytics``: the warehouse's schema, forward, back and where it stands."""
 
+from datetime import UTC, date, datetime
 from typing import Annotated
 
 import typer
@@ -32,6 +33,41 @@ def rollback(
 ) -> None:
     """Take newer migrations back. The data in what they made is lost, until the log has filled it again."""
     run(_rollback(read_settings(), to, dry_run=dry_run, yes=yes))
+
+
+@app.command()
+def seed(
+    events: Annotated[int, typer.Option("--events", min=100, help="about how many events to make")] = 100_000,
+    seed: Annotated[int, typer.Option("--seed", help="the same seed makes the same year")] = 1,
+    days: Annotated[int, typer.Option(min=7, max=1500, help="how many days; weeks are forecast from 730 on")] = 365,
+    until: Annotated[str | None, typer.Option(help="the day after the last one, YYYY-MM-DD; default: today")] = None,
+) -> None:
+    """Write a made-up year of a shop onto an empty log, and wait until the figures have it.
+
+    For trying the figures out, in a home of its own: NOIZYLAB_HOME=trial noizylab analytics seed, and then `up`.
+    """
+    try:
+        last = datetime.now(UTC).date() if until is None else date.fromisoformat(until)
+    except ValueError:
+        fail(f"--until is {until!r}; give a day such as 2026-11-01")
+    run(_seed(read_settings(), events, seed, days, last))
+
+
+async def _seed(settings: Settings, events: int, seed: int, days: int, until: date) -> None:
+    from infra.cli.up import PID_FILE, claim
+    from infra.year.write import write_year
+    from infra.year.year import Plan
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    claim(settings.home / PID_FILE)
+    try:
+        written = await write_year(settings, Plan(events, seed, until, days), lambda line: out.print(f"  {line}"))
+    finally:
+        (settings.home / PID_FILE).unlink(missing_ok=True)
+    out.print(
+        f"{written.tickets} tickets, {written.events} events: on the log after {written.log_s:.1f} s, in the figures "
+        f"after {written.warehouse_s:.1f} s. `noizylab up` opens the shop with them."
+    )
 
 
 async def _migrate(settings: Settings, *, dry_run: bool) -> None:

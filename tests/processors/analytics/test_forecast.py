@@ -39,7 +39,7 @@ def _drawn(pattern: str, days: int, seed: int) -> Values:
     random = np.random.default_rng([PATTERNS.index(pattern), seed])
     tickets: Any = random.poisson(_truth(pattern, days))
     if pattern != "revenue":
-        return tickets.astype(np.float64)
+        return np.asarray(tickets, dtype=np.float64)
     return np.array([random.gamma(2.0, 4_500.0, count).sum() for count in tickets])
 
 
