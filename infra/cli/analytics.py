@@ -1,12 +1,15 @@
 """``noizylab analytics``: the warehouse's schema, forward, back and where it stands."""
 
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from infra.cli.common import fail, out, run
 from infra.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from processors.analytics.forecast.predict import Forecast, NoForecast
 
 app = typer.Typer(no_args_is_help=True, help="The warehouse behind the figures.")
 
@@ -51,6 +54,46 @@ def seed(
     except ValueError:
         fail(f"--until is {until!r}; give a day such as 2026-11-01")
     run(_seed(read_settings(), events, seed, days, last))
+
+
+@app.command()
+def forecast() -> None:
+    """Forecast revenue, intake and parts of every workspace now. The shop must run; it does this itself once a day."""
+    run(_forecast(read_settings()))
+
+
+async def _forecast(settings: Settings) -> None:
+    from connectors.clickhouse.server import ServerWarehouse
+    from infra.outlook import HolidayBook
+    from infra.ports import warehouse_connection
+    from processors.analytics.outlook import forecast_workspaces
+
+    book, warehouse = (
+        HolidayBook(settings.cluster()),
+        ServerWarehouse(warehouse_connection(settings, "noizylab_writer")),
+    )
+    try:
+        found = await forecast_workspaces(warehouse, book.days_off, datetime.now(UTC))
+    finally:
+        await warehouse.close()
+        await book.close()
+    if not any(found.values()):
+        fail("the warehouse has no tickets yet; take one in, or try it with `noizylab analytics seed`")
+    for workspace, series in found.items():
+        out.print(f"{workspace}:", markup=False)
+        for one in series:
+            out.print(f"  {_told(one)}", markup=False)
+
+
+def _told(one: "Forecast | NoForecast") -> str:
+    from processors.analytics.forecast.predict import NoForecast
+
+    named = f"{one.metric} {one.key}".rstrip() + f" by {one.grain}"
+    if isinstance(one, NoForecast):
+        return f"{named}: not forecast. {one.reason}"
+    total = sum(point.expected for point in one.points)
+    record = f"MASE {one.record.mase:.2f}, seasonal naive {one.record.naive_mase:.2f}"
+    return f"{named}: {total:,.0f} in {len(one.points)} {one.grain}s ({one.model}; {record})"
 
 
 async def _seed(settings: Settings, events: int, seed: int, days: int, until: date) -> None:
