@@ -122,8 +122,7 @@ def flow_files(home: Path) -> list[bytes]:
 def _analytics(app: App, ports: Ports) -> None:
     from connectors.bus.ranges import LogRanges
     from infra.outlook import HolidayBook
-    from processors.analytics.agent import wire
-    from processors.analytics.outlook import wire_outlook
+    from processors.analytics.agent import wire, wire_outlook
 
     ranges = LogRanges(ports.settings.cluster(), "noizylab-analytics-replay")
     book = HolidayBook(ports.settings.cluster())

@@ -1,10 +1,11 @@
 """``noizylab analytics``: the warehouse's schema, forward, back and where it stands."""
 
-from datetime import UTC, date, datetime
+from datetime import date
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from connectors.clock.clock import SystemClock
 from infra.cli.common import fail, out, run
 from infra.settings import Settings, read_settings
 
@@ -50,7 +51,7 @@ def seed(
     For trying the figures out, in a home of its own: NOIZYLAB_HOME=trial noizylab analytics seed, and then `up`.
     """
     try:
-        last = datetime.now(UTC).date() if until is None else date.fromisoformat(until)
+        last = SystemClock().now().date() if until is None else date.fromisoformat(until)
     except ValueError:
         fail(f"--until is {until!r}; give a day such as 2026-11-01")
     run(_seed(read_settings(), events, seed, days, last))
@@ -73,7 +74,7 @@ async def _forecast(settings: Settings) -> None:
         ServerWarehouse(warehouse_connection(settings, "noizylab_writer")),
     )
     try:
-        found = await forecast_workspaces(warehouse, book.days_off, datetime.now(UTC))
+        found = await forecast_workspaces(warehouse, book.days_off, SystemClock().now())
     finally:
         await warehouse.close()
         await book.close()

@@ -1,7 +1,6 @@
 """The forecasts of every workspace, once a day: read from the warehouse, written back to it."""
 
 import asyncio
-import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict
@@ -10,22 +9,16 @@ from typing import Any
 
 import orjson
 
-from connectors.bus.app import App
 from connectors.clickhouse.port import Warehouse
-from connectors.errors import Transient
 from processors.analytics.forecast.parts import demand_of, forecast_parts
 from processors.analytics.forecast.predict import Forecast, NoForecast, forecast
 from processors.analytics.forecast.series import Grain, Metric, Series, Values, filled, weekly
 from schemas.core.ids import WorkspaceId
-from topics.access import ACCESS_VIEWS
-
-log = logging.getLogger(__name__)
 
 DaysOff = Callable[[WorkspaceId, date, date], Awaitable[frozenset[date]]]
 """Asks for the days between two, both included, on which a workspace is closed though its weekday is open."""
 Found = Forecast | NoForecast
 
-LOOK_EVERY_S = 900.0
 EVERY = timedelta(hours=20)
 LOOK_BACK = timedelta(days=1_200)
 LOOK_AHEAD = timedelta(days=60)
@@ -45,19 +38,15 @@ GROUP BY sku, day
 READ_SETTINGS = {"max_execution_time": 120}
 
 
-def wire_outlook(app: App, warehouse: Warehouse, days_off: DaysOff) -> None:
-    """Forecast every workspace once a day, on whatever worker comes first. Importing this module registers nothing."""
-    app.follow(ACCESS_VIEWS)
+async def forecast_when_due(warehouse: Warehouse, days_off: DaysOff, now: datetime) -> None:
+    """Forecast every workspace if that was not done of late.
 
-    @app.every(LOOK_EVERY_S)
-    async def forecast_when_due() -> None:
-        now = app.wall_clock.now()
-        try:
-            [row] = await warehouse.query("SELECT max(run_at) AS newest FROM forecast_runs")
-            if row["newest"].replace(tzinfo=UTC) + EVERY < now:
-                await forecast_workspaces(warehouse, days_off, now)
-        except Transient as error:
-            log.warning("the forecasts wait for the warehouse: %s", error)
+    Raises:
+        ConnectorError: the warehouse cannot be asked.
+    """
+    [row] = await warehouse.query("SELECT max(run_at) AS newest FROM forecast_runs")
+    if row["newest"].replace(tzinfo=UTC) + EVERY < now:
+        await forecast_workspaces(warehouse, days_off, now)
 
 
 async def forecast_workspaces(warehouse: Warehouse, days_off: DaysOff, now: datetime) -> dict[WorkspaceId, list[Found]]:
