@@ -1,17 +1,25 @@
 """Analytics on the log: every event of the shop, and every ticket's newest state, into the warehouse."""
 
+import logging
 from collections.abc import Sequence
 
 from connectors.bus.app import App
 from connectors.bus.ranges import LogRanges
 from connectors.bus.records import Fetched
 from connectors.clickhouse.port import Warehouse
+from connectors.errors import Transient
 from processors.analytics.batch import Range
 from processors.analytics.metrics import SinkCollector
+from processors.analytics.outlook import DaysOff, forecast_when_due
 from processors.analytics.rows import Record
 from processors.analytics.sink import MAX_ROWS, Sink
+from topics.access import ACCESS_VIEWS
 from topics.registry import EVENTS
 from topics.tickets import TICKET_VIEWS
+
+log = logging.getLogger(__name__)
+
+LOOK_EVERY_S = 900.0
 
 
 class BusLog:
@@ -43,6 +51,18 @@ def wire(app: App, warehouse: Warehouse, ranges: LogRanges, *, logged: bool = Tr
         await sink.write([as_record(record) for record in records])
 
     return sink
+
+
+def wire_outlook(app: App, warehouse: Warehouse, days_off: DaysOff) -> None:
+    """Forecast every workspace once a day, on whatever worker comes first. Importing this module registers nothing."""
+    app.follow(ACCESS_VIEWS)  # for the days off
+
+    @app.every(LOOK_EVERY_S)
+    async def forecast() -> None:
+        try:
+            await forecast_when_due(warehouse, days_off, app.wall_clock.now())
+        except Transient as error:
+            log.warning("the forecasts wait: %s", error)
 
 
 def as_record(record: Fetched) -> Record:

@@ -11,6 +11,7 @@ IMPURE = {
     "subprocess", "threading", "time",
 }  # fmt: skip
 SHELL = {
+    "analytics/outlook.py": "asks the warehouse, and moves long sums off the event loop",
     "analytics/parts.py": "pauses while a table has many parts",
     "analytics/patience.py": "waits for a warehouse that is away",
     "analytics/sink.py": "hands rows to the warehouse",
