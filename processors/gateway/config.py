@@ -60,6 +60,9 @@ class Policy:
     stream_queue_max: int = 256
     streams_max: int = 1_000
     streams_per_caller_max: int = 100
+    exports_max: int = 4
+    exports_per_caller_max: int = 2
+    """Files of the warehouse being sent: each takes the engine up to ten seconds to make."""
     feed_max: int = 500
     """Events of each partition that a reader of the whole workspace can resume from."""
     heartbeat_s: float = 15.0

@@ -1,0 +1,55 @@
+"""A view of a shop's warehouse as a file on this machine."""
+
+from datetime import date
+from pathlib import Path
+
+from connectors.clickhouse.export import Format, OverBudget, columns_of, selection
+from connectors.clickhouse.server import ServerWarehouse
+from connectors.errors import Permanent
+from infra.clickhouse.layout import READER
+from infra.ports import warehouse_connection
+from infra.settings import Settings
+
+
+async def export_view(
+    settings: Settings,
+    view: str,
+    file_format: Format,
+    target: Path,
+    *,
+    workspace_id: str | None = None,
+    since: date | None = None,
+    until: date | None = None,
+) -> int:
+    """Write a view to ``target`` and return its size in bytes. ``target`` is there whole or not at all.
+
+    ``view`` may be a figure's name, whose view is called ``v_`` and that. Days are in UTC, ``until`` is the first
+    after the period.
+
+    Raises:
+        ConnectorError: there is no such view, it cannot be bounded so, the budget is too small, or the warehouse is
+            away.
+        Permanent: ``target`` cannot be written.
+    """
+    name = view if view.startswith("v_") else f"v_{view}"
+    warehouse = ServerWarehouse(warehouse_connection(settings, READER))
+    partial = target.with_name(target.name + ".partial")
+    try:
+        columns = await columns_of(warehouse, name)
+        if workspace_id is not None and all(column.name != "workspace_id" for column in columns):
+            raise Permanent(f"{name} adds up all workspaces and cannot be cut down to one; leave --workspace out")
+        chosen = selection(name, columns, file_format, workspace_id=workspace_id, since=since, until=until)
+        size = 0
+        with partial.open("wb") as file:
+            async for chunk in warehouse.download(chosen.sql, chosen.parameters, file_format):
+                size += file.write(chunk)
+        partial.replace(target)
+    except OverBudget as error:
+        raise Permanent(f"{error} Name a shorter period with --from and --to.") from error
+    except OSError as error:
+        raise Permanent(f"{target} cannot be written ({error.strerror}); choose another --out") from error
+    else:
+        return size
+    finally:
+        partial.unlink(missing_ok=True)
+        await warehouse.close()

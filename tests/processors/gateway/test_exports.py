@@ -1,0 +1,95 @@
+"""Views of a real warehouse as files, for callers of several workspaces."""
+
+import csv
+import io
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pyarrow.parquet
+import pytest
+
+from connectors.clickhouse.server import Connection, ServerWarehouse
+from infra.clickhouse.layout import READER, READER_RESULT_ROWS
+from infra.clickhouse.server import EmbeddedClickHouse
+from processors.gateway.config import Policy
+from tests.processors.gateway.world import World, problem
+from tests.support.clickhouse import connect, shared_server
+
+VIEWS = {
+    "v_rows": """SELECT if(number % 2 = 0, 'main', 'hafen') AS workspace_id, '=' || toString(number) AS text,
+        toDate('2026-03-01') + number AS day FROM numbers(4)""",
+    "v_sums": "SELECT 4 AS tickets",
+    "v_large": f"SELECT 'main' AS workspace_id FROM numbers({READER_RESULT_ROWS + 1})",
+}
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[EmbeddedClickHouse]:
+    with shared_server() as running:
+        yield running
+
+
+@pytest.fixture
+async def reading(server: EmbeddedClickHouse) -> AsyncIterator[ServerWarehouse]:
+    admin, reader = connect(server), connect(server, READER)
+    for name, sql in VIEWS.items():
+        await admin.command(f"CREATE VIEW {name} AS {sql}")
+    yield reader
+    for name in VIEWS:
+        await admin.command(f"DROP VIEW {name}")
+    await admin.close()
+    await reader.close()
+
+
+@pytest.fixture
+def shop(tmp_path: Path, reading: ServerWarehouse) -> World:
+    return World(tmp_path, warehouse=reading, more={"downloads": reading})
+
+
+async def test_a_file_holds_the_rows_of_the_callers_workspace_alone(shop: World) -> None:
+    for workspace, numbers in (("main", ("0", "2")), ("hafen", ("1", "3"))):
+        async with shop.client(key=shop.key("pricing:read", workspace_id=workspace)) as client:
+            answer = await client.get("/v1/analytics/export/v_rows")
+            assert answer.headers["content-type"] == "text/csv; charset=utf-8"
+            assert answer.headers["content-disposition"] == 'attachment; filename="v_rows.csv"'
+            rows = list(csv.DictReader(io.StringIO(answer.text)))
+            assert [(row["workspace_id"], row["text"]) for row in rows] == [(workspace, f"'={n}") for n in numbers]
+
+
+async def test_parquet_and_a_period(shop: World) -> None:
+    async with shop.client("pricing:read") as client:
+        # A figure's name stands for its view.
+        answer = await client.get("/v1/analytics/export/rows?format=parquet&from=2026-03-02&to=2026-03-04")
+        assert answer.headers["content-type"] == "application/vnd.apache.parquet"
+        table = pyarrow.parquet.read_table(io.BytesIO(answer.content))
+        assert table.column("text").to_pylist() == ["=2"]
+
+
+async def test_sums_over_all_workspaces_are_for_whoever_runs_the_house(shop: World) -> None:
+    for workspace, scope in (("main", "pricing:read"), ("hafen", "admin")):
+        async with shop.client(key=shop.key(scope, workspace_id=workspace)) as client:  # type: ignore[arg-type]
+            problem(await client.get("/v1/analytics/export/v_sums"), 403, "all_workspaces")
+    async with shop.client("admin") as client:
+        assert (await client.get("/v1/analytics/export/v_sums")).text == '"tickets"\n4\n'
+
+
+async def test_what_cannot_be_given_is_said_before_the_file_begins(shop: World) -> None:
+    async with shop.client("admin") as client:
+        assert "v_rows" in problem(await client.get("/v1/analytics/export/v_x"), 404, "not_found")["detail"]
+        problem(await client.get("/v1/analytics/export/v_large"), 422, "over_budget")
+        problem(await client.get("/v1/analytics/export/v_sums?from=2026-03-02"), 422, "validation")
+        problem(await client.get("/v1/analytics/export/v_rows?format=xlsx"), 422, "validation")
+
+
+async def test_nobody_keeps_the_engine_busy_with_files(tmp_path: Path, reading: ServerWarehouse) -> None:
+    policy = Policy(exports_per_caller_max=0)
+    world = World(tmp_path, policy=policy, warehouse=reading, more={"downloads": reading})
+    async with world.client("admin") as client:
+        problem(await client.get("/v1/analytics/export/v_rows"), 503, "busy")
+
+
+async def test_a_warehouse_that_is_away_is_said(tmp_path: Path) -> None:
+    nobody = ServerWarehouse(Connection("127.0.0.1", 1, READER, "x"))
+    for world in (World(tmp_path / "none"), World(tmp_path / "away", warehouse=nobody, more={"downloads": nobody})):
+        async with world.client("admin") as client:
+            problem(await client.get("/v1/analytics/export/v_rows"), 503, "unavailable")
