@@ -3,7 +3,8 @@
 from datetime import date
 from pathlib import Path
 
-from connectors.clickhouse.export import Format, OverBudget, columns_of, selection
+from connectors.clickhouse.export import Format, columns_of, selection
+from connectors.clickhouse.port import OverBudget
 from connectors.clickhouse.server import ServerWarehouse
 from connectors.errors import Permanent
 from infra.clickhouse.layout import READER

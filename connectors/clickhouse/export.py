@@ -11,7 +11,7 @@ from datetime import date
 from typing import Literal, Protocol, get_args
 
 from connectors.clickhouse.port import Warehouse
-from connectors.errors import ConnectorError, Permanent
+from connectors.errors import Permanent
 
 Format = Literal["csv", "parquet"]
 FORMATS: tuple[Format, ...] = get_args(Format)
@@ -39,10 +39,6 @@ class NoSuchView(Permanent):
 
 class NoTimeColumn(Permanent):
     """A period was asked of a view that tells of no time."""
-
-
-class OverBudget(ConnectorError):
-    """The query takes more rows, bytes, memory or time than the reader is given. Ask for less."""
 
 
 class Downloads(Protocol):

@@ -6,8 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from connectors.clickhouse.export import Format, OverBudget
-from connectors.clickhouse.port import PoisonRows, Row, Settings
+from connectors.clickhouse.export import Format
+from connectors.clickhouse.port import OverBudget, PoisonRows, Row, Settings
 from connectors.errors import ConnectorError, Misconfigured, Permanent, Transient
 
 if TYPE_CHECKING:
@@ -21,8 +21,9 @@ TRANSIENT_CODES = frozenset({3, 159, 164, 202, 203, 209, 210, 241, 242, 252, 285
 # whose profile is read-only gets the same number, and its message says so.
 MISCONFIGURED_CODES = frozenset({16, 47, 60, 81, 115, 192, 193, 194, 195, 452, 497, 516})
 READONLY = 164
-# Rows read, time, estimated time, bytes read, and the two limits of a result; 241 is memory, of the query or of all.
-BUDGET_CODES = frozenset({158, 159, 160, 307, 396})
+# Rows read, bytes read, rows or bytes of a result; then time, estimated time. Memory is that of the query, or of all.
+TOO_MUCH_CODES = frozenset({158, 307, 396})
+TOO_LONG_CODES = frozenset({159, 160})
 MEMORY = 241
 TOO_MANY_PARTS = 252
 
@@ -175,7 +176,7 @@ def classify(code: int | None, text: str) -> ConnectorError:
         return Transient(message)
     if code in MISCONFIGURED_CODES:
         return Misconfigured(f"{message} Check the user, its grants, and that the migrations were applied.")
-    return Permanent(message)
+    return OverBudget(message) if code in TOO_MUCH_CODES else Permanent(message)
 
 
 def classify_insert(code: int | None, text: str) -> ConnectorError:
@@ -190,9 +191,9 @@ def classify_insert(code: int | None, text: str) -> ConnectorError:
 
 
 def classify_download(code: int | None, text: str) -> ConnectorError:
-    """As ``classify``, with what one query may not have told from what may be had later."""
+    """As ``classify``, but a query that takes too long or too much memory is not worth another try: it is too large."""
     message = _trim(text)
-    if code in BUDGET_CODES or (code == MEMORY and "(total)" not in message):
+    if code in TOO_LONG_CODES or (code == MEMORY and "(total)" not in message):
         return OverBudget(message)
     return classify(code, text)
 

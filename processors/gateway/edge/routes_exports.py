@@ -13,10 +13,10 @@ from connectors.clickhouse.export import (
     Format,
     NoSuchView,
     NoTimeColumn,
-    OverBudget,
     columns_of,
     selection,
 )
+from connectors.clickhouse.port import OverBudget
 from processors.gateway.access.roles import runs_the_house
 from processors.gateway.edge.auth import Needs, Principal
 from processors.gateway.edge.deps import edge_of

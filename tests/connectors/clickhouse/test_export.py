@@ -14,10 +14,10 @@ from connectors.clickhouse.export import (
     Format,
     NoSuchView,
     NoTimeColumn,
-    OverBudget,
     columns_of,
     selection,
 )
+from connectors.clickhouse.port import OverBudget
 from connectors.clickhouse.server import ServerWarehouse, classify_download
 from connectors.errors import Misconfigured, Transient
 from infra.clickhouse.layout import READER, READER_RESULT_ROWS

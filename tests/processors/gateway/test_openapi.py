@@ -23,7 +23,7 @@ PATIENT = Policy(
     in_flight_max=1_000,
     in_flight_per_caller_max=1_000,
 )
-ENDLESS = {"/v1/live/events", "/v1/tickets/{ticket_id}/events"}
+ENDLESS = {"/v1/live/events", "/v1/analytics/tiles", "/v1/tickets/{ticket_id}/events"}
 """Streams; a client that only waits for an end would wait for ever."""
 NOT_READY = {"/readyz", "/v1/analytics/export/{view}"}
 """503 by intent: this gateway follows no log and has no warehouse."""
