@@ -1,0 +1,82 @@
+"""Every query of every dashboard runs on the engine, as the user who reads, and gives what its panel shows."""
+
+import asyncio
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx
+import pytest
+
+from infra.clickhouse.layout import DATABASE, READER
+from infra.clickhouse.migrate import Migrator
+from infra.clickhouse.server import EmbeddedClickHouse
+from infra.gen.grafana import Dashboard, Panel, dashboard_json, dashboards
+from tests.support.clickhouse import connect
+from tests.support.grafana import sent
+
+UNTIL = datetime.now(UTC)
+SINCE = UNTIL - timedelta(days=1)
+ALL = [pytest.param(one, panel, id=f"{one.name}: {panel.title}") for one in dashboards() for panel in one.panels]
+
+
+async def _migrated(server: EmbeddedClickHouse, version: int | None) -> None:
+    admin = connect(server, database=DATABASE)
+    migrator = Migrator(admin)
+    await (migrator.apply() if version is None else migrator.revert(version))
+    await admin.close()
+
+
+@pytest.fixture(scope="module")
+def reader(server: EmbeddedClickHouse) -> Iterator[httpx.Client]:
+    asyncio.run(_migrated(server, None))
+    credentials = (READER, server.passwords[READER])
+    # As the plugin asks: with a limit of time, which the reader may set.
+    parameters = {"database": DATABASE, "max_execution_time": 10, "default_format": "JSON"}
+    with httpx.Client(base_url=server.url, auth=credentials, params=parameters) as client:
+        yield client
+    asyncio.run(_migrated(server, 0))
+
+
+def _asked(reader: httpx.Client, sql: str) -> list[tuple[str, str]]:
+    text = sent(sql, SINCE, UNTIL, 60, {"workspace": ["main", "hafen"]})
+    answer = reader.post("/", content=text)
+    assert answer.status_code == 200, f"{text}: {answer.text}"
+    return [(column["name"], column["type"]) for column in answer.json()["meta"]]
+
+
+@pytest.mark.parametrize(("dashboard", "panel"), ALL)
+def test_a_panel_gets_the_columns_it_shows(reader: httpx.Client, dashboard: Dashboard, panel: Panel) -> None:
+    found = _asked(reader, panel.sql)
+    assert [name for name, _ in found] == [column.name for column in panel.columns]
+    kinds = {name: _kind(kind) for name, kind in found}
+    for column in panel.columns:
+        wanted = {"text": "text", **dict.fromkeys(("time", "hour", "day", "week", "month"), "time")}
+        assert kinds[column.name] == wanted.get(column.unit, "number"), column
+    [shown] = [one for one in dashboard_json(dashboard)["panels"] if one["title"] == panel.title]
+    assert shown["targets"][0]["rawSql"] == panel.sql
+    named = [one["matcher"]["options"] for one in shown["fieldConfig"]["overrides"]]
+    assert {*named, *shown["options"].values()} <= {name for name, _ in found}
+    assert kinds[panel.columns[0].name] == ("time" if shown["type"] == "timeseries" else "text")
+
+
+@pytest.mark.parametrize("dashboard", dashboards(), ids=lambda dashboard: dashboard.name)
+def test_a_variable_can_be_chosen(reader: httpx.Client, dashboard: Dashboard) -> None:
+    for variable in dashboard_json(dashboard)["templating"]["list"]:
+        assert _asked(reader, variable["query"]) == [("workspace_id", "LowCardinality(String)")]
+
+
+def _kind(column_type: str) -> str:
+    inner = column_type
+    for wrapper in ("LowCardinality(", "Nullable(", "SimpleAggregateFunction(max, "):
+        inner = inner.removeprefix(wrapper)
+    return next(
+        (kind for kind, starts in _KINDS.items() if inner.startswith(starts)), f"no panel can show {column_type}"
+    )
+
+
+_KINDS: dict[str, Any] = {
+    "time": ("Date",),
+    "text": ("String", "Enum"),
+    "number": ("UInt", "Int", "Float", "Decimal"),
+}
