@@ -121,11 +121,16 @@ def flow_files(home: Path) -> list[bytes]:
 
 def _analytics(app: App, ports: Ports) -> None:
     from connectors.bus.ranges import LogRanges
+    from infra.outlook import HolidayBook
     from processors.analytics.agent import wire
+    from processors.analytics.outlook import wire_outlook
 
     ranges = LogRanges(ports.settings.cluster(), "noizylab-analytics-replay")
+    book = HolidayBook(ports.settings.cluster())
     ports.on_close(ranges.close)
+    ports.on_close(book.close)
     wire(app, ports.warehouse, ranges)
+    wire_outlook(app, ports.warehouse, book.days_off)
 
 
 def _webhooks(app: App, ports: Ports) -> None:

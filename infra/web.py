@@ -13,6 +13,7 @@ from infra.ports import Ports
 from infra.secret_files import load_or_create_secret
 from infra.settings import Settings
 from processors.analytics.figures import FIGURES
+from processors.analytics.reports import REPORTS
 from processors.gateway.access.seals import Seals
 from processors.gateway.edge.app import create_app
 from processors.gateway.edge.credentials import Credentials
@@ -79,6 +80,7 @@ async def serve_gateway(settings: Settings) -> None:
                     warehouse=ports.figures_warehouse,
                     downloads=ports.figures_warehouse,
                     figures={figure.name: figure for figure in FIGURES},
+                    reports={report.name: report for report in REPORTS},
                     check_flow=check,
                     hooks=ports.hooks,
                     public_url=settings.public_url,

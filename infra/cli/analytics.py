@@ -1,14 +1,17 @@
 """``noizylab analytics``: the warehouse's schema, forward, back and where it stands; and its views as files."""
 
-from datetime import datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from connectors.clickhouse.export import Format
 from infra.cli.common import fail, out, run
 from infra.settings import Settings, read_settings
+
+if TYPE_CHECKING:
+    from processors.analytics.forecast.predict import Forecast, NoForecast
 
 app = typer.Typer(no_args_is_help=True, help="The warehouse behind the figures.")
 
@@ -54,6 +57,81 @@ def export(
     days = {name: None if at is None else at.date() for name, at in (("since", since), ("until", until))}
     size = run(export_view(read_settings(), view, file_format, target, workspace_id=workspace, **days))
     out.print(f"{target}: {size} bytes")
+
+
+@app.command()
+def seed(
+    events: Annotated[int, typer.Option("--events", min=100, help="about how many events to make")] = 100_000,
+    seed: Annotated[int, typer.Option("--seed", help="the same seed makes the same year")] = 1,
+    days: Annotated[int, typer.Option(min=7, max=1500, help="how many days; weeks are forecast from 730 on")] = 365,
+    until: Annotated[str | None, typer.Option(help="the day after the last one, YYYY-MM-DD; default: today")] = None,
+) -> None:
+    """Write a made-up year of a shop onto an empty log, and wait until the figures have it.
+
+    For trying the figures out, in a home of its own: NOIZYLAB_HOME=trial noizylab analytics seed, and then `up`.
+    """
+    try:
+        last = datetime.now(UTC).date() if until is None else date.fromisoformat(until)
+    except ValueError:
+        fail(f"--until is {until!r}; give a day such as 2026-11-01")
+    run(_seed(read_settings(), events, seed, days, last))
+
+
+@app.command()
+def forecast() -> None:
+    """Forecast revenue, intake and parts of every workspace now. The shop must run; it does this itself once a day."""
+    run(_forecast(read_settings()))
+
+
+async def _forecast(settings: Settings) -> None:
+    from connectors.clickhouse.server import ServerWarehouse
+    from infra.outlook import HolidayBook
+    from infra.ports import warehouse_connection
+    from processors.analytics.outlook import forecast_workspaces
+
+    book, warehouse = (
+        HolidayBook(settings.cluster()),
+        ServerWarehouse(warehouse_connection(settings, "noizylab_writer")),
+    )
+    try:
+        found = await forecast_workspaces(warehouse, book.days_off, datetime.now(UTC))
+    finally:
+        await warehouse.close()
+        await book.close()
+    if not any(found.values()):
+        fail("the warehouse has no tickets yet; take one in, or try it with `noizylab analytics seed`")
+    for workspace, series in found.items():
+        out.print(f"{workspace}:", markup=False)
+        for one in series:
+            out.print(f"  {_told(one)}", markup=False)
+
+
+def _told(one: "Forecast | NoForecast") -> str:
+    from processors.analytics.forecast.predict import NoForecast
+
+    named = f"{one.metric} {one.key}".rstrip() + f" by {one.grain}"
+    if isinstance(one, NoForecast):
+        return f"{named}: not forecast. {one.reason}"
+    total = sum(point.expected for point in one.points)
+    record = f"MASE {one.record.mase:.2f}, seasonal naive {one.record.naive_mase:.2f}"
+    return f"{named}: {total:,.0f} in {len(one.points)} {one.grain}s ({one.model}; {record})"
+
+
+async def _seed(settings: Settings, events: int, seed: int, days: int, until: date) -> None:
+    from infra.cli.up import PID_FILE, claim
+    from infra.year.write import write_year
+    from infra.year.year import Plan
+
+    settings.home.mkdir(parents=True, exist_ok=True)
+    claim(settings.home / PID_FILE)
+    try:
+        written = await write_year(settings, Plan(events, seed, until, days), lambda line: out.print(f"  {line}"))
+    finally:
+        (settings.home / PID_FILE).unlink(missing_ok=True)
+    out.print(
+        f"{written.tickets} tickets, {written.events} events: on the log after {written.log_s:.1f} s, in the figures "
+        f"after {written.warehouse_s:.1f} s. `noizylab up` opens the shop with them."
+    )
 
 
 async def _migrate(settings: Settings, *, dry_run: bool) -> None:

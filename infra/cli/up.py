@@ -43,7 +43,7 @@ async def _all(settings: Settings) -> None:
 
     settings.home.mkdir(parents=True, exist_ok=True)
     pid_file = settings.home / PID_FILE
-    _claim(pid_file)
+    claim(pid_file)
     shop = Shop(settings)
     stop = _stop_on_signals()
     try:
@@ -121,7 +121,8 @@ async def _work(settings: Settings, processors: list[str]) -> None:
         fail("a processor stopped; its log line above says why. Its work is repeated when it starts again")
 
 
-def _claim(pid_file: Path) -> None:
+def claim(pid_file: Path) -> None:
+    """Write down that this process runs the shop; leave with status 1 when another does."""
     with suppress(FileNotFoundError, ValueError, ProcessLookupError):
         pid = int(pid_file.read_text())
         os.kill(pid, 0)

@@ -69,6 +69,35 @@ class Figure(Protocol):
         ...
 
 
+class Report(Figure, Protocol):
+    """A figure of one workspace over a period: rows, and its main number of each day."""
+
+    @property
+    def name(self) -> str:
+        """Return what it is asked for by."""
+        ...
+
+    @property
+    def main(self) -> str:
+        """Return what its main number is."""
+        ...
+
+    @property
+    def daily_sql(self) -> str:
+        """Return the SELECT of the main number of each day; parameters as in ``sql``: workspace, since, until."""
+        ...
+
+    @property
+    def whole_house(self) -> bool:
+        """Return whether it is of all workspaces together."""
+        ...
+
+    @property
+    def adds_up(self) -> bool:
+        """Return whether a day without events is a zero."""
+        ...
+
+
 class FlowIssue(Protocol):
     """One element of a BPMN file that cannot be run."""
 
@@ -115,6 +144,7 @@ class GatewayDeps:
     warehouse: Warehouse | None = None
     downloads: Downloads | None = None
     figures: Mapping[str, Figure] = field(default_factory=dict)
+    reports: Mapping[str, Report] = field(default_factory=dict)
     check_flow: Callable[[bytes], Sequence[FlowIssue]] | None = None
     checklist_of: Callable[[DeviceCategory], Sequence[str]] | None = None
     clock_report: Callable[[ClocksView, datetime], ClocksReport] | None = None

@@ -180,6 +180,7 @@ class World:
     policy: Policy = field(default_factory=lambda: Policy(outcome_wait_s=0.05, publish_wait_s=0.05))
     answer: Answer = opens
     figures: dict[str, Any] = field(default_factory=dict)
+    reports: dict[str, Any] = field(default_factory=dict)
     warehouse: Any = None
     sent: list[tuple[Envelope, Message]] = field(default_factory=list)
     down: Exception | None = None
@@ -226,6 +227,7 @@ class World:
                 clock=self.clock,
                 warehouse=self.warehouse,
                 figures=self.figures,
+                reports=self.reports,
                 check_flow=check,
                 checklist_of=checklist_of,
                 passcodes=self.passcodes,

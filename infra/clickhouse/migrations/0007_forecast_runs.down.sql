@@ -1,0 +1,2 @@
+DROP VIEW IF EXISTS v_forecast_runs;
+DROP TABLE IF EXISTS forecast_runs;
