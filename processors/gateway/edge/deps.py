@@ -177,7 +177,7 @@ class Edge:
         self.flights = Flights("requests", deps.policy.in_flight_max, deps.policy.in_flight_per_caller_max)
         self.streams = Flights("streams", deps.policy.streams_max, deps.policy.streams_per_caller_max)
         self.exports = Flights("exports", deps.policy.exports_max, deps.policy.exports_per_caller_max)
-        self.walls = Walls(deps.policy)
+        self.walls = Walls(deps.clock, deps.policy)
         self.socket_tickets = SocketTickets(deps.secret, deps.policy.socket_ticket_s)
         self.cache = ReadCache(deps.policy.cache_max_bytes)
         self.claims = Claims(deps.publisher, deps.views, deps.clock, deps.policy, deps.secret)

@@ -7,11 +7,12 @@ from fastapi import APIRouter, Header, Query, Request
 from fastapi.responses import StreamingResponse
 
 from connectors.clickhouse.port import Warehouse
+from processors.gateway.access.roles import runs_the_house
 from processors.gateway.edge.deps import Edge, edge_of
 from processors.gateway.edge.flight import flight_of
 from processors.gateway.edge.live import Rights
 from processors.gateway.edge.problems import Fault, away, invalid
-from processors.gateway.edge.routes_figures import Reader, _may_see_all
+from processors.gateway.edge.routes_reports import Reader
 from processors.gateway.edge.tiles import Look, read_tile_cursor, tile_frames
 
 router = APIRouter(prefix="/v1/analytics", tags=["figures"])
@@ -25,18 +26,18 @@ async def follow_tiles(
     last_event_id: Annotated[str, Header(alias="Last-Event-ID", max_length=4096)] = "",
 ) -> StreamingResponse:
     """Stream the named figures, each when it has changed; after ``Last-Event-ID`` only those that differ since."""
-    _may_see_all(request, principal)
     edge = edge_of(request)
-    figures = edge.deps.figures
-    chosen = list(dict.fromkeys(filter(None, (name.strip() for name in names.split(","))))) or sorted(figures)
+    house = runs_the_house(principal.workspace_id, principal.scopes)
+    open_to = {name: one for name, one in edge.deps.reports.items() if house or not one.whole_house}
+    chosen = list(dict.fromkeys(filter(None, (name.strip() for name in names.split(","))))) or list(open_to)
     for name in chosen:
-        if name not in figures:
-            known = ", ".join(sorted(figures))
-            raise invalid([Fault("names", "unknown", f"{name[:80]!r} is no figure; there are {known}")])
+        if name not in open_to:
+            known = ", ".join(open_to)
+            raise invalid([Fault("names", "unknown", f"{name[:80]!r} is no figure that you may see; {known} are")])
     if edge.deps.warehouse is None:
         raise away("no analytics warehouse is connected to this server")
     flight_of(request).become(edge.streams)
-    look = Look(principal.workspace_id, {name: figures[name] for name in chosen}, Rights(edge, principal))
+    look = Look(principal.workspace_id, {name: open_to[name] for name in chosen}, Rights(edge, principal))
     stream = _texts(edge, edge.deps.warehouse, look, read_tile_cursor(last_event_id, chosen))
     return StreamingResponse(stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no"})
 

@@ -14,7 +14,7 @@ from typing import Final
 import orjson
 
 from processors.gateway.config import Policy
-from processors.gateway.edge.deps import Figure
+from processors.gateway.edge.deps import Report
 from processors.gateway.edge.live import POLICY_VIOLATION, Frame, Rights, for_stream
 from processors.gateway.edge.wall import DIGEST_CHARACTERS, Wall
 from processors.gateway.feed import Feed, Wanted
@@ -28,7 +28,7 @@ class Look:
     """What a reader looks at: named figures of a workspace, for as long as its rights last."""
 
     workspace_id: str
-    figures: dict[str, Figure]
+    reports: dict[str, Report]
     rights: Rights
 
 
@@ -50,8 +50,8 @@ async def tile_frames(feed: Feed, wall: Wall, look: Look, digests: list[str], po
         # Before the figures are asked for, so that nothing is missed that happens meanwhile.
         heard = feed.listen(Wanted(look.workspace_id), 1)
         try:
-            for place, (name, figure) in enumerate(look.figures.items()):
-                tile = await wall.tile(name, figure)
+            for place, (name, report) in enumerate(look.reports.items()):
+                tile = await wall.tile(name, report)
                 if tile.digest != digests[place]:
                     digests[place] = tile.digest
                     ping_at = _now() + policy.ping_s

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,8 @@ import pytest
 
 from connectors.clickhouse.port import OverBudget, Row
 from connectors.errors import ConnectorError, Permanent, Transient
-from processors.analytics.figures import Column, Figure
+from processors.analytics.figures import Column
+from processors.analytics.reports import Report
 from processors.gateway.config import Policy
 from tests.processors.gateway.test_live import move, served
 from tests.processors.gateway.world import World, problem, ticket_view
@@ -24,20 +26,25 @@ class Counter:
     """A warehouse with one number for each figure."""
 
     def __init__(self) -> None:
-        self.numbers = {"v_a": 1, "v_b": 1}
+        self.numbers = {"r_a": 1, "r_b": 1, "r_house": 1}
         self.asked: list[str] = []
+        self.bound: list[Mapping[str, Any]] = []
         self.error: ConnectorError | None = None
         self.rows = 1
 
     async def query(self, sql: str, parameters: Mapping[str, Any] | None = None, settings: Any = None) -> list[Row]:
+        if "_daily" in sql:
+            return [{"day": date(2026, 3, 2), "value": 4.0}, {"day": None, "value": 5.0}]
+        self.bound.append(parameters or {})
         self.asked.append(view := next(view for view in self.numbers if view in sql))
-        if self.error is not None and view == "v_b":
+        if self.error is not None and view == "r_b":
             raise self.error
         return [{"n": self.numbers[view]}] * self.rows
 
 
-def figure(name: str) -> Figure:
-    return Figure(name, f"v_{name}", name.upper(), f"What {name} is.", "tickets", (Column("n", "tickets"),))
+def report(name: str, *, whole_house: bool = False) -> Report:
+    columns = (Column("n", "tickets"),)
+    return Report(name, f"r_{name}", name.upper(), f"What {name} is.", "all", "tickets", columns, whole_house)
 
 
 @pytest.fixture
@@ -47,7 +54,8 @@ def counter() -> Counter:
 
 @pytest.fixture
 def shop(tmp_path: Path, counter: Counter) -> World:
-    world = World(tmp_path, policy=QUICK, figures={name: figure(name) for name in ("a", "b")}, warehouse=counter)
+    reports = {name: report(name) for name in ("a", "b")} | {"house": report("house", whole_house=True)}
+    world = World(tmp_path, policy=QUICK, warehouse=counter, reports=reports)
     world.feed(ticket_view())
     return world
 
@@ -88,10 +96,13 @@ async def looking(world: World, host: str, query: str = "", after: str = "", key
 async def test_sends_every_tile_once_and_then_only_what_differs(shop: World, counter: Counter) -> None:
     async with served(shop) as host, looking(shop, host) as stream:
         assert (await stream.tile())[1] == {
-            "name": "a", "title": "A", "definition": "What a is.", "unit": "tickets", "rows": [{"n": 1}], "more": False,
+            "name": "a", "title": "A", "definition": "What a is.", "main": "all", "unit": "tickets", "value": 5.0,
+            "days": [{"day": "2026-03-02", "value": 4.0}], "rows": [{"n": 1}], "more": False,
         }  # fmt: skip
+        period = {"workspace": "main", "since": "2026-02-01 00:00:00", "until": "2026-03-03 00:00:00"}
+        assert counter.bound[0] == period
         assert (await stream.tile())[1]["name"] == "b"
-        counter.numbers["v_b"] = 2
+        counter.numbers["r_b"] = 2
         shop.feed(move())
         changed = (await stream.tile())[1]
         assert (changed["name"], changed["rows"]) == ("b", [{"n": 2}])
@@ -104,7 +115,7 @@ async def test_a_change_that_reaches_the_warehouse_late_is_seen(shop: World, cou
         before = len(counter.asked)
         while len(counter.asked) == before:
             await stream.frame()
-        counter.numbers["v_a"] = 7
+        counter.numbers["r_a"] = 7
         assert (await stream.tile())[1]["rows"] == [{"n": 7}]
 
 
@@ -118,19 +129,19 @@ async def test_a_figure_is_asked_for_once_for_all_and_not_at_all_while_nothing_h
         for _ in range(10):  # ten pings are half a second: what may have happened before they came is settled
             await one.frame()
         quiet = len(counter.asked)
-        assert sorted(set(counter.asked)) == ["v_a", "v_b"]
+        assert sorted(set(counter.asked)) == ["r_a", "r_b"]
         for stream in (one, two):
             for _ in range(10):  # room for five questions
                 assert (await stream.frame())[0] == "ping"
         assert len(counter.asked) == quiet
-        counter.numbers["v_a"] = 5
+        counter.numbers["r_a"] = 5
         began = asyncio.get_running_loop().time()
         for _ in range(50):
             shop.feed(move())
         assert (await one.tile())[1]["rows"] == (await two.tile())[1]["rows"] == [{"n": 5}]
         for _ in range(10):
             await one.frame()
-        asked, took = counter.asked[quiet:].count("v_a"), asyncio.get_running_loop().time() - began
+        asked, took = counter.asked[quiet:].count("r_a"), asyncio.get_running_loop().time() - began
         assert 2 <= asked <= took / QUICK.tile_every_s + 1
 
 
@@ -154,7 +165,7 @@ async def test_goes_on_from_the_tiles_a_reader_has_even_at_another_replica(shop:
     async with served(shop) as host, looking(shop, host) as stream:
         await stream.tile()
         cursor, _ = await stream.tile()
-    counter.numbers["v_b"] = 2
+    counter.numbers["r_b"] = 2
     async with served(shop, shop.replica()) as host:
         async with looking(shop, host, after=cursor) as stream:
             assert (await stream.tile())[1]["name"] == "b"
@@ -199,11 +210,21 @@ async def test_who_may_not_look_any_more_is_sent_away(shop: World) -> None:
         assert last[2]["code"] == "unauthorized"
 
 
-async def test_refuses_unknown_figures_other_tenants_and_a_missing_warehouse(shop: World, tmp_path: Path) -> None:
+async def test_refuses_unknown_figures_and_those_of_the_whole_house(shop: World, tmp_path: Path) -> None:
     async with shop.client("pricing:read") as client:
-        refused = problem(await client.get("/v1/analytics/tiles?names=c"), 422, "validation")
-        assert refused["errors"][0]["detail"] == "'c' is no figure; there are a, b"
-    async with shop.client(key=shop.key("admin", workspace_id="hafen")) as client:
-        problem(await client.get("/v1/analytics/tiles"), 403, "all_workspaces")
+        for name in ("c", "house"):
+            refused = problem(await client.get(f"/v1/analytics/tiles?names={name}"), 422, "validation")
+            assert refused["errors"][0]["detail"] == f"'{name}' is no figure that you may see; a, b are"
     async with World(tmp_path / "bare").client("pricing:read") as client:
         problem(await client.get("/v1/analytics/tiles"), 503, "unavailable")
+
+
+async def test_each_workspace_has_its_own_tiles(shop: World, counter: Counter) -> None:
+    async with served(shop) as host:
+        for workspace in ("main", "hafen"):
+            key = shop.key("pricing:read", workspace_id=workspace)
+            async with looking(shop, host, "names=a", key=key) as stream:
+                await stream.tile()
+            assert counter.bound[-1]["workspace"] == workspace
+        async with looking(shop, host, "names=house", key=shop.key("admin")) as stream:
+            assert (await stream.tile())[1]["name"] == "house"
