@@ -1,15 +1,17 @@
 """A view of a shop's warehouse as a file on this machine."""
 
-from datetime import date
+from datetime import UTC, date, datetime
 from pathlib import Path
 
-from connectors.clickhouse.export import Format, columns_of, selection
+from connectors.clickhouse.export import Format, Selection, columns_of, selection, selection_of_period
 from connectors.clickhouse.port import OverBudget
 from connectors.clickhouse.server import ServerWarehouse
 from connectors.errors import Permanent
 from infra.clickhouse.layout import READER
 from infra.ports import warehouse_connection
 from infra.settings import Settings
+from processors.analytics.reports import REPORTS
+from schemas.core.ids import DEFAULT_WORKSPACE
 
 
 async def export_view(
@@ -22,24 +24,20 @@ async def export_view(
     since: date | None = None,
     until: date | None = None,
 ) -> int:
-    """Write a view to ``target`` and return its size in bytes. ``target`` is there whole or not at all.
+    """Write a view or figure to ``target`` and return its size in bytes. ``target`` is there whole or not at all.
 
-    ``view`` may be a figure's name, whose view is called ``v_`` and that. Days are in UTC, ``until`` is the first
-    after the period.
+    Days are in UTC, ``until`` is the first after the period. A figure is of one workspace, the default one unless
+    named, and of the last thirty days unless bounded.
 
     Raises:
         ConnectorError: there is no such view, it cannot be bounded so, the budget is too small, or the warehouse is
             away.
         Permanent: ``target`` cannot be written.
     """
-    name = view if view.startswith("v_") else f"v_{view}"
     warehouse = ServerWarehouse(warehouse_connection(settings, READER))
     partial = target.with_name(target.name + ".partial")
     try:
-        columns = await columns_of(warehouse, name)
-        if workspace_id is not None and all(column.name != "workspace_id" for column in columns):
-            raise Permanent(f"{name} adds up all workspaces and cannot be cut down to one; leave --workspace out")
-        chosen = selection(name, columns, file_format, workspace_id=workspace_id, since=since, until=until)
+        chosen = await _chosen(warehouse, view, file_format, workspace_id, since, until)
         size = 0
         with partial.open("wb") as file:
             async for chunk in warehouse.download(chosen.sql, chosen.parameters, file_format):
@@ -54,3 +52,28 @@ async def export_view(
     finally:
         partial.unlink(missing_ok=True)
         await warehouse.close()
+
+
+async def _chosen(
+    warehouse: ServerWarehouse,
+    view: str,
+    file_format: Format,
+    workspace_id: str | None,
+    since: date | None,
+    until: date | None,
+) -> Selection:
+    for report in REPORTS:
+        if report.name == view:
+            return await selection_of_period(
+                warehouse,
+                report.sql,
+                file_format,
+                workspace_id=workspace_id or DEFAULT_WORKSPACE,
+                since=since,
+                until=until,
+                today=datetime.now(UTC).date(),
+            )
+    columns = await columns_of(warehouse, view)
+    if workspace_id is not None and all(column.name != "workspace_id" for column in columns):
+        raise Permanent(f"{view} adds up all workspaces and cannot be cut down to one; leave --workspace out")
+    return selection(view, columns, file_format, workspace_id=workspace_id, since=since, until=until)

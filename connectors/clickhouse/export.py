@@ -7,7 +7,7 @@ it keeps the result on its own disk until then: an answer that began is a whole 
 import re
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import Literal, Protocol, get_args
 
 from connectors.clickhouse.port import Warehouse
@@ -135,6 +135,29 @@ def selection(
     cells = [column.csv if file_format == "csv" else column.name for column in columns]
     where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
     return Selection(f"SELECT {', '.join(cells)} FROM {view}{where}", parameters)  # noqa: S608 - the engine's own names
+
+
+async def selection_of_period(
+    warehouse: Warehouse,
+    sql: str,
+    file_format: Format,
+    *,
+    workspace_id: str,
+    since: date | None,
+    until: date | None,
+    today: date,
+) -> Selection:
+    """Return the SELECT of a figure's rows; ``sql`` has the parameters ``workspace``, ``since`` and ``until``.
+
+    Without ``until`` the period ends with ``today``, without ``since`` it has thirty days.
+    """
+    end = until or today + timedelta(days=1)
+    begin = since or end - timedelta(days=30)
+    parameters = {"workspace": workspace_id, "since": f"{begin} 00:00:00", "until": f"{end} 00:00:00"}
+    rows = await warehouse.query(f"DESCRIBE TABLE ({sql})", parameters)
+    columns = [ViewColumn(row["name"], row["type"]) for row in rows]
+    cells = [column.csv if file_format == "csv" else column.name for column in columns]
+    return Selection(f"SELECT {', '.join(cells)} FROM ({sql})", parameters)  # noqa: S608 - the engine's own names
 
 
 def _time_column(view: str, columns: Sequence[ViewColumn]) -> ViewColumn:

@@ -69,13 +69,16 @@ def test_dry_run_shows_the_statements_of_a_cluster(
 def test_a_view_or_figure_becomes_a_file_or_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     said(capsys, "analytics", "migrate")
     target = tmp_path / "ages.csv"
-    status, told, _ = said(capsys, "analytics", "export", "open_tickets_age", "--out", str(target))
+    status, told, _ = said(capsys, "analytics", "export", "v_open_tickets_age", "--out", str(target))
     assert (status, target.read_text()) == (0, '"age","tickets","oldest_hours"\n')
     assert f"{target.stat().st_size} bytes" in told
 
     parquet = ("analytics", "export", "v_ticket_snapshots", "--format", "parquet", "--workspace", "main")
     assert said(capsys, *parquet, "--from", "2026-03-01", "--to", "2026-04-01", "--out", str(target))[0] == 0
     assert target.read_bytes()[:4] == b"PAR1"
+
+    assert said(capsys, "analytics", "export", "turnaround", "--from", "2026-03-01", "--out", str(target))[0] == 0
+    assert target.read_text().startswith('"phase","tickets","p50_hours"')
 
     for view, options, complaint in (
         ("v_nothing", (), "v_ticket_snapshots"),

@@ -11,6 +11,8 @@ import pytest
 from connectors.clickhouse.server import Connection, ServerWarehouse
 from infra.clickhouse.layout import READER, READER_RESULT_ROWS
 from infra.clickhouse.server import EmbeddedClickHouse
+from processors.analytics.figures import Column
+from processors.analytics.reports import Report
 from processors.gateway.config import Policy
 from tests.processors.gateway.world import World, problem
 from tests.support.clickhouse import connect, shared_server
@@ -19,6 +21,8 @@ VIEWS = {
     "v_rows": """SELECT if(number % 2 = 0, 'main', 'hafen') AS workspace_id, '=' || toString(number) AS text,
         toDate('2026-03-01') + number AS day FROM numbers(4)""",
     "v_sums": "SELECT 4 AS tickets",
+    "r_said": """SELECT '=' || {workspace:String} AS word, {since:DateTime64(3, 'UTC')} AS first
+        WHERE {until:DateTime64(3, 'UTC')} > first""",
     "v_large": f"SELECT 'main' AS workspace_id FROM numbers({READER_RESULT_ROWS + 1})",
 }
 
@@ -58,11 +62,22 @@ async def test_a_file_holds_the_rows_of_the_callers_workspace_alone(shop: World)
 
 async def test_parquet_and_a_period(shop: World) -> None:
     async with shop.client("pricing:read") as client:
-        # A figure's name stands for its view.
-        answer = await client.get("/v1/analytics/export/rows?format=parquet&from=2026-03-02&to=2026-03-04")
+        answer = await client.get("/v1/analytics/export/v_rows?format=parquet&from=2026-03-02&to=2026-03-04")
         assert answer.headers["content-type"] == "application/vnd.apache.parquet"
         table = pyarrow.parquet.read_table(io.BytesIO(answer.content))
         assert table.column("text").to_pylist() == ["=2"]
+
+
+async def test_a_figure_is_of_the_callers_workspace_and_of_a_period(shop: World) -> None:
+    columns = (Column("word", "text"), Column("first", "time"))
+    for name, whole_house in (("said", False), ("house", True)):
+        shop.reports[name] = Report(name, "r_said", "Said", "D.", "m", "tickets", columns, whole_house)
+    async with shop.client(key=shop.key("pricing:read", workspace_id="hafen")) as client:
+        answer = await client.get("/v1/analytics/export/said?from=2026-01-01&to=2026-02-01")
+        assert answer.text == '"word","first"\n"\'=hafen","2026-01-01 00:00:00.000"\n'
+        answer = await client.get("/v1/analytics/export/said")
+        assert "2026-02-01 00:00" in answer.text, "the clock of this world stands at 2026-03-02"
+        problem(await client.get("/v1/analytics/export/house"), 403, "all_workspaces")
 
 
 async def test_sums_over_all_workspaces_are_for_whoever_runs_the_house(shop: World) -> None:
