@@ -1,11 +1,11 @@
 """Dashboards for Grafana with its official ClickHouse plugin, made from the definitions of the figures.
 
-Every figure has one panel, on the dashboard that its columns and name speak for; its description is the figure's
-definition. A few panels beside them read the flat views. Macros (``$__timeFilter``) and variables are the plugin's.
+Every figure over a period has two panels, its rows and its days; of the figures over all time those that say something
+else have one. A panel's description is the definition of what it shows. A few panels beside them read the flat views.
+Macros (``$__timeFilter``) and variables are the plugin's.
 """
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,8 @@ from typing import Any
 from infra.clickhouse.layout import DATABASE, READER, READER_TIME_LIMIT_S
 from infra.settings import DEFAULT_PORTS
 from processors.analytics.figures import FIGURES, Column, Figure
+from processors.analytics.reports import REPORTS, Report
+from schemas.core.ids import DEFAULT_WORKSPACE
 
 SOURCE_TYPE = "grafana-clickhouse-datasource"
 SOURCE = "noizylab-clickhouse"
@@ -23,7 +25,7 @@ CLIENT_GRACE_S = 5
 reader who asks for more than its limit."""
 
 AXES = ("hour", "day", "week", "month")
-GRAFANA_UNITS = {"ms": "ms", "hours": "h", "ratio": "percentunit"}
+GRAFANA_UNITS = {"ms": "ms", "s": "s", "hours": "h", "ratio": "percentunit"}
 WIDTH, HEIGHT = 12, 9
 """In Grafana's grid, which is 24 wide."""
 
@@ -53,7 +55,7 @@ class Dashboard:
     name: str
     title: str
     panels: tuple[Panel, ...]
-    since: str = "now-1y"
+    since: str = "now-90d"
     until: str = "now"
 
 
@@ -64,9 +66,9 @@ def _columns(**units: str) -> tuple[Column, ...]:
 OPERATIONS = (
     Panel(
         "Tickets opened by day",
-        "Tickets by the day (UTC) on which they were opened, of the chosen workspaces.",
+        "Tickets by the day (UTC) on which they were opened, of the chosen workspace.",
         "SELECT toStartOfDay(opened_at) AS time, count() AS opened FROM v_ticket_snapshots "
-        "WHERE $__timeFilter(opened_at) AND workspace_id IN (${workspace:singlequote}) GROUP BY time ORDER BY time",
+        "WHERE $__timeFilter(opened_at) AND workspace_id = ${workspace:singlequote} GROUP BY time ORDER BY time",
         _columns(time="time", opened="tickets"),
     ),
 )
@@ -77,7 +79,7 @@ MONEY = (
         "v_forecasts: how far the model and the seasonal naive were off in the back-test (MASE).",
         "SELECT at AS time, expected / 100 AS expected, low_80 / 100 AS low_80, high_80 / 100 AS high_80, "
         "low_95 / 100 AS low_95, high_95 / 100 AS high_95 FROM v_forecasts WHERE metric = 'revenue_cents' "
-        "AND series = '' AND grain = 'day' AND $__dateFilter(at) AND workspace_id IN (${workspace:singlequote}) "
+        "AND series = '' AND grain = 'day' AND $__dateFilter(at) AND workspace_id = ${workspace:singlequote} "
         "ORDER BY time",
         _columns(time="time", expected="money", low_80="money", high_80="money", low_95="money", high_95="money"),
     ),
@@ -86,17 +88,17 @@ TECHNICIANS = (
     Panel(
         "Tickets in hand",
         "Tickets assigned to each technician that are not collected, disposed or cancelled, and when one of them last "
-        "moved. Of the chosen workspaces, whenever they were opened.",
+        "moved. Of the chosen workspace, whenever they were opened.",
         "SELECT technician, count() AS in_hand, max(moved_at) AS last_moved_at FROM v_ticket_snapshots "
         "WHERE technician != '' AND state NOT IN ('collected', 'disposed', 'cancelled') "
-        "AND workspace_id IN (${workspace:singlequote}) GROUP BY technician ORDER BY in_hand DESC, technician",
+        "AND workspace_id = ${workspace:singlequote} GROUP BY technician ORDER BY in_hand DESC, technician",
         _columns(technician="text", in_hand="tickets", last_moved_at="time"),
     ),
     Panel(
         "Tickets assigned, by state",
         "Tickets opened in the period and assigned to a technician, by technician and state now.",
         "SELECT technician, state, count() AS tickets FROM v_ticket_snapshots "
-        "WHERE technician != '' AND $__timeFilter(opened_at) AND workspace_id IN (${workspace:singlequote}) "
+        "WHERE technician != '' AND $__timeFilter(opened_at) AND workspace_id = ${workspace:singlequote} "
         "GROUP BY technician, state ORDER BY technician, tickets DESC, state",
         _columns(technician="text", state="text", tickets="tickets"),
     ),
@@ -109,60 +111,83 @@ PIPELINE = (
         "WHERE $__timeFilter(event_ts) GROUP BY time ORDER BY time",
         _columns(time="time", events="events"),
     ),
-    Panel(
-        "From the log to the warehouse",
-        "Time from an event's being written to the log until its row was stored, by interval of writing: median and "
-        "95th percentile, each event once. Two seconds are the aim; a replay of the log shows its age.",
-        "SELECT $__timeInterval(recorded_ts) AS time, "
-        "quantile(0.5)(dateDiff('millisecond', recorded_ts, ingested_at)) AS p50_ms, "
-        "quantile(0.95)(dateDiff('millisecond', recorded_ts, ingested_at)) AS p95_ms "
-        "FROM v_events WHERE $__timeFilter(recorded_ts) GROUP BY time ORDER BY time",
-        _columns(time="time", p50_ms="ms", p95_ms="ms"),
-    ),
 )
 
 
-def dashboard_of(figure: Figure) -> str:
-    """Return the name of the dashboard that shows a figure."""
-    if "technician" in figure.name or any("technician" in column.name for column in figure.columns):
-        return "technicians"
-    if any(column.unit == "cents" for column in figure.columns):
-        return "money"
-    return "pipeline" if figure.name in ("pipeline_health", "notifications") else "operations"
+_PLACES = {
+    "margins": "money", "quotes": "money", "quote_value": "money",
+    "technicians": "technicians", "quality": "technicians",
+    "pipeline": "pipeline", "notifications": "pipeline",
+}  # fmt: skip
+# Parameters of a view are moments in UTC; without the zone the server's own would be taken for it.
+_PERIOD = "since = toTimeZone($__fromTime, 'UTC'), until = toTimeZone($__toTime, 'UTC')"
+_WORKSPACE = "workspace = ${workspace:singlequote}, "
 
 
-def panel_of(figure: Figure) -> Panel:
-    """Return a figure's panel. Money is shown in whole units, and a period bounds what has an axis of time."""
-    cells, columns = [], []
-    for column in figure.columns:
+def report_panels(report: Report) -> tuple[Panel, Panel]:
+    """Return a figure's two panels: its rows over the period, and its main number of each day."""
+    period = f"({'' if report.whole_house else _WORKSPACE}{_PERIOD})"
+    cells, columns = _cells(report.columns)
+    rows = f"SELECT {cells} FROM {report.view}{period}"  # noqa: S608 - own names
+    value, shown = _cells((Column("value", report.unit),))
+    trend = (
+        f"SELECT assumeNotNull(day) AS time, {value} FROM {report.view}_daily{period} "  # noqa: S608 - own names
+        "WHERE day IS NOT NULL ORDER BY time"
+    )
+    return (
+        Panel(report.title, report.definition, rows, columns),
+        Panel(
+            f"{report.title}, by day",
+            f"Of each day: {report.main}. {report.definition}",
+            trend,
+            (Column("time", "time"), *shown),
+        ),
+    )
+
+
+def figure_panel(figure: Figure) -> Panel:
+    """Return the panel of a figure over all time; a period bounds what has months."""
+    cells, columns = _cells(figure.columns)
+    axis = figure.columns[0]
+    bound = f" WHERE $__dateFilter({axis.name}) ORDER BY {axis.name}" if axis.unit in AXES else ""
+    sql = f"SELECT {cells} FROM {figure.view}{bound}"  # noqa: S608 - own names
+    return Panel(figure.title, f"{figure.definition} Of all workspaces together.", sql, columns)
+
+
+def figures_alone() -> tuple[Figure, ...]:
+    """Return the figures over all time of which no figure over a period says the same."""
+    said = {report.name for report in REPORTS} | {report.title for report in REPORTS}
+    return tuple(figure for figure in FIGURES if not said & {figure.name, figure.title})
+
+
+def _cells(columns: tuple[Column, ...]) -> tuple[str, tuple[Column, ...]]:
+    """Return what to select and what comes of it: money in whole units instead of cents."""
+    cells, shown = [], []
+    for column in columns:
         cents = column.unit == "cents"
         name = column.name.removesuffix("_cents") if cents else column.name
         cells.append(f"{column.name} / 100 AS {name}" if cents else column.name)
-        columns.append(Column(name, "money" if cents else column.unit))
-    axis = figure.columns[0]
-    bound = f" WHERE $__dateFilter({axis.name}) ORDER BY {axis.name}" if axis.unit in AXES else ""
-    sql = f"SELECT {', '.join(cells)} FROM {figure.view}{bound}"  # noqa: S608 - own names
-    return Panel(figure.title, figure.definition, sql, tuple(columns))
+        shown.append(Column(name, "money" if cents else column.unit))
+    return ", ".join(cells), tuple(shown)
 
 
-def dashboards(figures: Sequence[Figure] = FIGURES) -> tuple[Dashboard, ...]:
+def dashboards() -> tuple[Dashboard, ...]:
     """Return every dashboard; each figure is on one."""
     made: dict[str, list[Panel]] = {}
-    for figure in figures:
-        made.setdefault(dashboard_of(figure), []).append(panel_of(figure))
+    for report in REPORTS:
+        made.setdefault(_PLACES.get(report.name, "operations"), []).extend(report_panels(report))
+    for figure in figures_alone():
+        made.setdefault(_PLACES.get(figure.name, "operations"), []).append(figure_panel(figure))
 
     def of(name: str, more: tuple[Panel, ...]) -> tuple[Panel, ...]:
-        return (*made.pop(name, []), *more)
+        return (*made[name], *more)
 
-    found = (
+    return (
         Dashboard("operations", "Operations", of("operations", OPERATIONS)),
         Dashboard("money", "Money", of("money", MONEY), until="now+60d"),
         Dashboard("technicians", "Technicians", of("technicians", TECHNICIANS)),
-        Dashboard("pipeline", "Analytics pipeline", of("pipeline", PIPELINE), since="now-6h"),
+        Dashboard("pipeline", "Analytics pipeline", of("pipeline", PIPELINE), since="now-24h"),
     )
-    if made:
-        raise ValueError(f"no dashboard is called {sorted(made)}; dashboard_of names one that is not made here")
-    return found
 
 
 def grafana_files() -> dict[Path, str]:
@@ -241,9 +266,9 @@ def _workspaces() -> dict[str, Any]:
         "query": sql,
         "definition": sql,
         "refresh": 2,
-        "multi": True,
-        "includeAll": True,
-        "current": {"text": ["All"], "value": ["$__all"]},
+        "multi": False,
+        "includeAll": False,
+        "current": {"text": DEFAULT_WORKSPACE, "value": DEFAULT_WORKSPACE},
     }
 
 

@@ -6,13 +6,20 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
+from connectors.clock.clock import SettableClock
 from infra.clickhouse.layout import DATABASE, READER
 from infra.clickhouse.migrate import Migrator
 from infra.clickhouse.server import EmbeddedClickHouse
 from infra.gen.grafana import Dashboard, Panel, dashboard_json, dashboards
+from processors.analytics.reports import REPORTS, Report
+from processors.analytics.rows import Row, event_row
+from processors.gateway.config import Policy
+from processors.gateway.edge.wall import Wall
 from tests.support.clickhouse import connect
+from tests.support.facts import fact
 from tests.support.grafana import sent
 
 UNTIL = datetime.now(UTC)
@@ -24,6 +31,10 @@ async def _migrated(server: EmbeddedClickHouse, version: int | None) -> None:
     admin = connect(server, database=DATABASE)
     migrator = Migrator(admin)
     await (migrator.apply() if version is None else migrator.revert(version))
+    if version is None:
+        row = event_row(fact("quote.prepared", SINCE, 0, quote_hash="a" * 64, total_cents=10_000, currency="EUR"))
+        assert isinstance(row, Row)
+        await admin.insert_json_rows("events", row.line)
     await admin.close()
 
 
@@ -39,7 +50,7 @@ def reader(server: EmbeddedClickHouse) -> Iterator[httpx.Client]:
 
 
 def _asked(reader: httpx.Client, sql: str) -> list[tuple[str, str]]:
-    text = sent(sql, SINCE, UNTIL, 60, {"workspace": ["main", "hafen"]})
+    text = sent(sql, SINCE, UNTIL, 60, {"workspace": ["main"]})
     answer = reader.post("/", content=text)
     assert answer.status_code == 200, f"{text}: {answer.text}"
     return [(column["name"], column["type"]) for column in answer.json()["meta"]]
@@ -80,3 +91,12 @@ _KINDS: dict[str, Any] = {
     "text": ("String", "Enum"),
     "number": ("UInt", "Int", "Float", "Decimal"),
 }
+
+
+@pytest.mark.usefixtures("reader")
+@pytest.mark.parametrize("report", REPORTS, ids=lambda report: report.name)
+async def test_a_figure_is_a_tile(server: EmbeddedClickHouse, report: Report) -> None:
+    warehouse = connect(server, READER)
+    tile = await Wall(warehouse, "main", SettableClock(UNTIL), Policy()).tile(report.name, report)
+    assert "error" not in orjson.loads(tile.body), tile.body
+    await warehouse.close()

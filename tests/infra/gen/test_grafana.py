@@ -7,8 +7,9 @@ import pytest
 import yaml
 
 from infra.clickhouse.layout import READER_TIME_LIMIT_S
-from infra.gen.grafana import PASSWORD, SOURCE, SOURCE_TYPE, dashboard_of, grafana_files, panel_of
+from infra.gen.grafana import PASSWORD, SOURCE, SOURCE_TYPE, figure_panel, grafana_files, report_panels
 from processors.analytics.figures import FIGURES, Column, Figure
+from processors.analytics.reports import REPORTS, Report
 
 FILES = {str(path): content for path, content in grafana_files().items()}
 DASHBOARDS: list[dict[str, Any]] = [json.loads(text) for name, text in FILES.items() if name.endswith(".json")]
@@ -24,12 +25,17 @@ def test_there_are_the_four_dashboards_with_ids_of_their_own() -> None:
         assert "id" not in dashboard, "Grafana gives it, and refuses one that another dashboard has"
 
 
-def test_every_figure_has_one_panel_that_says_its_definition() -> None:
-    shown = [(panel["title"], panel["description"]) for panel in PANELS]
+def test_every_figure_has_its_panels_and_they_say_its_definition() -> None:
+    shown = {panel["title"]: panel["description"] for panel in PANELS}
+    assert len(shown) == len(PANELS)
+    for report in REPORTS:
+        assert shown[report.title] == report.definition
+        assert shown[f"{report.title}, by day"] == f"Of each day: {report.main}. {report.definition}"
+    said = {report.title for report in REPORTS} | {report.name for report in REPORTS}
     for figure in FIGURES:
-        assert shown.count((figure.title, figure.definition)) == 1, figure.name
-    assert all(panel["description"] for panel in PANELS)
-    assert len({title for title, _ in shown}) == len(shown)
+        if not said & {figure.title, figure.name}:
+            assert shown[figure.title].startswith(figure.definition)
+    assert all(shown.values())
 
 
 def test_panels_do_not_overlap() -> None:
@@ -66,10 +72,20 @@ def test_variables_that_are_used_are_there(dashboard: dict[str, Any]) -> None:
 
 
 def test_money_is_shown_in_whole_units_and_a_month_is_bounded_by_the_period() -> None:
-    figure = Figure("f", "v_f", "F", "D.", "cents", (Column("month", "month"), Column("revenue_cents", "cents")))
-    assert dashboard_of(figure) == "money"
-    panel = panel_of(figure)
+    columns = (Column("month", "month"), Column("revenue_cents", "cents"))
+    panel = figure_panel(Figure("f", "v_f", "F", "D.", "cents", columns))
     assert panel.sql == (
         "SELECT month, revenue_cents / 100 AS revenue FROM v_f WHERE $__dateFilter(month) ORDER BY month"
     )
     assert panel.kind == "timeseries"
+
+
+@pytest.mark.parametrize("whole_house", [False, True])
+def test_a_figure_over_a_period_is_asked_for_a_workspace_unless_it_has_none(*, whole_house: bool) -> None:
+    columns = (Column("category", "text"), Column("margin_cents", "cents"))
+    rows, days = report_panels(Report("m", "r_m", "M", "D.", "margin", "cents", columns, whole_house=whole_house))
+    period = "since = toTimeZone($__fromTime, 'UTC'), until = toTimeZone($__toTime, 'UTC')"
+    given = period if whole_house else f"workspace = ${{workspace:singlequote}}, {period}"
+    assert rows.sql == f"SELECT category, margin_cents / 100 AS margin FROM r_m({given})"
+    assert f"value / 100 AS value FROM r_m_daily({given})" in days.sql
+    assert (rows.kind, days.kind) == ("barchart", "timeseries")
