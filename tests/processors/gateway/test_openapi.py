@@ -25,7 +25,7 @@ PATIENT = Policy(
 )
 ENDLESS = {"/v1/live/events", "/v1/analytics/tiles", "/v1/tickets/{ticket_id}/events"}
 """Streams; a client that only waits for an end would wait for ever."""
-NOT_READY = {"/readyz", "/v1/analytics/export/{view}"}
+NOT_READY = {"/readyz", "/v1/analytics/export/{view}", "/v1/analytics/forecasts", "/v1/analytics/forecasts/{series}"}
 """503 by intent: this gateway follows no log and has no warehouse."""
 CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance]
 
