@@ -27,26 +27,31 @@ SINCE = UNTIL - timedelta(days=1)
 ALL = [pytest.param(one, panel, id=f"{one.name}: {panel.title}") for one in dashboards() for panel in one.panels]
 
 
-async def _migrated(server: EmbeddedClickHouse, version: int | None) -> None:
+async def _fill(server: EmbeddedClickHouse) -> None:
     admin = connect(server, database=DATABASE)
-    migrator = Migrator(admin)
-    await (migrator.apply() if version is None else migrator.revert(version))
-    if version is None:
-        row = event_row(fact("quote.prepared", SINCE, 0, quote_hash="a" * 64, total_cents=10_000, currency="EUR"))
-        assert isinstance(row, Row)
-        await admin.insert_json_rows("events", row.line)
+    await Migrator(admin).apply()
+    row = event_row(fact("quote.prepared", SINCE, 0, quote_hash="a" * 64, total_cents=10_000, currency="EUR"))
+    assert isinstance(row, Row)
+    await admin.insert_json_rows("events", row.line)
+    await admin.close()
+
+
+async def _empty(server: EmbeddedClickHouse) -> None:
+    admin = connect(server, database=DATABASE)
+    await Migrator(admin).revert(0)
+    await admin.command("DROP TABLE schema_migrations SYNC")
     await admin.close()
 
 
 @pytest.fixture(scope="module")
 def reader(server: EmbeddedClickHouse) -> Iterator[httpx.Client]:
-    asyncio.run(_migrated(server, None))
+    asyncio.run(_fill(server))
     credentials = (READER, server.passwords[READER])
     # As the plugin asks: with a limit of time, which the reader may set.
     parameters = {"database": DATABASE, "max_execution_time": 10, "default_format": "JSON"}
     with httpx.Client(base_url=server.url, auth=credentials, params=parameters) as client:
         yield client
-    asyncio.run(_migrated(server, 0))
+    asyncio.run(_empty(server))
 
 
 def _asked(reader: httpx.Client, sql: str) -> list[tuple[str, str]]:
