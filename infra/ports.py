@@ -292,11 +292,11 @@ class Ports:
         return self._warehouse("noizylab_writer")
 
     @cached_property
-    def figures_warehouse(self) -> Warehouse:
+    def figures_warehouse(self) -> ServerWarehouse:
         """ClickHouse as the reader with a budget."""
         return self._warehouse("noizylab_reader")
 
-    def _warehouse(self, user: str) -> Warehouse:
+    def _warehouse(self, user: str) -> ServerWarehouse:
         warehouse = ServerWarehouse(warehouse_connection(self.settings, user))
         self.on_close(warehouse.close)
         return warehouse

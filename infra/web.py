@@ -84,6 +84,7 @@ async def serve_gateway(settings: Settings) -> None:
                     credentials=open_credentials(settings, ports),
                     clock=ports.clock,
                     warehouse=ports.figures_warehouse,
+                    downloads=ports.figures_warehouse,
                     figures={figure.name: figure for figure in FIGURES},
                     reports={report.name: report for report in REPORTS},
                     check_flow=check,

@@ -5,7 +5,8 @@
     ConnectorError
     ├── Transient           the warehouse is away, busy or over a limit: the same call may go through later
     ├── Permanent           this statement can never succeed
-    │   └── PoisonRows      at least one row of an insert is refused; the message names row and column
+    │   ├── PoisonRows      at least one row of an insert is refused; the message names row and column
+    │   └── OverBudget      a query takes more than its user is given
     └── Misconfigured       wrong password, missing grant, missing table: somebody must act
 """
 
@@ -37,6 +38,10 @@ class PoisonRows(Permanent):
         self.row_number = row_number
         self.column = column
         self.message = message
+
+
+class OverBudget(Permanent):
+    """The query takes more rows or bytes, or of a file more memory or time, than the user is given. Ask for less."""
 
 
 class Warehouse(Protocol):

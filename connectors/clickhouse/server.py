@@ -2,11 +2,12 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from connectors.clickhouse.port import PoisonRows, Row, Settings
+from connectors.clickhouse.export import Format
+from connectors.clickhouse.port import OverBudget, PoisonRows, Row, Settings
 from connectors.errors import ConnectorError, Misconfigured, Permanent, Transient
 
 if TYPE_CHECKING:
@@ -20,6 +21,10 @@ TRANSIENT_CODES = frozenset({3, 159, 164, 202, 203, 209, 210, 241, 242, 252, 285
 # whose profile is read-only gets the same number, and its message says so.
 MISCONFIGURED_CODES = frozenset({16, 47, 60, 81, 115, 192, 193, 194, 195, 452, 497, 516})
 READONLY = 164
+# Rows read, bytes read, rows or bytes of a result; then time, estimated time. Memory is that of the query, or of all.
+TOO_MUCH_CODES = frozenset({158, 307, 396})
+TOO_LONG_CODES = frozenset({159, 160})
+MEMORY = 241
 TOO_MANY_PARTS = 252
 
 INSERT_SETTINGS: Settings = {
@@ -34,6 +39,8 @@ INSERT_SETTINGS: Settings = {
     # A misspelt column must fail, not vanish.
     "input_format_skip_unknown_fields": 0,
 }
+
+DOWNLOAD_FORMATS: Mapping[Format, str] = {"csv": "CSVWithNames", "parquet": "Parquet"}
 
 _WORDS = re.compile(r"DB::Exception: (.*?)\s*(?:\(version [^)]*\)\s*)?(?:\(for url [^)]*\)\s*)?$", re.DOTALL)
 _ROW = re.compile(r"\bat row (\d+)")
@@ -88,6 +95,22 @@ class ServerWarehouse:
             lambda client: client.query(sql, dict(parameters or {}), dict(settings or {})), classify
         )
         return list(result.named_results())
+
+    async def download(self, sql: str, parameters: dict[str, str], file_format: Format) -> AsyncIterator[bytes]:
+        """Yield the result as a file; see ``Downloads``."""
+        whole = {"wait_end_of_query": 1}
+        stream = await self._call(
+            lambda client: client.raw_stream(sql, parameters, whole, fmt=DOWNLOAD_FORMATS[file_format]),
+            classify_download,
+        )
+        from aiohttp import ClientError
+
+        try:
+            async with stream as chunks:
+                async for chunk in chunks:
+                    yield chunk
+        except (OSError, TimeoutError, ClientError) as error:
+            raise Transient(f"the answer of ClickHouse at {self._address} broke off: {error}; ask again") from error
 
     async def command(self, sql: str) -> None:
         """Run one statement; see the port."""
@@ -153,7 +176,7 @@ def classify(code: int | None, text: str) -> ConnectorError:
         return Transient(message)
     if code in MISCONFIGURED_CODES:
         return Misconfigured(f"{message} Check the user, its grants, and that the migrations were applied.")
-    return Permanent(message)
+    return OverBudget(message) if code in TOO_MUCH_CODES else Permanent(message)
 
 
 def classify_insert(code: int | None, text: str) -> ConnectorError:
@@ -165,6 +188,14 @@ def classify_insert(code: int | None, text: str) -> ConnectorError:
     if isinstance(error, Transient | Misconfigured):
         return error
     return PoisonRows(_row_number(message), _column(message), message)
+
+
+def classify_download(code: int | None, text: str) -> ConnectorError:
+    """As ``classify``, but a query that takes too long or too much memory is not worth another try: it is too large."""
+    message = _trim(text)
+    if code in TOO_LONG_CODES or (code == MEMORY and "(total)" not in message):
+        return OverBudget(message)
+    return classify(code, text)
 
 
 def _trim(text: str) -> str:

@@ -1,10 +1,12 @@
-"""``noizylab analytics``: the warehouse's schema, forward, back and where it stands."""
+"""``noizylab analytics``: the warehouse's schema, forward, back and where it stands; and its views as files."""
 
-from datetime import date
+from datetime import date, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from connectors.clickhouse.export import Format
 from connectors.clock.clock import SystemClock
 from infra.cli.common import fail, out, run
 from infra.settings import Settings, read_settings
@@ -37,6 +39,25 @@ def rollback(
 ) -> None:
     """Take newer migrations back. The data in what they made is lost, until the log has filled it again."""
     run(_rollback(read_settings(), to, dry_run=dry_run, yes=yes))
+
+
+@app.command()
+def export(
+    view: Annotated[str, typer.Argument(help="a view such as v_tickets, or a figure's name")],
+    target: Annotated[Path, typer.Option("--out", help="the file to write", dir_okay=False)],
+    file_format: Annotated[Format, typer.Option("--format")] = "csv",
+    since: Annotated[datetime | None, typer.Option("--from", formats=["%Y-%m-%d"], help="the first day, UTC")] = None,
+    until: Annotated[
+        datetime | None, typer.Option("--to", formats=["%Y-%m-%d"], help="the first day after it, UTC")
+    ] = None,
+    workspace: Annotated[str | None, typer.Option(help="only rows of this workspace")] = None,
+) -> None:
+    """Write a view's rows to a file, within the budget of the user who may only read."""
+    from infra.warehouse_export import export_view
+
+    days = {name: None if at is None else at.date() for name, at in (("since", since), ("until", until))}
+    size = run(export_view(read_settings(), view, file_format, target, workspace_id=workspace, **days))
+    out.print(f"{target}: {size} bytes")
 
 
 @app.command()

@@ -22,6 +22,7 @@ _FROM = re.compile(r"\bFROM (\w+)")
 _VIEW = re.compile(r"CREATE VIEW IF NOT EXISTS (\w+)")
 _DROP = re.compile(r"DROP (TABLE|VIEW) IF EXISTS (\w+)")
 _ALTER = re.compile(r"ALTER TABLE (\w+)")
+_COMMENT = re.compile(r"ALTER TABLE \w+ MODIFY COMMENT ")
 _ON_DISTRIBUTED = re.compile(r"\b(ADD|DROP|MODIFY|RENAME|COMMENT) COLUMN\b")
 
 
@@ -45,6 +46,8 @@ def on_cluster(statement: str, cluster: str) -> list[str]:
         return [f"DROP {kind} IF EXISTS {one} {on} SYNC" for one in names]
     if (altered := _ALTER.match(statement)) is not None:
         name = altered.group(1)
+        if _COMMENT.match(statement) and name.startswith("v_"):
+            return [_ALTER.sub(f"ALTER TABLE {name} {on}", statement)]  # a view: it has no local one
         # Columns are those of the local table; indices, TTL and settings are its business alone.
         names = [f"{name}{LOCAL}", name] if _ON_DISTRIBUTED.search(statement) else [f"{name}{LOCAL}"]
         return [_ALTER.sub(f"ALTER TABLE {one} {on}", statement) for one in names]

@@ -8,6 +8,7 @@ from infra.gen.api.client import client_files
 from infra.gen.api.script import recorded_json
 from infra.gen.asyncapi import asyncapi
 from infra.gen.documents import graph, metrics_table, topic_table
+from infra.gen.grafana import grafana_files
 from infra.gen.json_schema import schema_files
 from infra.gen.wiring import wirings
 
@@ -15,12 +16,16 @@ ROOT = Path(__file__).resolve().parents[2]
 SCHEMAS = Path("schemas/json")
 DOCUMENTS = Path("infra/docs/generated")
 API_EXAMPLES = Path("processors/gateway/edge/api/examples.json")
+GRAFANA = Path("infra/deploy/grafana")
+FOLDERS = (SCHEMAS, DOCUMENTS, GRAFANA / "dashboards")
+"""What lies in these is generated, all of it."""
 
 
 def generated() -> dict[Path, str]:
     """Return every generated file, by its path in the repository."""
     wired = wirings()
     files = {SCHEMAS / name: content for name, content in schema_files().items()}
+    files |= {GRAFANA / name: content for name, content in grafana_files().items()}
     files[DOCUMENTS / "asyncapi.yaml"] = asyncapi(wired, version("noizylab"))
     files[DOCUMENTS / "topics.md"] = topic_table(wired)
     files[DOCUMENTS / "metrics.md"] = metrics_table()
@@ -42,7 +47,7 @@ def _holds(path: Path, content: str) -> bool:
 
 
 def _left_over(root: Path, files: dict[Path, str]) -> set[Path]:
-    present = {path.relative_to(root) for folder in (SCHEMAS, DOCUMENTS) for path in (root / folder).glob("*")}
+    present = {path.relative_to(root) for folder in FOLDERS for path in (root / folder).glob("*")}
     return present - set(files)
 
 

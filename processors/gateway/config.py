@@ -60,6 +60,14 @@ class Policy:
     stream_queue_max: int = 256
     streams_max: int = 1_000
     streams_per_caller_max: int = 100
+    exports_max: int = 4
+    exports_per_caller_max: int = 2
+    """Files of the warehouse being sent: each takes the engine up to ten seconds to make."""
+    tile_every_s: float = 1.0
+    tile_settle_s: float = 4.0
+    """Twice the time within which an event that was heard of is in the warehouse."""
+    tile_refresh_s: float = 60.0
+    tile_rows_max: int = 200
     feed_max: int = 500
     """Events of each partition that a reader of the whole workspace can resume from."""
     heartbeat_s: float = 15.0

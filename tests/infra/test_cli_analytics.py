@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -62,3 +63,31 @@ def test_dry_run_shows_the_statements_of_a_cluster(
     status, _, complaint = said(capsys, "analytics", "status")
     assert status == 1
     assert "set NOIZYLAB_CLICKHOUSE to a server" in complaint
+
+
+@pytest.mark.usefixtures("_server")
+def test_a_view_or_figure_becomes_a_file_or_nothing(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    said(capsys, "analytics", "migrate")
+    target = tmp_path / "ages.csv"
+    status, told, _ = said(capsys, "analytics", "export", "v_open_tickets_age", "--out", str(target))
+    assert (status, target.read_text()) == (0, '"age","tickets","oldest_hours"\n')
+    assert f"{target.stat().st_size} bytes" in told
+
+    parquet = ("analytics", "export", "v_ticket_snapshots", "--format", "parquet", "--workspace", "main")
+    assert said(capsys, *parquet, "--from", "2026-03-01", "--to", "2026-04-01", "--out", str(target))[0] == 0
+    assert target.read_bytes()[:4] == b"PAR1"
+
+    assert said(capsys, "analytics", "export", "turnaround", "--from", "2026-03-01", "--out", str(target))[0] == 0
+    assert target.read_text().startswith('"phase","tickets","p50_hours"')
+
+    for view, options, complaint in (
+        ("v_nothing", (), "v_ticket_snapshots"),
+        ("v_tickets_by_state", ("--from", "2026-03-01"), "leave the period out"),
+        ("v_tickets_by_state", ("--workspace", "main"), "leave --workspace out"),
+    ):
+        fresh = tmp_path / "fresh.csv"
+        status, _, told = said(capsys, "analytics", "export", view, *options, "--out", str(fresh))
+        assert (status, list(tmp_path.glob("fresh*"))) == (1, []), view
+        assert complaint in told
+    nowhere = str(tmp_path / "no" / "where.csv")
+    assert "choose another --out" in said(capsys, "analytics", "export", "v_tickets", "--out", nowhere)[2]

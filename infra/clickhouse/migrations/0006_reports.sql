@@ -324,8 +324,8 @@ GROUP BY sku;
 CREATE VIEW IF NOT EXISTS p_margins AS
 SELECT
     e.ticket_id AS ticket_id, e.ended_at AS ended_at, e.category AS category, f.family AS family,
-    if(a.currency = '', (SELECT toString(currency) FROM events WHERE event_type = 'noizylab.quote.prepared.v1'
-                         ORDER BY event_ts DESC LIMIT 1), a.currency) AS currency,
+    if(a.currency = '', (SELECT argMax(toString(currency), event_ts) FROM events
+                         WHERE event_type = 'noizylab.quote.prepared.v1'), a.currency) AS currency,
     a.cents AS revenue_cents, c.cents AS parts_cents
 FROM p_ended(workspace = {workspace:String}, since = {since:DateTime64(3, 'UTC')},
     until = {until:DateTime64(3, 'UTC')}, state = 'collected') AS e

@@ -36,6 +36,7 @@ from infra.compose import WIRED
 from infra.ports import Ports
 from infra.settings import Settings, read_settings
 from processors.analytics.figures import FIGURES
+from processors.analytics.reports import REPORTS
 from processors.gateway.access.roles import ROLES
 from processors.gateway.access.seals import Seals
 from processors.gateway.config import Policy
@@ -184,6 +185,7 @@ class House:
                 public_url=URL,
                 webhook_master="master",
                 bounce_rates=bounce_rates,
+                reports={report.name: report for report in REPORTS},
             )
         )
 

@@ -204,6 +204,7 @@ async def _house(house: House, desk: Recorder) -> None:
     rows = [{"state": "ready", "tickets": 4}, {"state": "repairing", "tickets": 7}]
     state = next(one for one in figures if one["name"] == "tickets_by_state")
     desk.told("get_figure", None, {**state, "rows": rows}, name="tickets_by_state")
+    await _reports(desk)
     await desk.call("check_flow", FLOW.read_bytes(), media="application/xml", example="<definitions>...</definitions>")
     await _hooks(house, desk)
     await _webhooks(desk)
@@ -215,6 +216,27 @@ async def _house(house: House, desk: Recorder) -> None:
     ref = await desk.call("put_object", PIECE, media="application/octet-stream", example="(the bytes)", token=token)
     address = await house.blobs.presign_get(BlobRef.model_validate(ref), timedelta(hours=1))
     await desk.call("get_object", token=address.rpartition("/")[2])
+
+
+async def _reports(desk: Recorder) -> None:
+    """Figures over a period and forecasts: which there are, and what a warehouse would say."""
+    figures = (await desk.call("list_reports"))["figures"]
+    day, next_day = f"{NOW:%Y-%m-%d}", f"{NOW + timedelta(days=1):%Y-%m-%d}"
+    period = {"since": f"{day}T00:00:00Z", "until": f"{next_day}T00:00:00Z"}
+    numbers = {"value": 4.0, "previous": 5.0, "change": -0.2, "sparkline": [{"day": day, "value": 4.0}]}
+    said = {**figures[0], **period, **numbers, "rows": [{"state": "ready", "tickets": 4}]}
+    desk.told("get_report", None, said, name=figures[0]["name"])
+    record = {"origins": 26, "mase": 0.81, "naive_mase": 1.02, "pinball": 0.9, "naive_pinball": 1.1}
+    held = {"coverage_80": 0.79, "coverage_95": 0.95}
+    series = {"metric": "intake", "series": "", "grain": "day", "run_at": f"{NOW:%Y-%m-%dT%H:%M:%S}"}
+    run = {**series, "model": "theta+ridge", "code": "", "reason": "", **record, **held}
+    desk.told("list_forecasts", None, {"forecasts": [run]})
+    odd = [{"at": day, "value": 31.0, "expected": 12.0, "low": 6.0, "high": 18.0}]
+    bands = {"expected": 12.5, "low_80": 9.0, "high_80": 16.0, "low_95": 6.5, "high_95": 19.0}
+    desk.told("get_forecast", None, {**run, "anomalies": odd, "points": [{"at": next_day, **bands}]}, series="intake")
+    desk.answered("export_view", 200, "text/csv", b"ticket_id,state\r\nT-0001,ready\r\n")
+    tile = 'id: 3f2a.9c01\nevent: tile\ndata: {"name": "intake", "value": 4}\n\n'
+    desk.answered("follow_tiles", 200, "text/event-stream", f"retry: 2000\n\n{tile}".encode())
 
 
 async def _hooks(house: House, desk: Recorder) -> None:

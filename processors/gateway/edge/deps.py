@@ -13,6 +13,7 @@ from starlette.requests import HTTPConnection
 from connectors.blobs.port import BlobStore
 from connectors.blobs.presign import BlobUrls
 from connectors.bus.records import Publisher
+from connectors.clickhouse.export import Downloads
 from connectors.clickhouse.port import Warehouse
 from connectors.clock.clock import Clock
 from connectors.links.signer import LinkSigner
@@ -36,6 +37,7 @@ from processors.gateway.edge.nonces import Nonces
 from processors.gateway.edge.refusals import RefusalLog
 from processors.gateway.edge.socket_tickets import SocketTickets
 from processors.gateway.edge.throttle import Throttle
+from processors.gateway.edge.wall import Walls
 from processors.gateway.tenancy import within
 from processors.gateway.views import ReadModel
 from schemas.core.ids import WorkspaceId
@@ -125,12 +127,12 @@ class FlowIssue(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class GatewayDeps:
-    """The ports and services behind the edge. ``warehouse`` None: figures answer 503. ``blob_urls`` reads addresses
-    of stored objects; None: there are none. ``hooks``: verifiers of incoming webhooks by provider; ``public_url`` is
-    the address that the outside knows. ``webhook_master``: what secrets of subscriptions are derived from;
-    ``webhooks_local`` lets them post into our own network. ``services``: our own services by id.
-    ``cors_origins``: whose pages may call. ``address_key``: what addresses of refused callers are hashed with; without
-    it refusals are not written down.
+    """The ports and services behind the edge. ``warehouse`` None: figures answer 503; ``downloads`` is the same one as
+    it gives files. ``blob_urls`` reads addresses of stored objects; None: there are none. ``hooks``: verifiers of
+    incoming webhooks by provider; ``public_url`` is the address that the outside knows. ``webhook_master``: what
+    secrets of subscriptions are derived from; ``webhooks_local`` lets them post into our own network. ``services``: our
+    own services with their keys and what they may do. ``cors_origins``: whose pages may call. ``address_key``: what
+    addresses of refused callers are hashed with; without it refusals are not written down.
     """
 
     publisher: Publisher
@@ -143,6 +145,7 @@ class GatewayDeps:
     clock: Clock
     blob_urls: BlobUrls | None = None
     warehouse: Warehouse | None = None
+    downloads: Downloads | None = None
     figures: Mapping[str, Figure] = field(default_factory=dict)
     reports: Mapping[str, Report] = field(default_factory=dict)
     check_flow: Callable[[bytes], Sequence[FlowIssue]] | None = None
@@ -178,6 +181,8 @@ class Edge:
         self.limits = RateLimits(deps.policy, deps.limits_url)
         self.flights = Flights("requests", deps.policy.in_flight_max, deps.policy.in_flight_per_caller_max)
         self.streams = Flights("streams", deps.policy.streams_max, deps.policy.streams_per_caller_max)
+        self.exports = Flights("exports", deps.policy.exports_max, deps.policy.exports_per_caller_max)
+        self.walls = Walls(deps.clock, deps.policy)
         self.socket_tickets = SocketTickets(deps.secret, deps.policy.socket_ticket_s)
         self.cache = ReadCache(deps.policy.cache_max_bytes)
         self.claims = Claims(deps.publisher, deps.views, deps.clock, deps.policy, deps.secret)

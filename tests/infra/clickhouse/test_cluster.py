@@ -49,6 +49,7 @@ def test_table_becomes_a_replicated_one_and_a_distributed_one_of_its_name() -> N
             ["ALTER TABLE t_local ON CLUSTER 'c' ADD COLUMN IF NOT EXISTS n UInt8",
              "ALTER TABLE t ON CLUSTER 'c' ADD COLUMN IF NOT EXISTS n UInt8"],
         ),
+        ("ALTER TABLE v_a MODIFY COMMENT 'b'", ["ALTER TABLE v_a ON CLUSTER 'c' MODIFY COMMENT 'b'"]),
         ("ALTER TABLE t MODIFY TTL day", ["ALTER TABLE t_local ON CLUSTER 'c' MODIFY TTL day"]),
     ],
 )  # fmt: skip

@@ -10,13 +10,14 @@ DOCUMENT = Path(__file__).resolve().parents[3] / "infra" / "docs" / "warehouse.m
 HEAD = """# The warehouse
 
 Every table and view with its columns, as the migrations in `infra/clickhouse/migrations` make them; a test compares the
-two. Figures are defined in `processors/analytics/figures.py`, the views are flat: no FINAL, no merge functions.
+two. Figures are defined in `processors/analytics/figures.py`, the views
+`v_*` are flat: no lists, no FINAL, no merge functions. [bi.md](bi.md) says how to look at them with other programs.
 """
 
 
 async def _document(warehouse: ServerWarehouse) -> str:
     tables = await warehouse.query(
-        "SELECT name, engine, sorting_key FROM system.tables WHERE database = currentDatabase() "
+        "SELECT name, engine, sorting_key, comment FROM system.tables WHERE database = currentDatabase() "
         "AND name != 'schema_migrations' ORDER BY name"
     )
     columns = await warehouse.query(
@@ -26,7 +27,8 @@ async def _document(warehouse: ServerWarehouse) -> str:
     parts = [HEAD]
     for table in tables:
         key = f", ordered by `{table['sorting_key']}`" if table["sorting_key"] else ""
-        parts.append(f"## {table['name']}\n\n{table['engine']}{key}.\n")
+        says = f" {table['comment']}" if table["comment"] else ""
+        parts.append(f"## {table['name']}\n\n{table['engine']}{key}.{says}\n")
         parts.append("| column | type | | |\n|---|---|---|---|")
         for column in columns:
             if column["table"] == table["name"]:

@@ -30,6 +30,8 @@ HARMLESS = {
     "signed_at": "a moment",
     "steps_signed": "whether",
     "text": "evidence of a diagnosis, as the engine words it",
+    "signer": "who signs a check second is staff",
+    "two_signatures": "whether",
     "signature": "a reference to a stored object and its hash",
     "part_serials_consumed": "whether, not which",
     "signature_quote_hash": "a hash",

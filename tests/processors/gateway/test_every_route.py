@@ -46,6 +46,7 @@ FOR_KNOWN_CALLERS = {
 NOT_TENANTS = {"/v1/figures/{name}": "a figure adds up all workspaces: who may see it is decided by role"}
 THE_SAME_FOR_ALL = {
     "/v1/checklists/{category}": "what to look at is the house's own text",
+    "/v1/analytics/export/{view}": "one name for all, with the caller's own rows in it: test_exports.py",
     "/v1/analytics/forecasts/{series}": "the names of series are the same for all; each sees the own workspace's",
 }
 BODIES: dict[tuple[str, str], Any] = {
@@ -198,7 +199,7 @@ def filled(path: str, names: dict[str, str]) -> str:
         "workspace_id": "main", "name": "f", "webhook_id": "W-0001", "delivery_id": "D-" + "0" * 32,
         "note_id": "note-1", "file_id": "file-1",
         "device_id": "D-00000000-0000-0000-0000-000000000000", "kind": "stolen", "stage": "intake",
-        "category": "laptop", "checkpoint_id": "reassembled", "series": "intake",
+        "category": "laptop", "checkpoint_id": "reassembled", "view": "v_tickets", "series": "intake",
     }  # fmt: skip
     if "/devices/{number}" in path or "/unlocks/{number}" in path:
         names = names | {"number": "1"}  # photos count from 0, the others from 1

@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from processors.gateway.edge.api import answers as one
 from processors.gateway.edge.api import answers_house as house
 from processors.gateway.edge.api import answers_quality as quality
+from processors.gateway.edge.api import answers_reports as reports
 from schemas.conditions import ConditionPhotoAdded, ConditionRecorded, DocumentSigned
 from schemas.core.blob_ref import BlobRef
 from schemas.core.message import Event
@@ -194,4 +195,12 @@ _OF_CHECKS: Mapping[str, Operation] = {
     f"POST {_CHECK}/conclusion": _op("conclude_check", CheckPassed, CheckFailed, late=one.Accepted),
     f"POST {_CHECK}/waiver": _op("waive_check", CheckWaived, late=one.Accepted),
 }
-OPERATIONS: Final[Mapping[str, Operation]] = {**_OF_TICKETS, **_OF_CHECKS, **_OF_THE_HOUSE}
+_OF_REPORTS: Mapping[str, Operation] = {
+    "GET /v1/analytics/figures": _op("list_reports", reports.Reports),
+    "GET /v1/analytics/figures/{name}": _op("get_report", reports.Report),
+    "GET /v1/analytics/forecasts": _op("list_forecasts", reports.Forecasts),
+    "GET /v1/analytics/forecasts/{series}": _op("get_forecast", reports.Forecast),
+    "GET /v1/analytics/export/{view}": _op("export_view", media=("text/csv", "application/vnd.apache.parquet")),
+    "GET /v1/analytics/tiles": _op("follow_tiles", media=(EVENTS,)),
+}
+OPERATIONS: Final[Mapping[str, Operation]] = {**_OF_TICKETS, **_OF_CHECKS, **_OF_REPORTS, **_OF_THE_HOUSE}
