@@ -1,4 +1,4 @@
-"""How often a worker looks for garbage that refers to itself."""
+"""How often a process looks for garbage that refers to itself."""
 
 import gc
 
@@ -8,3 +8,8 @@ def collect_seldom() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 50, 100)
+
+
+def keep_what_is_there() -> None:
+    """Never look at what lives now again: to go through the read model of 50,000 tickets takes a second each time."""
+    gc.freeze()

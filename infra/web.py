@@ -1,5 +1,6 @@
 """The gateway's process: its dependencies, and uvicorn on the loopback interface."""
 
+import asyncio
 import os
 from functools import partial
 
@@ -7,6 +8,7 @@ import uvicorn
 
 from connectors.bus.publisher import KafkaPublisher
 from connectors.signing.services import ServiceFiles
+from infra.garbage import collect_seldom, keep_what_is_there
 from infra.http_probe import http_probe
 from infra.patience import PatientProtocol
 from infra.ports import Ports
@@ -64,8 +66,14 @@ def open_credentials(settings: Settings, ports: Ports) -> Credentials:
     )
 
 
+async def _settle(views: ReadModel) -> None:
+    await views.wait_ready()
+    keep_what_is_there()
+
+
 async def serve_gateway(settings: Settings) -> None:
     """Serve until SIGTERM."""
+    collect_seldom()
     publisher = KafkaPublisher(settings.cluster(), client_id=f"noizylab-gateway-{os.getpid()}")
     views = ReadModel()
     await publisher.start()
@@ -124,7 +132,9 @@ async def serve_gateway(settings: Settings) -> None:
             ):
                 await app.state.edge.limits.check()
                 app.state.edge.start()
+                settling = asyncio.create_task(_settle(views), name="gateway-settle")
                 await server.serve()
+                settling.cancel()
             await app.state.edge.close()
         finally:
             await views.stop()
