@@ -1,7 +1,9 @@
-"""A child process that does not outlive its supervisor."""
+"""How a child process of the supervisor begins, and that it does not outlive it."""
 
+import logging
 import os
 import signal
+import sys
 import threading
 
 
@@ -15,3 +17,13 @@ def stop_with_parent() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, name="lifeline", daemon=True).start()
+
+
+def begin() -> None:
+    """Begin as a child of the supervisor: log to standard error, and end with the parent."""
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname).1s %(name)s: %(message)s"
+    )
+    for chatty in ("aiokafka", "faust", "mode"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)
+    stop_with_parent()

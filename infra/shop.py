@@ -7,9 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from connectors.bus.admin import apply_topics
+from infra.children import broker_spec, clickhouse_spec, gateway_spec, worker_spec
 from infra.compose import WIRED
 from infra.settings import Settings, to_environment, write_ports
-from infra.supervise import ChildSpec, Supervisor, free_ports
+from infra.supervise import Supervisor, free_ports
 from infra.warehouse import migrate_warehouse
 from topics.registry import ALL
 
@@ -39,7 +40,7 @@ class Shop:
         write_ports(settings)
         if settings.embedded_broker:
             progress("the log: embedded Kafka broker")
-            await self.supervisor.start(_broker(settings))
+            await self.supervisor.start(broker_spec(settings))
         replicas = 1 if settings.embedded_broker else settings.kafka_replicas
         progress(f"{len(ALL)} topics from the registry")
         await apply_topics(settings.cluster(), ALL, replicas=replicas)
@@ -60,43 +61,6 @@ class Shop:
     async def stop(self) -> None:
         """Stop everything, the last started first."""
         await self.supervisor.stop_all()
-
-
-def _broker(settings: Settings) -> ChildSpec:
-    settings.broker_file.parent.mkdir(parents=True, exist_ok=True)
-    arguments = [
-        "-m", "infra.broker", "--path", str(settings.broker_file), "--lifeline",
-        "--host", settings.broker_host, "--port", str(settings.broker_port),
-    ]  # fmt: skip
-    if settings.broker_advertise is not None:
-        arguments += ["--advertise", settings.broker_advertise]
-    if settings.broker_tls_cert is not None:
-        arguments += ["--tls-cert", str(settings.broker_tls_cert), "--users", str(settings.broker_users)]
-    if settings.broker_tls_key is not None:
-        arguments += ["--tls-key", str(settings.broker_tls_key)]
-    if settings.broker_metrics_port:
-        arguments += ["--metrics-port", str(settings.broker_metrics_port)]
-    return ChildSpec("broker", tuple(arguments))
-
-
-def clickhouse_spec(settings: Settings) -> ChildSpec:
-    """Return the program of the embedded ClickHouse."""
-    arguments = (
-        "-m", "infra.clickhouse", "--data", str(settings.home / "clickhouse"),
-        "--http-port", str(settings.clickhouse_http_port), "--tcp-port", str(settings.clickhouse_tcp_port),
-    )  # fmt: skip
-    return ChildSpec("clickhouse", arguments, http_probe=f"http://127.0.0.1:{settings.clickhouse_http_port}/ping")
-
-
-def worker_spec(processors: Sequence[str], name: str = "workers") -> ChildSpec:
-    """Return the program that runs some processors; ``name`` is its own among all that run with the same home."""
-    return ChildSpec(name, ("-m", "infra.cli", "serve", "workers", "--instance", name, *processors))
-
-
-def gateway_spec(settings: Settings) -> ChildSpec:
-    """Return the program that serves the HTTP edge; it is ready when it has read the log."""
-    probe = f"http://127.0.0.1:{settings.gateway_port}/readyz"
-    return ChildSpec("gateway", ("-m", "infra.cli", "serve", "gateway"), http_probe=probe)
 
 
 def private_settings(settings: Settings, home: Path, *, own_cluster: bool = False) -> Settings:

@@ -2,18 +2,21 @@
 
 import asyncio
 import os
+import sys
 from functools import partial
 
 import uvicorn
 
 from connectors.bus.publisher import KafkaPublisher
+from connectors.errors import ConnectorError
 from connectors.signing.services import ServiceFiles
 from infra.garbage import collect_seldom, keep_what_is_there
 from infra.http_probe import http_probe
+from infra.lifeline import begin
 from infra.patience import PatientProtocol
 from infra.ports import Ports
 from infra.secret_files import load_or_create_secret
-from infra.settings import Settings
+from infra.settings import Settings, read_settings
 from processors.analytics.figures import FIGURES
 from processors.analytics.reports import REPORTS
 from processors.gateway.access.seals import Seals
@@ -139,3 +142,16 @@ async def serve_gateway(settings: Settings) -> None:
         finally:
             await views.stop()
             await publisher.stop()
+
+
+def main() -> None:
+    """Run the gateway's process: what the supervisor starts, without the rest of the command, which takes longer."""
+    begin()
+    try:
+        asyncio.run(serve_gateway(read_settings()))
+    except ConnectorError as error:
+        sys.exit(f"noizylab: {error}")
+
+
+if __name__ == "__main__":
+    main()

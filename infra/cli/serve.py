@@ -1,27 +1,17 @@
 """The programs that the supervisor runs. Not for the hand."""
 
 import asyncio
-import logging
 import sys
 from typing import Annotated
 
 import typer
 
 from infra.cli.common import run
-from infra.lifeline import stop_with_parent
+from infra.lifeline import begin
 from infra.settings import read_settings
 from infra.supervise import READY
 
 app = typer.Typer(no_args_is_help=True)
-
-
-def _begin() -> None:
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname).1s %(name)s: %(message)s"
-    )
-    for chatty in ("aiokafka", "faust", "mode"):
-        logging.getLogger(chatty).setLevel(logging.WARNING)
-    stop_with_parent()
 
 
 @app.command()
@@ -42,7 +32,7 @@ def workers(
         finally:
             announcing.cancel()
 
-    _begin()
+    begin()
     uvloop.install()
     raise typer.Exit(run(serve(), client_warnings=True))
 
@@ -50,10 +40,9 @@ def workers(
 @app.command()
 def gateway() -> None:
     """Run the HTTP edge in this process."""
-    from infra.web import serve_gateway
+    from infra.web import main
 
-    _begin()
-    run(serve_gateway(read_settings()), client_warnings=True)
+    main()
 
 
 async def _announce(ready: asyncio.Event) -> None:

@@ -27,12 +27,11 @@ def up(
     With names, only these processors start: the log and the figures must be reachable already, for example from a
     shop that runs in another terminal. The gateway is its HTTP server and its worker, which decides about access.
     """
-    from infra.compose import SERVICES
-    from infra.shop import ALL_WORKERS
+    from infra.compose import SERVICES, WIRED
 
-    unknown = sorted(set(processors or ()) - set(ALL_WORKERS) - set(SERVICES))
+    unknown = sorted(set(processors or ()) - set(WIRED) - set(SERVICES))
     if unknown:
-        fail(f"no processor {', '.join(unknown)}; there are {', '.join(ALL_WORKERS)}")
+        fail(f"no processor {', '.join(unknown)}; there are {', '.join(WIRED)}")
     if processors:
         run(_some(read_settings(), processors))
     else:
@@ -81,7 +80,7 @@ async def _edge(settings: Settings) -> AsyncIterator[None]:
     Raises:
         ChildFailedError: it never came up; the workers were told to stop, as by Ctrl-C.
     """
-    from infra.shop import gateway_spec
+    from infra.children import gateway_spec
     from infra.supervise import Supervisor
 
     supervisor = Supervisor(settings.home / "logs", to_environment(settings))

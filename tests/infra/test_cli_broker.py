@@ -7,9 +7,9 @@ from typer.testing import CliRunner
 
 from connectors.errors import Misconfigured
 from infra.broker import Broker, BrokerConfig
+from infra.children import broker_spec
 from infra.cli.main import app
 from infra.settings import read_settings
-from infra.shop import _broker
 from tests.infra.broker.support import WireClient, create_topic, make_batch, produce_values
 
 
@@ -86,6 +86,6 @@ def test_settings_open_the_broker_to_others_and_the_shop_logs_in_itself(tmp_path
     settings = read_settings(variables | own)
     cluster = settings.cluster()
     assert (cluster.bootstrap, cluster.username, cluster.ca_file) == ("shop.example:19092", "u", "/ca.pem")
-    started = " ".join(_broker(settings).arguments)
+    started = " ".join(broker_spec(settings).arguments)
     assert "--host 0.0.0.0 --port 19092 --advertise shop.example:19092 --tls-cert /cert.pem --users " in started
     assert started.endswith("broker-users.json --tls-key /key.pem --metrics-port 19465")

@@ -36,7 +36,7 @@ def edge_of(parent: int) -> int | None:
             mother = int((place / "stat").read_text().rpartition(")")[2].split()[1])
         except (OSError, ValueError):
             continue
-        if mother == parent and b"gateway" in words and b"serve" in words:
+        if mother == parent and b"infra.web" in words:
             return int(place.name)
     return None
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.shop import ALL_WORKERS, worker_spec
+from infra.children import worker_spec
+from infra.shop import ALL_WORKERS
 from schemas.notifications import NotificationSent
 from schemas.quotes import AcceptQuote, QuotePrepared
 from schemas.workflow import FlowEnded

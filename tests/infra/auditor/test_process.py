@@ -7,7 +7,7 @@ import pytest
 from connectors.bus.cluster import Cluster
 from connectors.bus.publisher import KafkaPublisher
 from infra.auditor.keys import PublicKeys, SigningKey
-from infra.shop import worker_spec
+from infra.children import worker_spec
 from infra.supervise import Supervisor
 from tests.infra.auditor.sealed import PLACE, checked, record, until_sealed
 
