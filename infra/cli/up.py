@@ -33,7 +33,8 @@ def up(
     if unknown:
         fail(f"no processor {', '.join(unknown)}; there are {', '.join(WIRED)}")
     if processors:
-        run(_some(read_settings(), processors))
+        with suppress(asyncio.CancelledError):
+            run(_some(read_settings(), processors))
     else:
         run(_all(read_settings()))
 
@@ -67,6 +68,10 @@ async def _all(settings: Settings) -> None:
 
 
 async def _some(settings: Settings, processors: list[str]) -> None:
+    starting = asyncio.current_task()
+    assert starting is not None
+    for number in (signal.SIGINT, signal.SIGTERM):  # until the workers listen themselves
+        asyncio.get_running_loop().add_signal_handler(number, starting.cancel)
     async with _edge(settings) if "gateway" in processors else nullcontext():
         # In a thread, because it takes a second, in which the HTTP server can start already.
         await asyncio.to_thread(import_module, "infra.worker")

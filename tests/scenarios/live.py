@@ -3,6 +3,7 @@
 import asyncio
 import email
 import email.policy
+import json
 import os
 import re
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
+import httpx
 import pytest
 
 from connectors.bus.publisher import KafkaPublisher
@@ -174,6 +176,22 @@ async def hand_in(client: AsyncClient, form: dict[str, Any], photos: tuple[bytes
     """Hand a device in over HTTP."""
     files: list[File] = [(f"{number}.jpg", data, "image/jpeg") for number, data in enumerate(photos)]
     return await client.take_in(intake=form, photos=files)
+
+
+async def bare_clerk(shop: LiveShop) -> httpx.AsyncClient:
+    """Return a client with the shop's first API key that gives answers as they come, refusals and headers too."""
+    key = await seed_shop(shop.settings)
+    assert key is not None
+    headers = {"Authorization": f"Bearer {key}"}
+    return httpx.AsyncClient(base_url=shop.settings.public_url, headers=headers, timeout=30)
+
+
+async def hand_in_bare(
+    client: httpx.AsyncClient, form: dict[str, Any], photos: tuple[bytes, ...], **headers: str
+) -> httpx.Response:
+    """Hand a device in over HTTP; returns the answer as it comes."""
+    files = [("photos", (f"{number}.jpg", data, "image/jpeg")) for number, data in enumerate(photos)]
+    return await client.post("/v1/intakes", data={"intake": json.dumps(form)}, files=files, headers=headers)
 
 
 async def ended_ticket(client: AsyncClient, ticket_id: str) -> Ticket:

@@ -29,7 +29,7 @@ from schemas.qc import (
 from schemas.quotes import QuotePrepared
 from schemas.tickets import TicketMoved
 from schemas.workflow import FlowEnded
-from tests.scenarios.live import LiveShop, clerk, eventually, hand_in, live_shop
+from tests.scenarios.live import LiveShop, bare_clerk, eventually, hand_in_bare, live_shop
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240), pytest.mark.asyncio(loop_scope="module")]
 
@@ -48,7 +48,7 @@ async def shop(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LiveSh
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def client(shop: LiveShop) -> AsyncIterator[httpx.AsyncClient]:
-    async with await clerk(shop) as opened:
+    async with await bare_clerk(shop) as opened:
         yield opened
 
 
@@ -133,7 +133,7 @@ class Repair:
 async def repaired(shop: LiveShop, client: httpx.AsyncClient, number: int) -> Repair:
     """Let a customer hand a device in and accept the quote, and Ben repair it."""
     intake = next(built_in_intakes(1, first=number, width_px=WIDTH_PX))
-    opened = await hand_in(client, intake.form, intake.photos)
+    opened = await hand_in_bare(client, intake.form, intake.photos)
     assert opened.status_code == 201, opened.text
     ticket_id: str = opened.json()["ticket_id"]
     quote = await shop.log.first(ticket_id, QuotePrepared)

@@ -11,11 +11,13 @@ import pytest
 import pytest_asyncio
 from websockets.exceptions import InvalidStatus
 
+from connectors.client.auth import ApiKey
+from connectors.client.calls_async import AsyncClient
 from infra.demo.intakes import DemoIntake, built_in_intakes
 from schemas.core.message import Event
 from schemas.ticket_records import NoteAdded
 from schemas.tickets import TicketOpened
-from tests.scenarios.live import eventually, hand_in, read_stream
+from tests.scenarios.live import eventually, hand_in_bare, read_stream
 from tests.scenarios.pair import MAIL, PASSWORD, Pair, Replica, heard, two_gateways, when_free
 from topics.tickets import TICKET_COMMANDS
 
@@ -56,7 +58,7 @@ async def told(pair: Pair, ticket_id: str, kind: type[M]) -> list[M]:
 
 
 async def test_what_is_written_at_one_is_read_at_the_other_with_the_same_etag(pair: Pair, intake: DemoIntake) -> None:
-    opened = await hand_in(pair.one.client, intake.form, intake.photos)
+    opened = await hand_in_bare(pair.one.client, intake.form, intake.photos)
     assert opened.status_code == 201, opened.text
     path = f"/v1/tickets/{opened.json()['ticket_id']}"
     assert (await note(pair.one, opened.json()["ticket_id"], "Bent at a corner.")).status_code == 201
@@ -73,7 +75,7 @@ async def test_what_is_written_at_one_is_read_at_the_other_with_the_same_etag(pa
 
 async def test_a_key_holds_over_both_byte_for_byte(pair: Pair, intake: DemoIntake) -> None:
     first, second = [
-        await hand_in(replica.client, intake.form, intake.photos, **{"Idempotency-Key": "door 1"})
+        await hand_in_bare(replica.client, intake.form, intake.photos, **{"Idempotency-Key": "door 1"})
         for replica in pair.both
     ]
     assert (first.status_code, second.status_code) == (201, 201)
@@ -185,10 +187,13 @@ async def test_a_live_reader_goes_on_at_the_other_where_it_was(pair: Pair) -> No
 
 async def test_a_stream_of_one_ticket_goes_on_at_the_other_where_it_was(pair: Pair) -> None:
     ticket_id = await pair.opened()
-    [*_, last] = await read_stream(pair.one.client, ticket_id, TicketOpened.TYPE)
+    key = ApiKey(pair.one.client.headers["Authorization"].removeprefix("Bearer "))
+    async with AsyncClient(f"http://127.0.0.1:{pair.one.port}", key) as client:
+        [*_, last] = await read_stream(client, ticket_id, TicketOpened.TYPE)
     await note(pair.one, ticket_id, "Missed.")
-    frames = await read_stream(pair.other.client, ticket_id, NoteAdded.TYPE, last["id"])
-    assert TicketOpened.TYPE not in [frame["event"] for frame in frames]
+    async with AsyncClient(f"http://127.0.0.1:{pair.other.port}", key) as client:
+        frames = await read_stream(client, ticket_id, NoteAdded.TYPE, last.id)
+    assert TicketOpened.TYPE not in [frame.event for frame in frames]
 
 
 @pytest.mark.long
@@ -198,7 +203,7 @@ async def test_when_one_is_killed_before_it_can_answer_the_other_gives_each_writ
     ticket_id = await pair.opened()
     wishes: list[Callable[[Replica], Awaitable[httpx.Response]]] = [
         *((lambda at, n=n: note(at, ticket_id, f"Said {n}.", f"kill {n}")) for n in range(4)),
-        lambda at: hand_in(at.client, intake.form, intake.photos, **{"Idempotency-Key": "kill intake"}),
+        lambda at: hand_in_bare(at.client, intake.form, intake.photos, **{"Idempotency-Key": "kill intake"}),
     ]
     before = await pair.records(TICKET_COMMANDS)
     workers = pair.shop.shop.supervisor.pid("workers")
