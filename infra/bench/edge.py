@@ -20,6 +20,7 @@ from connectors.errors import Transient
 from infra.bench.edge_load import Call, Load
 from infra.bench.edge_seed import seed_tickets, state_of, ticket_id_of
 from infra.bench.nodes import Node
+from infra.children import gateway_spec
 from infra.settings import Settings, read_settings, to_environment
 from infra.shop import private_settings, running_shop
 from infra.supervise import free_ports
@@ -86,7 +87,7 @@ async def _settled(settings: Settings, say: Say) -> int:
 async def _measure(settings: Settings, plan: Plan, say: Say) -> dict[str, Any]:
     # A shop keeps what Python compiled; where this process was told not to, every start would compile all of it.
     environment = {**to_environment(settings), "PYTHONDONTWRITEBYTECODE": ""}
-    command = [sys.executable, "-m", "infra.cli", "serve", "gateway"]
+    command = [sys.executable, *gateway_spec(settings).arguments]
     gateway = Node("gateway", settings.home, command, environment, lifeline=True)
     up = Node("up", settings.home, [sys.executable, "-m", "infra.cli", "up", "gateway"], environment)
     try:
@@ -233,7 +234,7 @@ def _cold_start(up: Node, gateway: Node, settings: Settings) -> dict[str, float]
     stamps: dict[str, float] = {
         "interpreter_s": _seconds_of("pass"),
         "command_imports_s": _seconds_of("import infra.cli.main"),
-        "imports_s": _seconds_of("import infra.cli.main, infra.web"),
+        "imports_s": _seconds_of("import infra.web"),
     }
     began = time.monotonic()
     up.start()

@@ -37,14 +37,6 @@ def workers(
     raise typer.Exit(run(serve(), client_warnings=True))
 
 
-@app.command()
-def gateway() -> None:
-    """Run the HTTP edge in this process."""
-    from infra.web import main
-
-    main()
-
-
 async def _announce(ready: asyncio.Event) -> None:
     await ready.wait()
     sys.stdout.write(f"{READY}\n")

@@ -1,7 +1,6 @@
 """The clients that people bring work on the embedded server unchanged: it is the engine's own listener."""
 
 import asyncio
-import importlib.util
 import json
 import os
 import socket
@@ -145,7 +144,6 @@ def test_native_port_greets_a_client_of_the_native_protocol(server: EmbeddedClic
     assert b"ClickHouse" in answer[:20]
 
 
-@pytest.mark.skipif(importlib.util.find_spec("sqlalchemy") is None, reason="SQLAlchemy is not installed")
 def test_sqlalchemy_dialect(server: EmbeddedClickHouse, table: str) -> None:
     from sqlalchemy import create_engine, inspect, text
 
@@ -157,7 +155,6 @@ def test_sqlalchemy_dialect(server: EmbeddedClickHouse, table: str) -> None:
     assert [column["name"] for column in inspect(engine).get_columns(table)] == ["n", "text"]
 
 
-@pytest.mark.skipif(importlib.util.find_spec("clickhouse_driver") is None, reason="clickhouse-driver is not installed")
 def test_clickhouse_driver_on_the_native_port(server: EmbeddedClickHouse, table: str) -> None:
     from clickhouse_driver import Client
 

@@ -16,6 +16,7 @@ from connectors.bus.restore import LogReader
 from connectors.vault.people import Person
 from infra.access import OPERATOR, access_desk
 from infra.bench.nodes import READY_WITHIN_S, Node
+from infra.children import gateway_spec
 from infra.seed import seed_shop
 from infra.settings import to_environment
 from infra.supervise import free_ports
@@ -111,7 +112,8 @@ async def _first_member(shop: LiveShop) -> None:
 
 def _replica(shop: LiveShop, name: str, port: int, key: str) -> Replica:
     environment = to_environment(replace(shop.settings, gateway_port=port))
-    node = Node(name, shop.settings.home, [sys.executable, "-m", "infra.cli", "serve", "gateway"], environment, True)
+    command = [sys.executable, *gateway_spec(shop.settings).arguments]
+    node = Node(name, shop.settings.home, command, environment, lifeline=True)
     headers = {"Authorization": f"Bearer {key}"}
     return Replica(node, port, httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30))
 

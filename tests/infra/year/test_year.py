@@ -129,7 +129,7 @@ def test_faults_are_those_that_the_catalogue_knows_for_the_device() -> None:
 
 def test_quotes_are_answered_once_and_some_never() -> None:
     quoted = {one.ticket_id: one for one in _of(QuotePrepared) if isinstance(one, QuotePrepared)}
-    answers = Counter(one.ticket_id for one in _of(QuoteAccepted, QuoteDeclined))  # type: ignore[attr-defined]
+    answers = Counter(one.ticket_id for one in _of(QuoteAccepted, QuoteDeclined))  # type: ignore[attr-defined]  # both kinds have one
     assert set(answers.values()) == {1}
     assert set(answers) < set(quoted)
     for accepted in _of(QuoteAccepted):

@@ -105,7 +105,7 @@ class Recount:
         for at, one in ticket.of(TicketMoved, HoldSet, HoldReleased):
             if at > end:
                 break
-            hours[_phase(state, hold)] += (at - since).total_seconds() / 3600  # type: ignore[assignment]
+            hours[_phase(state, hold)] += (at - since).total_seconds() / 3600  # type: ignore[assignment]  # a sum of hours
             since = at
             match one:
                 case TicketMoved():

@@ -82,7 +82,7 @@ async def test_a_figure_is_of_the_callers_workspace_and_of_a_period(shop: World)
 
 async def test_sums_over_all_workspaces_are_for_whoever_runs_the_house(shop: World) -> None:
     for workspace, scope in (("main", "pricing:read"), ("hafen", "admin")):
-        async with shop.client(key=shop.key(scope, workspace_id=workspace)) as client:  # type: ignore[arg-type]
+        async with shop.client(key=shop.key(scope, workspace_id=workspace)) as client:  # type: ignore[arg-type]  # a parameter of the test
             problem(await client.get("/v1/analytics/export/v_sums"), 403, "all_workspaces")
     async with shop.client("admin") as client:
         assert (await client.get("/v1/analytics/export/v_sums")).text == '"tickets"\n4\n'

@@ -108,7 +108,7 @@ class Shop:
         """Let the views topics hold these."""
         for view in views:
             value = orjson.dumps({"version": 1, "causes": [], "state": orjson.loads(view.to_json())})
-            self.directory.take(topic_of(view.TYPE).name, str(view.ticket_id).encode(), value)  # type: ignore[attr-defined]
+            self.directory.take(topic_of(view.TYPE).name, str(view.ticket_id).encode(), value)  # type: ignore[attr-defined]  # every view here has one
 
     async def hear(self, event: Event, cause: UUID | None = None) -> None:
         """Let another processor's event be on the log, and all that it leads to."""

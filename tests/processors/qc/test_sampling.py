@@ -93,7 +93,7 @@ def test_a_random_share_of_the_unlikely_is_checked() -> None:
     ],
 )
 def test_what_the_rules_ask_for_is_checked_with_certainty(changes: dict[str, object], why: str) -> None:
-    one = sampled(**changes)  # type: ignore[arg-type]
+    one = sampled(**changes)  # type: ignore[arg-type]  # parameters of the test
     assert (one.checked, one.why[0], one.chance) == (True, why, 1.0)
     assert not sampled(value_cents=30_000).why or sampled(value_cents=30_000).why == ("random",)
 
@@ -186,4 +186,4 @@ def test_the_estimate_leaves_out_what_was_not_checked() -> None:
 )
 def test_settings_that_cannot_hold_together_are_refused(settings: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(settings))):
-        Policy(**settings)  # type: ignore[arg-type]
+        Policy(**settings)  # type: ignore[arg-type]  # parameters of the test

@@ -28,4 +28,4 @@ def circuit(*parts: tuple[Part, Pins], supplies: Sequence[str] = (), probes: Seq
 
 def two(ref: str, one: str, other: str, value: str = "", **more: Place) -> tuple[Part, Pins]:
     """Return a part of two pins."""
-    return part(ref, {"1": one, "2": other}, value, **more)  # type: ignore[arg-type]
+    return part(ref, {"1": one, "2": other}, value, **more)  # type: ignore[arg-type]  # passed on as given

@@ -28,7 +28,7 @@ def two_sheets(shift: tuple[int, int], seed: int, rename: str, mirrored: frozens
     for number in range(4):
         # A part of two like pins, mirrored and turned by half a turn, stands as it stood.
         turned = {"turn": 180, "mirror": "x"} if number in mirrored else {}
-        above.symbol("R", f"{rename}{number}", at(90 + 10 * number, 80), **turned)  # type: ignore[arg-type]
+        above.symbol("R", f"{rename}{number}", at(90 + 10 * number, 80), **turned)  # type: ignore[arg-type]  # passed on as given
         above.wire(at(90 + 10 * number, 82.54), at(100 + 10 * number, 82.54))
     above.wire(at(100, 77.46), at(110, 77.46)).power("+3V3", at(105, 77.46)).junction(at(105, 77.46))
     above.symbol("G", "U1", at(102.54, 77.46)).symbol("PWR_FLAG", "#FLG1", at(120, 77.46))
@@ -66,7 +66,7 @@ def test_real_sheets_shuffled_and_moved_are_the_same_circuit() -> None:
             return (folder / name).read_bytes()  # noqa: B023 - called before the next turn
 
         def moved(name: str) -> bytes | None:
-            return _moved((folder / name).read_text()).encode()  # noqa: B023
+            return _moved((folder / name).read_text()).encode()  # noqa: B023 - called before the loop goes on
 
         file = f"{root}.kicad_sch"
         expected = read_design(file, plain(file) or b"", plain)
