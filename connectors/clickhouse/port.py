@@ -45,19 +45,18 @@ class OverBudget(Permanent):
 
 
 class Warehouse(Protocol):
-    """An SQL warehouse that takes JSON lines and drops a block whose token it has already stored."""
+    """An SQL warehouse that takes rows as text and drops a block whose token it has already stored."""
 
     async def insert_json_rows(
-        self,
-        table: str,
-        rows: bytes,
-        token: str | None = None,
-        settings: Settings | None = None,
-        columns: Sequence[str] | None = None,
+        self, table: str, rows: bytes, token: str | None = None, settings: Settings | None = None
     ) -> None:
-        """Insert ``rows`` (JSONEachRow: one JSON object a line).
+        """Insert ``rows`` (JSONEachRow: one JSON object a line)."""
 
-        ``columns`` names what a row holds; it is needed only where the table has columns that are read and not kept.
+    async def insert_lines(self, table: str, columns: Sequence[str], rows: bytes, token: str | None = None) -> None:
+        r"""Insert ``rows``, a line each: the values of ``columns`` with a tab between them.
+
+        In a value the backslash, tab, line feed and carriage return are written ``\\``, ``\t``, ``\n``, ``\r``; a value
+        ``\N`` is NULL. Times are RFC 3339.
 
         Returns once the rows are stored. A second call with the same ``token`` stores nothing, in the table and
         in everything that materialised views feed from it, whatever the rows are. The rows must lie in one

@@ -27,7 +27,7 @@ TOO_LONG_CODES = frozenset({159, 160})
 MEMORY = 241
 TOO_MANY_PARTS = 252
 
-INSERT_SETTINGS: Settings = {
+INSERT_SETTINGS: dict[str, str | int] = {
     # Defaults of these differ between server versions, so every insert says them.
     "async_insert": 0,
     "insert_deduplicate": 1,
@@ -40,12 +40,20 @@ INSERT_SETTINGS: Settings = {
     "input_format_skip_unknown_fields": 0,
 }
 
+LINE_SETTINGS: dict[str, str | int] = {
+    "date_time_input_format": "best_effort",  # RFC 3339, as it stands on the log
+    "input_format_tsv_detect_header": 0,
+}
+
 DOWNLOAD_FORMATS: Mapping[Format, str] = {"csv": "CSVWithNames", "parquet": "Parquet"}
 
 _WORDS = re.compile(r"DB::Exception: (.*?)\s*(?:\(version [^)]*\)\s*)?(?:\(for url [^)]*\)\s*)?$", re.DOTALL)
 _ROW = re.compile(r"\bat row (\d+)")
 _KEY = re.compile(r"while reading the value of key (\w+)")
 _UNKNOWN_FIELD = re.compile(r"Unknown field found while parsing JSONEachRow format: (\w+)")
+_TAB_COLUMN = re.compile(r"name: (\w+),[^\n]*ERROR")
+_ROWS_TOLD = re.compile(r"(\(at row \d+\))\n?: ?\n.*", re.DOTALL)
+"""What the server tells of tab-separated rows that it cannot read: the columns of the row and of the one before."""
 _CONSTRAINT = re.compile(r"Constraint `([^`]+)`")
 
 
@@ -72,20 +80,27 @@ class ServerWarehouse:
         self._opening = asyncio.Lock()
 
     async def insert_json_rows(
-        self,
-        table: str,
-        rows: bytes,
-        token: str | None = None,
-        settings: Settings | None = None,
-        columns: Sequence[str] | None = None,
+        self, table: str, rows: bytes, token: str | None = None, settings: Settings | None = None
     ) -> None:
         """Insert JSON lines; see the port."""
-        merged: dict[str, Any] = {**INSERT_SETTINGS, **(settings or {})}
+        await self._insert(table, None, rows, "JSONEachRow", {**INSERT_SETTINGS, **(settings or {})}, token)
+
+    async def insert_lines(self, table: str, columns: Sequence[str], rows: bytes, token: str | None = None) -> None:
+        """Insert tab-separated lines; see the port."""
+        await self._insert(table, columns, rows, "TabSeparated", INSERT_SETTINGS | LINE_SETTINGS, token)
+
+    async def _insert(
+        self,
+        table: str,
+        columns: Sequence[str] | None,
+        rows: bytes,
+        form: str,
+        settings: dict[str, Any],
+        token: str | None,
+    ) -> None:
         if token is not None:
-            merged["insert_deduplication_token"] = token
-        await self._call(
-            lambda client: client.raw_insert(table, columns, rows, merged, fmt="JSONEachRow"), classify_insert
-        )
+            settings["insert_deduplication_token"] = token
+        await self._call(lambda client: client.raw_insert(table, columns, rows, settings, fmt=form), classify_insert)
 
     async def query(
         self, sql: str, parameters: Mapping[str, Any] | None = None, settings: Settings | None = None
@@ -187,7 +202,7 @@ def classify_insert(code: int | None, text: str) -> ConnectorError:
     error = classify(code, text)
     if isinstance(error, Transient | Misconfigured):
         return error
-    return PoisonRows(_row_number(message), _column(message), message)
+    return PoisonRows(_row_number(message), _column(message), _ROWS_TOLD.sub(r"\1", message))
 
 
 def classify_download(code: int | None, text: str) -> ConnectorError:
@@ -210,7 +225,7 @@ def _row_number(message: str) -> int | None:
 
 
 def _column(message: str) -> str | None:
-    for pattern in (_KEY, _UNKNOWN_FIELD, _CONSTRAINT):
+    for pattern in (_KEY, _UNKNOWN_FIELD, _CONSTRAINT, _TAB_COLUMN):
         if found := pattern.search(message):
             return found.group(1)
     return None

@@ -25,7 +25,7 @@ from infra.bench.warehouse_stand import LOOK_EVERY_S, Stand, connect, running_st
 from infra.clickhouse.migrate import Migrator
 from processors.analytics.agent import as_record
 from processors.analytics.batch import blocks
-from processors.analytics.rows import Row, event_row
+from processors.analytics.rows import COLUMNS, Row, event_row
 from processors.analytics.sink import AT_ONCE, MAX_ROWS
 from topics.registry import EVENTS
 
@@ -177,7 +177,7 @@ async def _insert(warehouse: ServerWarehouse, rows: list[Row]) -> float:
 
     async def one_after_the_other() -> None:
         for chunk in waiting:
-            await warehouse.insert_json_rows("events", chunk)
+            await warehouse.insert_lines("events", COLUMNS["events"], chunk)
 
     started = time.monotonic()
     await asyncio.gather(*(one_after_the_other() for _ in range(AT_ONCE)))

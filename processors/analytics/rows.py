@@ -1,16 +1,21 @@
-"""One record of the log as one JSON line for the warehouse. The record's JSON is carried and not decoded, but for the
-few types that have fields which stay out (``personal``)."""
+"""One record of the log as one line for the warehouse, tab-separated: headers and JSON go there as the bytes they are.
 
+Nothing is decoded, but for the few types that have fields which stay out (``personal``).
+"""
+
+import re
 from base64 import b64encode
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Literal
 
 import orjson
 
-from processors.analytics.personal import without_personal
-from schemas.core.envelope import Envelope, EnvelopeError
+from processors.analytics.personal import PERSONAL, without_personal
+from schemas.core.envelope import RARE, Envelope, EnvelopeError
+from schemas.core.time import rfc3339
 from topics.tickets import TICKET_VIEWS
 
 Headers = Sequence[tuple[str, bytes]]
@@ -25,8 +30,26 @@ LATEST = datetime(2100, 1, 1, tzinfo=UTC)
 Table = Literal["events", "ticket_snapshots"]
 EVENTS: Table = "events"
 SNAPSHOTS: Table = "ticket_snapshots"
-COLUMNS: dict[Table, tuple[str, ...] | None] = {EVENTS: None, SNAPSHOTS: ("snapshot", "k_partition", "k_offset")}
-"""What the lines of a table hold, where the table has a column that is read and not kept."""
+COLUMNS: Mapping[Table, tuple[str, ...]] = {
+    EVENTS: (
+        "event_id", "causation_id", "event_ts", "recorded_ts", "event_type", "source", "subject", "correlation_id",
+        "k_topic", "k_partition", "k_offset", "payload",
+    ),
+    SNAPSHOTS: ("k_partition", "k_offset", "snapshot"),
+}  # fmt: skip
+"""What the lines of a table hold, in order."""
+
+_NULL = rb"\N"
+_UUID = rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+_DAY = (
+    rb"20[2-9]\d-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)"
+    rb"|02-(?:0[1-9]|1\d|2[0-8]))"
+)
+_TIME = _DAY + rb"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z"
+_WORDS = rb"[ -\[\]-~]+"  # printable ASCII but the backslash: nothing that a line would have to escape
+_PLAIN = re.compile(rb"\t".join((_UUID, rb"(?:" + _UUID + rb"|\\N)", _TIME, _TIME, _WORDS, _WORDS, _WORDS, _WORDS)))
+"""The attributes of an event as our publishers write them, which the warehouse reads as they are."""
+_TOUCHED = frozenset(kind.encode() for kind in PERSONAL)
 
 
 @dataclass(slots=True)
@@ -80,23 +103,28 @@ def row_of(record: Record) -> Row | Refusal | None:
 def event_row(record: Record) -> Row | Refusal:
     """Return the row of an event, or its refusal.
 
-    Times keep milliseconds; what is finer is cut off. Whether the value is JSON the warehouse checks, by a
+    The warehouse keeps milliseconds of times and cuts off what is finer. Whether the value is JSON it checks by a
     constraint on the column.
     """
-    try:
-        envelope = Envelope.from_headers(record.headers)
-    except EnvelopeError as error:
-        return refuse(record, "bad_envelope", str(error))
-    for name, at in (("ce_time", envelope.time), ("ce_recordedtime", envelope.recorded_time)):
-        if not EARLIEST <= at < LATEST:
-            return refuse(record, "implausible_time", f"header {name} is {at.isoformat()}; check that machine's clock")
+    attributes = _plain_attributes(record.headers)
+    if attributes is None:
+        try:
+            envelope = Envelope.from_headers(record.headers)
+        except EnvelopeError as error:
+            return refuse(record, "bad_envelope", str(error))
+        for name, at in (("ce_time", envelope.time), ("ce_recordedtime", envelope.recorded_time)):
+            if not EARLIEST <= at < LATEST:
+                return refuse(
+                    record, "implausible_time", f"header {name} is {at.isoformat()}; check that machine's clock"
+                )
+        attributes = _attributes(envelope)
     if not record.value:
         return refuse(record, "no_data", "the value is empty; an event carries a JSON object")
-    try:
-        payload = without_personal(envelope.type, record.value).decode()
-    except UnicodeDecodeError as error:
-        return refuse(record, "not_utf8", f"the value is not UTF-8 at byte {error.start}")
-    return Row(record, EVENTS, envelope.time.year * 100 + envelope.time.month, _line(record, envelope, payload))
+    if (fault := _not_utf8(record.value)) is not None:
+        return refuse(record, "not_utf8", fault)
+    line, kind, time = attributes
+    payload = without_personal(kind.decode(), record.value) if kind in _TOUCHED else record.value
+    return Row(record, EVENTS, int(time[:4] + time[5:7]), b"%b%b%b" % (line, _place(record), escaped(payload)))
 
 
 def snapshot_row(record: Record) -> Row | Refusal | None:
@@ -106,12 +134,9 @@ def snapshot_row(record: Record) -> Row | Refusal | None:
     """
     if not record.value:
         return None
-    try:
-        snapshot = record.value.decode()
-    except UnicodeDecodeError as error:
-        return refuse(record, "not_utf8", f"the value is not UTF-8 at byte {error.start}")
-    line = orjson.dumps({"snapshot": snapshot, "k_partition": record.partition, "k_offset": record.offset})
-    return Row(record, SNAPSHOTS, 0, line)
+    if (fault := _not_utf8(record.value)) is not None:
+        return refuse(record, "not_utf8", fault)
+    return Row(record, SNAPSHOTS, 0, b"%d\t%d\t%b" % (record.partition, record.offset, escaped(record.value)))
 
 
 def refuse(record: Record, reason: RefusalReason, detail: str, column: str = "") -> Refusal:
@@ -132,29 +157,72 @@ def refuse(record: Record, reason: RefusalReason, detail: str, column: str = "")
     return Refusal(record, reason, detail, line)
 
 
-def _line(record: Record, envelope: Envelope, payload: str) -> bytes:
-    time, recorded = envelope.time, envelope.recorded_time
-    event_ts = _milliseconds(time)
-    return orjson.dumps(
-        {
-            "event_id": envelope.id_text,
-            "event_type": envelope.type,
-            "source": envelope.source,
-            "subject": envelope.subject,
-            "correlation_id": envelope.correlation_id,
-            "causation_id": envelope.causation_text,
-            "event_ts": event_ts,
-            "recorded_ts": event_ts if recorded is time else _milliseconds(recorded),
-            "k_topic": record.topic,
-            "k_partition": record.partition,
-            "k_offset": record.offset,
-            "payload": payload,
-        }
-    )
+def escaped(value: bytes) -> bytes:
+    """Return a value as it stands between the tabs of a line."""
+    if b"\\" in value:
+        value = value.replace(b"\\", rb"\\")
+    # One look for each: hardly any value has one, and JSON written by us has none.
+    for raw, written in ((b"\t", rb"\t"), (b"\n", rb"\n"), (b"\r", rb"\r")):
+        if raw in value:
+            value = value.replace(raw, written)
+    return value
 
 
-def _milliseconds(at: datetime) -> str:
-    return at.isoformat(" ", "milliseconds")[:23]  # its zone is UTC, as the column's is
+def _plain_attributes(headers: Headers) -> tuple[bytes, bytes, bytes] | None:
+    """Return the line's beginning, the type and the time of an event as our publishers write it; None in any doubt.
+
+    A third of the time that an ``Envelope`` takes, and every event of the shop passes here.
+    """
+    found = dict(headers)
+    try:
+        kind, time = found["ce_type"], found["ce_time"]
+        line = b"\t".join(
+            (
+                found["ce_id"], found.get("ce_causationid", _NULL), time, found["ce_recordedtime"],
+                kind, found["ce_source"], found["ce_subject"], found["ce_correlationid"],
+            )
+        )  # fmt: skip
+        if found["ce_specversion"] != b"1.0" or _PLAIN.fullmatch(line) is None:
+            return None
+    except KeyError:
+        return None
+    for name in RARE:
+        if (value := found.get(name)) is not None and not (value and value.isascii()):
+            return None
+    return line, kind, time
+
+
+def _attributes(envelope: Envelope) -> tuple[bytes, bytes, bytes]:
+    """Return the same of an envelope that took care to read."""
+    kind, time = envelope.type.encode(), rfc3339(envelope.time).encode()
+    causation = envelope.causation_text
+    texts = (kind, envelope.source.encode(), envelope.subject.encode(), envelope.correlation_id.encode())
+    line = b"\t".join(
+        (
+            envelope.id_text.encode(), _NULL if causation is None else causation.encode(),
+            time, rfc3339(envelope.recorded_time).encode(), *map(escaped, texts),
+        )
+    )  # fmt: skip
+    return line, kind, time
+
+
+def _place(record: Record) -> bytes:
+    return b"%b%d\t" % (_partition(record.topic, record.partition), record.offset)
+
+
+@lru_cache(1024)
+def _partition(topic: str, partition: int) -> bytes:
+    return f"\t{topic}\t{partition}\t".encode()
+
+
+def _not_utf8(value: bytes) -> str | None:
+    if value.isascii():
+        return None
+    try:
+        value.decode()
+    except UnicodeDecodeError as error:
+        return f"the value is not UTF-8 at byte {error.start}"
+    return None
 
 
 def _readable_type(headers: Headers) -> str:

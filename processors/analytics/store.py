@@ -65,11 +65,9 @@ class Store:
 
     async def _try(self, block: Block, rows: Sequence[tuple[int, Row]], name: str | None) -> PoisonRows | None:
         lines = b"\n".join(row.line for _, row in rows)
+        columns = COLUMNS[block.table]
         try:
-            await stubbornly(
-                lambda: self._warehouse.insert_json_rows(block.table, lines, name, columns=COLUMNS[block.table]),
-                self._counts,
-            )
+            await stubbornly(lambda: self._warehouse.insert_lines(block.table, columns, lines, name), self._counts)
         except PoisonRows as refusal:
             return refusal
         return None

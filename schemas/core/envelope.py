@@ -18,7 +18,8 @@ Headers = list[Header]
 
 _SPECVERSION: Header = ("ce_specversion", b"1.0")
 _CONTENT_TYPE: Header = ("content-type", b"application/json")
-_RARE = frozenset({"traceparent", "tracestate", "ce_authtype", "ce_authid"})
+RARE = frozenset({"traceparent", "tracestate", "ce_authtype", "ce_authid"})
+"""Attributes that most records do without."""
 _NAMESPACE_BYTES = NAMESPACE.bytes
 _LOWER_HEX = b"0123456789abcdef"
 _VARIANT = {digit: "89ab"[int(digit, 16) & 3] for digit in "0123456789abcdef"}
@@ -133,7 +134,7 @@ class Envelope:
         envelope._causation_text = None if causation is None else _plain_uuid(causation)
         if found["ce_specversion"] != b"1.0" or not (source and kind and subject and correlation):
             raise ValueError
-        if _RARE.isdisjoint(found):
+        if RARE.isdisjoint(found):
             envelope.traceparent = envelope.auth_type = envelope.auth_id = envelope.tracestate = None
         else:
             envelope.traceparent = _optional(found, "traceparent")

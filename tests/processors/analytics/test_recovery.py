@@ -1,7 +1,7 @@
 """The sink dies at every step of its work; whoever comes after it stores the rest, and nothing twice."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -32,17 +32,19 @@ class Dying(Warehouse):
         self._inner, self._left, self._stored = inner, at, answered
 
     async def insert_json_rows(
-        self,
-        table: str,
-        rows: bytes,
-        token: str | None = None,
-        settings: Settings | None = None,
-        columns: Sequence[str] | None = None,
+        self, table: str, rows: bytes, token: str | None = None, settings: Settings | None = None
     ) -> None:
+        await self._counted(self._inner.insert_json_rows(table, rows, token, settings))
+
+    async def insert_lines(self, table: str, columns: Sequence[str], rows: bytes, token: str | None = None) -> None:
+        await self._counted(self._inner.insert_lines(table, columns, rows, token))
+
+    async def _counted(self, insert: Coroutine[Any, Any, None]) -> None:
         self._left -= 1
         if self._left < 0 or (self._left == 0 and not self._stored):
+            insert.close()
             raise Died
-        await self._inner.insert_json_rows(table, rows, token, settings, columns)
+        await insert
         if self._left == 0:
             raise Died
 

@@ -17,10 +17,11 @@ from processors.analytics import parts, patience, store
 from processors.analytics import sink as sink_module
 from processors.analytics.agent import wire
 from processors.analytics.metrics import SinkCollector
-from processors.analytics.rows import Record
+from processors.analytics.rows import COLUMNS, Record
 from processors.analytics.sink import Sink
 from tests.support.driver import MemoryLog, as_fetched
 from tests.support.facts import ListedLog, fact
+from tests.support.lines import read_values
 
 MARCH = datetime(2026, 3, 31, 23, 0, tzinfo=UTC)
 APRIL = MARCH + timedelta(hours=2)
@@ -42,23 +43,29 @@ class Shelf(Warehouse):
         self._names_rows = names_rows
 
     async def insert_json_rows(
-        self,
-        table: str,
-        rows: bytes,
-        token: str | None = None,
-        settings: Settings | None = None,
-        columns: Sequence[str] | None = None,
+        self, table: str, rows: bytes, token: str | None = None, settings: Settings | None = None
     ) -> None:
-        if table == "sink_progress":
-            if self.down is not None and table in self.away:
-                raise self.down
-            self.progress += [orjson.loads(line) for line in rows.split(b"\n")]
+        lines = [orjson.loads(line) for line in rows.split(b"\n")]
+        if table != "sink_progress":
+            await self._insert(table, lines)
             return
+        if self.down is not None and table in self.away:
+            raise self.down
+        self.progress += lines
+
+    async def insert_lines(self, table: str, columns: Sequence[str], rows: bytes, token: str | None = None) -> None:
+        assert table in ("events", "ticket_snapshots")
+        assert columns == COLUMNS[table]
+        lines = [read_values(table, line) for line in rows.split(b"\n")]
+        for line in lines:
+            line |= {"k_partition": int(line["k_partition"]), "k_offset": int(line["k_offset"])}
+        await self._insert(table, lines)
+
+    async def _insert(self, table: str, lines: list[Row]) -> None:
         self.tried += 1
         await self.open.wait()
         if self.down is not None and table in self.away:
             raise self.down
-        lines = [orjson.loads(line) for line in rows.split(b"\n")]
         if table == "events":
             assert len({line["event_ts"][:7] for line in lines}) == 1, "a block lies in one partition"
             for number, line in enumerate(lines, start=1):
