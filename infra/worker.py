@@ -38,7 +38,6 @@ async def run_workers(
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, _on_signal, stop)
-    collect_seldom()
     cluster = _member(settings, instance)
     publisher = KafkaPublisher(cluster, client_id=f"noizylab-{os.getpid()}")
     await publisher.start()
@@ -49,6 +48,7 @@ async def run_workers(
                 app = App(processor, cluster, publisher, snapshots=settings.home / "snapshots", spans=ports.spans)
                 wire(processor, app, ports)
                 apps.append(app)
+            collect_seldom(sink=any(app.sinks for app in apps))
             with probe(apps, settings.metrics_port or None):
                 await asyncio.gather(*(app.start() for app in apps))
                 if await _assigned(apps, stop):

@@ -17,7 +17,9 @@ class BatchStage:
     """Hands a fetched batch over as it is. The handler returns when all of it is safe; raising repeats the batch.
 
     ``opens`` is called before the first batch of a partition in each assignment. ``batch_records``: what a batch may
-    hold, when that is more than the engine's own limit.
+    hold, when that is more than the engine's own limit. ``ahead``: as long as fewer records than that are in hand, of
+    all partitions together, a partition's next batch is handed over before the last one is safe: the handler gets
+    them in order, and may finish them in any.
     """
 
     def __init__(
@@ -27,19 +29,24 @@ class BatchStage:
         handler: BatchHandler,
         opens: OpenHandler | None = None,
         batch_records: int = 0,
+        ahead: int = 0,
     ) -> None:
         self._handler, self._opens = handler, opens
         self._opened: dict[tuple[str, int], PartitionState] = {}
-        self.batch_records = batch_records
+        self.batch_records, self.ahead = batch_records, ahead
         self.step = Step(name=name, reads=reads, emits=(), handler=handler)
+
+    def is_open(self, topic: str, partition: int, states: PartitionState) -> bool:
+        """Whether a partition's first batch in this assignment has been through ``opens``: until then it is alone."""
+        return self._opens is None or self._opened.get((topic, partition)) is states
 
     async def run(self, records: Sequence[Fetched], states: PartitionState) -> None:
         """Hand the batch over."""
         first = records[0]
         place = first.topic, first.partition
         # Every assignment has its own state of a partition.
-        if self._opens is not None and self._opened.get(place) is not states:
-            await self._opens(first.topic, first.partition, first.offset)
+        if self._opens is not None and not self.is_open(*place, states):
+            await self._opens(*place, first.offset)
             self._opened[place] = states
         await self._handler(records)
         states.finished += len(records)

@@ -17,7 +17,7 @@ from aiokafka.errors import KafkaError
 from connectors.bus.batch import BatchStage
 from connectors.bus.cluster import Cluster, refused
 from connectors.bus.counts import EngineCounts
-from connectors.bus.epoch import EngineLimits, Epoch, Standing
+from connectors.bus.epoch import EngineLimits, Epoch, InHand, Standing
 from connectors.bus.ledger import Handover, Hole, Ledger, Run
 from connectors.bus.records import Fetched
 from connectors.bus.restore import restore_views
@@ -66,6 +66,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         self._stage_of = {topic.name: stage for stage in stages for topic in stage.step.reads}
         wanted = (stage.batch_records for stage in stages if isinstance(stage, BatchStage))
         self._batch_records = max(self._limits.batch_records, *wanted, 0)
+        self._runs_ahead = any(stage.ahead for stage in stages if isinstance(stage, BatchStage))
         self._transport = transport(cluster, group, self._stage_of, self)
         self._epoch: Epoch | None = None
         self._commit_lock = asyncio.Lock()
@@ -111,7 +112,9 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             return []
         return [
             Standing(
-                tp, now - epoch.since.get(tp, now), None if (end := epoch.ends.get(tp)) is None else end - one.watermark
+                tp,
+                now - min((one.since for one in epoch.busy.get(tp, {}).values()), default=now),
+                None if (end := epoch.ends.get(tp)) is None else end - one.watermark,
             )
             for tp, one in list(epoch.ledgers.items())
         ]
@@ -230,13 +233,25 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             self.counts.restore_s += loop.time() - began
 
     async def _pump(self, epoch: Epoch) -> None:
-        """Hand over whatever is fetched, one batch a partition at a time, until the epoch ends."""
+        """Hand over whatever is fetched, in the order of each partition, until the epoch ends."""
         while epoch.accepting:
-            idle = [tp for tp in epoch.tps if tp not in epoch.busy]
-            for taken in await self._transport.take(idle, epoch.generation, self._batch_records):
+            ready = [tp for tp in epoch.tps if self._takes(epoch, tp)]
+            got = await self._transport.take(ready, epoch.generation, self._batch_records)
+            for taken in got:
                 await self._admit(epoch, taken)
-            if epoch.accepting:
+            if got and self._runs_ahead:
+                await asyncio.sleep(0)  # there may be more of the same partitions already
+            elif epoch.accepting:
                 await self._transport.wait(0.5)
+
+    def _takes(self, epoch: Epoch, tp: TopicPartition) -> bool:
+        """Whether a partition may have another batch: one at a time, and more where its step lets it run ahead."""
+        if tp not in epoch.busy:
+            return True
+        stage = self._stage_of[tp.topic]
+        if not isinstance(stage, BatchStage) or epoch.in_hand[stage.step.name] >= stage.ahead:
+            return False
+        return stage.is_open(tp.topic, tp.partition, epoch.states[stage.step.name, tp.partition])
 
     async def _admit(self, epoch: Epoch, taken: Taken) -> None:
         ledger = epoch.ledgers[taken.tp]
@@ -245,8 +260,9 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             await self._seek_back(taken.tp, ledger)
         elif isinstance(admission, Handover):
             batch = taken.records[admission.first :] if admission.first else taken.records
-            epoch.since[taken.tp] = self._now()
-            epoch.busy[taken.tp] = asyncio.create_task(self._handle(epoch, taken.tp, admission.run, batch))
+            task = asyncio.create_task(self._handle(epoch, taken.tp, admission.run, batch))
+            epoch.busy.setdefault(taken.tp, {})[admission.run] = InHand(task, self._now())
+            epoch.in_hand[self._stage_of[taken.tp.topic].step.name] += len(batch)
 
     async def _seek_back(self, tp: TopicPartition, ledger: Ledger) -> None:
         beginning = (await self._transport.bounds([tp]))[tp][0]
@@ -260,7 +276,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
     async def _handle(self, epoch: Epoch, tp: TopicPartition, run: Run, batch: list[Fetched]) -> None:
         stage = self._stage_of[tp.topic]
         states = epoch.states[stage.step.name, tp.partition]
-        pause = self._limits.first_retry_s
+        pause, began = self._limits.first_retry_s, self._now()
         _EPOCH.set(epoch)
         try:
             while True:
@@ -277,7 +293,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             if epoch.alive:
                 epoch.ledgers[tp].done(run)
                 epoch.ages.setdefault(tp, deque()).append((run.end, batch[0].timestamp_ms))
-                self.counts.batch_s.observe(self._now() - epoch.since[tp])
+                self.counts.batch_s.observe(self._now() - began)
         except asyncio.CancelledError:
             if epoch.alive:
                 await self._crash(WorkerStop(f"{self._group}: a batch of {tp.topic}/{tp.partition} was cancelled"))
@@ -286,9 +302,15 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             if epoch.alive:
                 await self._crash(error)
         finally:
-            epoch.busy.pop(tp, None)
-            epoch.since.pop(tp, None)
+            self._put_down(epoch, tp, run, len(batch))
             self._transport.wake()
+
+    def _put_down(self, epoch: Epoch, tp: TopicPartition, run: Run, records: int) -> None:
+        batches = epoch.busy[tp]
+        del batches[run]
+        if not batches:
+            del epoch.busy[tp]
+        epoch.in_hand[self._stage_of[tp.topic].step.name] -= records
 
     async def _commit_regularly(self, epoch: Epoch) -> None:
         while epoch.alive:
@@ -390,7 +412,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         epoch.accepting = False
         self._transport.wake()
         if epoch.busy:
-            await asyncio.wait(list(epoch.busy.values()), timeout=self._limits.revoke_wait_s)
+            await asyncio.wait(epoch.batches(), timeout=self._limits.revoke_wait_s)
         try:
             await asyncio.wait_for(self._commit(epoch), self._limits.revoke_commit_s)
         except (TimeoutError, KafkaError, asyncio.CancelledError) as error:
@@ -399,6 +421,6 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         if self._epoch is epoch:
             self._epoch = None
         current = asyncio.current_task()
-        for task in [*epoch.busy.values(), *epoch.tasks]:
+        for task in [*epoch.batches(), *epoch.tasks]:
             if task is not current:
                 task.cancel()

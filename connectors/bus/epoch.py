@@ -1,12 +1,12 @@
 """What an engine knows of one assignment, and the times it keeps to."""
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from dataclasses import dataclass, field
 
 from aiokafka import TopicPartition
 
-from connectors.bus.ledger import Ledger
+from connectors.bus.ledger import Ledger, Run
 from connectors.bus.stage import PartitionState
 from connectors.bus.watchdog import Patience
 
@@ -27,9 +27,19 @@ class EngineLimits:
     patience: Patience = field(default_factory=Patience)
 
 
+@dataclass(frozen=True, slots=True)
+class InHand:
+    """A batch that is being handled, and when it was handed over."""
+
+    task: asyncio.Task[None]
+    since: float
+
+
 @dataclass(slots=True)
 class Epoch:
-    """One assignment of this worker. ``since``: when a batch was handed over; ``ages``: (end, oldest record's time in
+    """One assignment of this worker.
+
+    ``busy``: the batches in hand; ``in_hand``: their records, by step; ``ages``: (end, oldest record's time in
     milliseconds) of finished batches that are not committed; ``ends``: the next offset of a log when last asked.
     """
 
@@ -39,16 +49,20 @@ class Epoch:
     alive: bool = True
     ledgers: dict[TopicPartition, Ledger] = field(default_factory=dict)
     states: dict[tuple[str, int], PartitionState] = field(default_factory=dict)
-    busy: dict[TopicPartition, asyncio.Task[None]] = field(default_factory=dict)
+    busy: dict[TopicPartition, dict[Run, InHand]] = field(default_factory=dict)
+    in_hand: Counter[str] = field(default_factory=Counter)
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
-    since: dict[TopicPartition, float] = field(default_factory=dict)
     ages: dict[TopicPartition, deque[tuple[int, int]]] = field(default_factory=dict)
     ends: dict[TopicPartition, int] = field(default_factory=dict)
+
+    def batches(self) -> list[asyncio.Task[None]]:
+        """Return the batches in hand."""
+        return [one.task for batches in self.busy.values() for one in batches.values()]
 
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a partition stands: the age of its batch in hand, 0 without one, and how many records are not finished."""
+    """How a partition stands: the age of its oldest batch in hand, 0 without one, and how many records are unfinished."""
 
     tp: TopicPartition
     batch_age_s: float

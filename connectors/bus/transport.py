@@ -2,7 +2,8 @@
 
 Pinned to aiokafka 0.14.0. Private names used: ``_coordinator.generation``, ``_coordinator.fetch_committed_offsets``,
 ``_subscription.reassignment_in_progress``, ``_subscription.subscription.assignment.state_value``,
-``_fetcher._create_fetch_waiter``. A contract test holds each of them.
+``_fetcher._create_fetch_waiter``, ``_fetcher._records``, ``FetchResult._partition_records``,
+``PartitionRecords._consumer_record``. A contract test holds each of them.
 """
 
 import asyncio
@@ -40,6 +41,11 @@ def fetched(record: ConsumerRecord) -> Fetched:
     )
 
 
+def _made(tp: TopicPartition, record: Any) -> Fetched:
+    """Return a record of a batch as ours, in place of aiokafka's own, which would be made only to be copied."""
+    return Fetched(tp.topic, tp.partition, record.offset, record.timestamp, record.key, record.value, record.headers)
+
+
 class Transport:
     """A group consumer without commits, resets or bookkeeping of its own."""
 
@@ -51,7 +57,7 @@ class Transport:
             enable_auto_commit=False,
             auto_offset_reset="earliest",
             fetch_max_wait_ms=500,
-            # A partition that is being worked on is not fetched again: these bound what waits in memory.
+            # A partition whose records wait to be taken is not fetched again: these bound what waits in memory.
             max_partition_fetch_bytes=PARTITION_BYTES,
             fetch_max_bytes=ANSWER_BYTES,
             session_timeout_ms=cluster.session_timeout_ms,
@@ -121,11 +127,15 @@ class Transport:
         before = {tp: state.position for tp, state in states.items()}
         if not before:
             return []
+        for tp in before:
+            records = getattr(self._consumer._fetcher._records.get(tp), "_partition_records", None)
+            if records is not None:
+                records._consumer_record = _made
         got = await self._consumer.getmany(*before, timeout_ms=0, max_records=limit)
         if not self.current(generation):
             return []
         return [
-            Taken(tp, lo, states[tp].position, [fetched(record) for record in got.get(tp, ())])
+            Taken(tp, lo, states[tp].position, got.get(tp, []))
             for tp, lo in before.items()
             if tp in got or states[tp].position != lo
         ]

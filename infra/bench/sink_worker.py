@@ -55,7 +55,7 @@ async def _serve(cluster: Cluster, connection: Connection, *, logged: bool) -> i
         assert app.engine is not None
         assert app.failed is not None
         await app.engine.assigned.wait()
-        collect_seldom()
+        collect_seldom(sink=True)
         sys.stdout.write(f"{READY}\n")
         sys.stdout.flush()
         stopping = asyncio.create_task(stop.wait())

@@ -12,7 +12,7 @@ from processors.analytics.batch import Range
 from processors.analytics.metrics import SinkCollector
 from processors.analytics.outlook import DaysOff, forecast_when_due
 from processors.analytics.rows import Record
-from processors.analytics.sink import MAX_ROWS, Sink
+from processors.analytics.sink import AHEAD, MAX_ROWS, Sink
 from topics.access import ACCESS_VIEWS
 from topics.registry import EVENTS
 from topics.tickets import TICKET_VIEWS
@@ -46,7 +46,7 @@ def wire(app: App, warehouse: Warehouse, ranges: LogRanges, *, logged: bool = Tr
     sink = Sink(warehouse, BusLog(ranges), fence=app.guard, logged=logged, clock=app.wall_clock)
     app.collectors.append(SinkCollector(sink.counts))
 
-    @app.sink(*EVENTS, TICKET_VIEWS, opens=sink.opened, batch_records=MAX_ROWS)
+    @app.sink(*EVENTS, TICKET_VIEWS, opens=sink.opened, batch_records=MAX_ROWS, ahead=AHEAD)
     async def store(records: Sequence[Fetched]) -> None:
         await sink.write([as_record(record) for record in records])
 

@@ -27,8 +27,10 @@ log = logging.getLogger(__name__)
 MAX_ROWS = 10_000
 MAX_BYTES = 8 * 1024 * 1024
 """Of lines. One insert stays one block, and one parsing chunk, so that a refused row's number is its true one."""
-ENOUGH_ROWS = 1_000
-"""From here on a batch waits for nothing but its turn: while others are written, it grows."""
+ENOUGH_ROWS = 10_000
+"""From here on a batch waits for nothing but its turn."""
+AHEAD = 5 * MAX_ROWS
+"""Records in hand: so many that the next batches fill up while others are written."""
 LINGER_S = 0.5
 AT_ONCE = 2
 """Inserts under way. One is parsed while the other's parts are written; more would only make smaller parts."""
@@ -83,6 +85,7 @@ class Sink:
         self._under_way: set[asyncio.Task[None]] = set()
         self._recovering = asyncio.Lock()
         self._stored: dict[tuple[str, int], list[Range]] = {}
+        self._next: dict[tuple[str, int], int] = {}
 
     async def opened(self, topic: str, partition: int, offset: int) -> None:
         """Take a partition over, from an offset: finish what a crash left, and learn what is stored beyond the offset.
@@ -91,6 +94,7 @@ class Sink:
             Misconfigured: the topic was made anew, so its offsets mean something else than in the intent log.
             Transient: the log does not answer.
         """
+        self._next.pop((topic, partition), None)
         if not self._logged:
             return
         async with self._recovering:
@@ -107,32 +111,51 @@ class Sink:
     async def write(self, records: Sequence[Record]) -> None:
         """Return when every record of one partition, in the order of the log, is stored: as a row or as a dead letter.
 
-        While the warehouse is away it waits: the caller fetches no more of this partition.
+        Batches of a partition come in order too, and need not wait for each other. While the warehouse is away it
+        waits: the caller brings no more.
 
         Raises:
             Misconfigured: the warehouse cannot take rows until somebody changes something.
             WorkerStop: the fence fell before the rows were begun.
         """
-        stored = self._stored.get(records[0].place[:2]) if records else None
+        if not records:
+            return
+        for written in self._join_all(records):
+            # Shielded: one partition that is taken away must not cancel the insert that others wait for.
+            await asyncio.shield(written)
+
+    def _join_all(self, records: Sequence[Record]) -> "list[asyncio.Task[None]]":
+        """Add records to what is gathered, or gathered next; returns what ends when they are stored.
+
+        Nothing in here waits, so batches join in the order in which they come. What is stored already parts the
+        others: a range must not reach over it.
+        """
+        place = records[0].place[:2]
+        if records[0].offset < self._next.get(place, 0):
+            raise RuntimeError(f"a batch of {place[0]}/{place[1]} came after those behind it")
+        self._next[place] = records[-1].offset + 1
+        stored = self._stored.get(place)
         if not stored:
-            return await self._write(records)
-        # What is stored already parts the others: a range must not reach over it.
+            return [one for one in [self._join(records)] if one is not None]
+        found: list[asyncio.Task[None]] = []
         for known, run in groupby(records, key=lambda one: any(r.first <= one.offset <= r.last for r in stored)):
             part = list(run)
             if known:
                 self.counts.known += len(part)
-            else:
-                await self._write(part)
+                self._rotate()
+            elif (written := self._join(part)) is not None:
+                found.append(written)
         if records[-1].offset >= max(one.last for one in stored):
             stored.clear()
-        return None
+        return found
 
-    async def _write(self, records: Sequence[Record]) -> None:
+    def _join(self, records: Sequence[Record]) -> "asyncio.Task[None] | None":
+        """Add records to what is gathered; returns what ends when they are stored, None when there is nothing to."""
         made = [one for record in records if (one := row_of(record)) is not None]
         rows = [one for one in made if isinstance(one, Row)]
         size = sum(len(one.line) for one in made)
         if not made:
-            return
+            return None
         if not self._gathering.takes(len(rows), size):
             self._rotate()
         gathering = self._gathering
@@ -146,8 +169,7 @@ class Sink:
             gathering.written.add_done_callback(self._under_way.discard)
         if len(gathering.rows) >= ENOUGH_ROWS or gathering.size >= MAX_BYTES:
             gathering.enough.set()
-        # Shielded: one partition that is taken away must not cancel the insert that others wait for.
-        await asyncio.shield(gathering.written)
+        return gathering.written
 
     def _rotate(self) -> None:
         self._gathering.enough.set()

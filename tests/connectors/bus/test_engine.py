@@ -13,6 +13,8 @@ from uuid import UUID, uuid4
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
+from aiokafka.record.memory_records import MemoryRecords
 
 from connectors.bus.admin import apply_topics, plan_topics
 from connectors.bus.aggregate import Aggregate
@@ -265,6 +267,10 @@ async def test_private_names_of_the_client_are_where_the_transport_expects_them(
         assert await transport.committed([tp]) == {}
         assert list(transport._states([tp])) == [tp]
         await asyncio.wait_for(transport.wait(0.01), 1)
+        records = PartitionRecords(tp, MemoryRecords(b""), None, 0, None, None, True, 0)
+        assert FetchResult(tp, assignment=None, partition_records=records, backoff=0)._partition_records is records
+        assert callable(records._consumer_record)
+        assert transport._consumer._fetcher._records == {}
 
 
 async def test_plans_and_refuses_topics_with_another_number_of_partitions(cluster: Cluster) -> None:

@@ -9,7 +9,7 @@ from uuid import uuid4
 from aiokafka.errors import KafkaConnectionError
 
 from connectors.bus.admin import apply_topics
-from connectors.bus.batch import BatchStage
+from connectors.bus.batch import BatchStage, OpenHandler
 from connectors.bus.cluster import Cluster
 from connectors.bus.engine import Engine
 from connectors.bus.epoch import EngineLimits
@@ -18,6 +18,7 @@ from connectors.bus.records import Fetched, Outgoing, record_of
 from connectors.bus.transport import PARTITION_BYTES
 from connectors.bus.watchdog import Patience
 from connectors.clock.clock import SystemClock
+from connectors.errors import Transient
 from infra.broker import Broker, BrokerConfig
 from schemas.core.envelope import Envelope
 from schemas.notifications import NotifyCustomer
@@ -39,7 +40,11 @@ async def take_all(records: Sequence[Fetched]) -> None:
 
 @asynccontextmanager
 async def engine_over(
-    world: World, handler: Callable[[Sequence[Fetched]], Awaitable[None]] = take_all, limits: EngineLimits = SOON
+    world: World,
+    handler: Callable[[Sequence[Fetched]], Awaitable[None]] = take_all,
+    limits: EngineLimits = SOON,
+    opens: OpenHandler | None = None,
+    ahead: int = 0,
 ) -> AsyncIterator[tuple[Engine, FaultyTransport, "asyncio.Future[str]"]]:
     """An engine with an assignment, its transport, and the reason it gives when it stops."""
     reason: asyncio.Future[str] = asyncio.get_running_loop().create_future()
@@ -48,7 +53,7 @@ async def engine_over(
         reason.set_result(str(error))
 
     transport = FaultyTransport(world)
-    stage = BatchStage("test.handle", (NOTIFICATION_EVENTS,), handler)
+    stage = BatchStage("test.handle", (NOTIFICATION_EVENTS,), handler, opens, ahead=ahead)
     engine = Engine("g", Cluster("127.0.0.1:1"), [stage], crash, limits, transport=lambda *_: transport)  # type: ignore[arg-type,return-value]  # a stand-in with the calls that are used
     transport.expects = lambda: engine.ledgers()[world.tp].expected
     await engine.start()
@@ -128,6 +133,52 @@ async def test_stops_at_once_when_more_was_committed_than_the_log_holds() -> Non
     log.committed = 11
     async with engine_over(log) as (_, _, reason):
         assert "committed offset 11" in await asyncio.wait_for(reason, 10)
+
+
+AHEAD = EngineLimits(batch_records=10, commit_interval_s=0.001)
+
+
+async def test_hands_over_ahead_in_order_up_to_the_bound_and_commits_only_what_is_done() -> None:
+    log = world(end=100)
+    begun: list[int] = []
+    gates = {offset: asyncio.Event() for offset in range(0, 100, 10)}
+
+    async def handle(records: Sequence[Fetched]) -> None:
+        begun.append(records[0].offset)
+        await gates[records[0].offset].wait()
+
+    async with engine_over(log, handle, AHEAD, ahead=25) as (engine, _, _):
+        await until(lambda: begun == [0, 10, 20])
+        gates[10].set()
+        gates[20].set()
+        await until(lambda: begun == [0, 10, 20, 30, 40])
+        assert engine.ledgers()[log.tp].watermark == 0
+        gates[0].set()
+        await until(lambda: log.committed == 30)
+        for gate in gates.values():
+            gate.set()
+        await until(lambda: log.committed == 100)
+        assert begun == list(range(0, 100, 10))
+
+
+async def test_the_first_batch_of_a_partition_is_alone_until_it_is_open() -> None:
+    log = world(end=100)
+    begun: list[int] = []
+    tried = 0
+
+    async def opens(topic: str, partition: int, offset: int) -> None:
+        nonlocal tried
+        assert (offset, begun) == (0, [])
+        tried += 1
+        if tried < 3:
+            raise Transient("not yet")
+
+    async def handle(records: Sequence[Fetched]) -> None:
+        begun.append(records[0].offset)
+
+    async with engine_over(log, handle, AHEAD, opens, ahead=1_000) as (_, _, _):
+        await until(lambda: log.committed == 100)
+    assert (tried, begun) == (3, list(range(0, 100, 10)))
 
 
 async def fill(publisher: KafkaPublisher, count: int, padding: int) -> None:

@@ -36,6 +36,8 @@ LIMITS = EngineLimits(
 class EngineMachine(RuleBasedStateMachine):
     """One partition, one group, one worker at a time. The model: which offsets were handled, by anybody, ever."""
 
+    ahead = 0
+
     def __init__(self) -> None:
         super().__init__()
         self.loop = asyncio.new_event_loop()
@@ -58,7 +60,7 @@ class EngineMachine(RuleBasedStateMachine):
     async def _begin(self) -> None:
         self.gate = asyncio.Event()
         self.transport = FaultyTransport(self.world)
-        stage = BatchStage("test.handle", (NOTIFICATION_EVENTS,), self.handle)
+        stage = BatchStage("test.handle", (NOTIFICATION_EVENTS,), self.handle, ahead=self.ahead)
         self.engine = Engine(
             "g",
             Cluster("127.0.0.1:1"),
@@ -218,6 +220,42 @@ ONCE = settings(
 )
 EngineMachine.TestCase.settings = settings(max_examples=40, stateful_step_count=30, deadline=None)
 TestEngineMachine = EngineMachine.TestCase
+
+
+class RunsAhead(EngineMachine):
+    """The same, of a step that takes a partition's next batch before the last one is safe; some finish first."""
+
+    ahead = 30
+
+    @rule()
+    def finish_the_newest_first(self) -> None:
+        self.run(self._finish_newest())
+
+    async def _finish_newest(self) -> None:
+        self.newest = max(self.waiting, default=None)
+        await self._open_gate()
+        self.newest = None
+
+    newest: "int | None" = None
+
+    def __init__(self) -> None:
+        self.waiting: set[int] = set()
+        super().__init__()
+
+    async def handle(self, records: Sequence[Fetched]) -> None:
+        first = records[0].offset
+        self.waiting.add(first)
+        try:
+            await self.gate.wait()
+            if self.newest not in (None, first):
+                raise Transient("after the newest")
+            await super().handle(records)
+        finally:
+            self.waiting.discard(first)
+
+
+RunsAhead.TestCase.settings = EngineMachine.TestCase.settings
+TestRunsAhead = RunsAhead.TestCase
 
 
 def test_refuses_jumps_and_would_lose_records_if_it_did_not(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Any
 
 import orjson
@@ -147,6 +148,33 @@ async def test_only_what_is_not_stored_is_written_when_new_records_lie_round_kno
         "SELECT first_offset, last_offset FROM sink_progress FINAL WHERE k_topic = 'gap.events.v1' ORDER BY 1"
     )
     assert [tuple(row.values()) for row in ranges] == [(0, 3), (4, 6), (7, 13)]
+
+
+async def test_batches_side_by_side_reach_over_nothing_that_is_stored(warehouse: Warehouse) -> None:
+    log = ListedLog(_log("side.events.v1"))
+    await Sink(warehouse, log, linger_s=0).write(log.records[4:7])
+    sink = Sink(warehouse, log, linger_s=0)
+    await sink.opened("side.events.v1", 0, 0)
+    await asyncio.gather(*(sink.write(log.records[start : start + 2]) for start in range(0, 14, 2)))
+    assert await _count(warehouse, "side.events.v1") == ALL
+    ranges = await warehouse.query(
+        "SELECT first_offset, last_offset FROM sink_progress FINAL WHERE k_topic = 'side.events.v1' ORDER BY 1"
+    )
+    ends = [tuple(row.values()) for row in ranges]
+    assert all(last < first for (_, last), (first, _) in pairwise(ends)), "ranges lie side by side"
+    assert (ends[0][0], ends[-1][1]) == (0, 13)
+
+
+async def test_batch_that_comes_again_behind_later_ones_stops_the_worker(warehouse: Warehouse) -> None:
+    log = ListedLog(_log("again.events.v1"))
+    sink = Sink(warehouse, log, linger_s=0)
+    await sink.opened("again.events.v1", 0, 0)
+    await sink.write(log.records[:6])
+    with pytest.raises(RuntimeError, match="came after those behind it"):
+        await sink.write(log.records[:3])
+    await sink.opened("again.events.v1", 0, 0)
+    await sink.write(log.records)
+    assert await _count(warehouse, "again.events.v1") == ALL
 
 
 async def test_lost_rows_are_stored_and_counted_when_a_token_outlived_them(warehouse: Warehouse) -> None:
