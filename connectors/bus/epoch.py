@@ -62,7 +62,7 @@ class Epoch:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """How a partition stands: the age of its oldest batch in hand, 0 without one, and how many records are unfinished."""
+    """How a partition stands: the age of its oldest batch, 0 without one, and how many records are unfinished."""
 
     tp: TopicPartition
     batch_age_s: float
