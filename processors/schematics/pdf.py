@@ -1,0 +1,213 @@
+"""A PDF of a schematic: references and what may be net labels, each with its page and place.
+
+A PDF holds drawn lines, no nets: what is joined with what cannot be told from it, so the design has parts without pins
+and says so. Which words are labels only a file with nets can tell (``joined`` does); alone, a word in capitals is one
+that may be.
+
+What is a reference: letters that parts are called by, and a number from 1. People number parts from 1 and lines from
+0, so where ``D0`` stands, ``D1`` is a line too. Units of one part (``U1A``, ``U1B``) are one part.
+"""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from math import pi
+from typing import Any
+
+from processors.schematics.errors import DesignError
+from processors.schematics.model import Design, Part, Remark, TextPlace
+from processors.schematics.order import natural
+from processors.schematics.parts import is_prefix, value_of
+from processors.schematics.text import check_size
+
+MOST_PAGES = 500
+MOST_CHARACTERS = 2_000_000
+"""The largest schematic that was seen has 73 pages and 400,000 characters."""
+_MM = 25.4 / 72
+_APART = 0.6
+"""Of the height of a letter: characters further apart than this belong to two words."""
+_REFERENCE = re.compile(r"^([A-Z]{1,4})(\d{1,5})([A-Z])?$")
+_LABEL = re.compile(r"^[/~+\-#{]{0,2}[A-Z0-9][A-Z0-9_+\-./~{}\[\]#*()]*$")
+_VALUE = re.compile(r"^[\d.,]+\s?(?:[pnuµmkKMGR]?(?:F|H|R|V|A|W|HZ|OHM|Ω)?|%|MM|MIL|BIT|X)$", re.IGNORECASE)
+_DOCUMENT_ERRORS = {
+    3: "it is no PDF any more; fetch it again",
+    4: "a password locks it; save it without one, or print it to a new PDF",
+    5: "its security handler is not known; save it without protection",
+}
+"""FPDF_ERR_FORMAT, _PASSWORD and _SECURITY of pdfium's ``fpdfview.h``."""
+
+Box = tuple[float, float, float, float]
+"""Left, top, right, bottom in millimetres, from the upper left corner of the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """A run of characters without a gap on one page."""
+
+    text: str
+    page: int
+    box: Box
+
+
+def read_pdf(name: str, content: bytes) -> Design:
+    """Return the references of a PDF as parts without pins, and the places of its words.
+
+    Raises:
+        DesignError: it is locked or damaged, holds pictures alone, or is beyond all measure. Says what to do.
+    """
+    check_size(content, name)
+    found = words(name, content)
+    texts = tuple(_texts(found))
+    refs = sorted({one.ref for one in texts if one.ref}, key=natural)
+    if not texts:
+        raise DesignError(name, None, "no word in it looks like a part or a net; is this a schematic?")
+    what = f"{name}: a PDF says where words stand, not what is joined; give a board or a netlist beside it"
+    return Design(
+        name, "pdf", tuple(Part(ref) for ref in refs), remarks=(Remark("no_nets", what),), texts=texts
+    )  # fmt: skip
+
+
+def words(name: str, content: bytes) -> list[Word]:
+    """Return the words of a PDF in the order of its pages.
+
+    Raises:
+        DesignError: as :func:`read_pdf`.
+    """
+    import pypdfium2 as pdfium  # type: ignore[import-untyped]  # ships no types; and only PDF files need its library
+
+    try:
+        document = pdfium.PdfDocument(content)
+    except pdfium.PdfiumError as error:
+        why = _DOCUMENT_ERRORS.get(error.err_code or 0, "it cannot be opened; fetch it again")
+        raise DesignError(name, None, f"this PDF is not read: {why}") from error
+    try:
+        return _words_of(name, document)
+    except pdfium.PdfiumError as error:
+        raise DesignError(name, None, f"a page of this PDF is broken ({error}); save it anew in a viewer") from error
+    finally:
+        document.close()
+
+
+def _words_of(name: str, document: Any) -> list[Word]:
+    pages, characters = len(document), 0
+    if pages > MOST_PAGES:
+        raise DesignError(name, None, f"{pages} pages are more than the {MOST_PAGES} that are read; take the right ones")
+    found: list[Word] = []
+    for number in range(pages):
+        page = document[number]
+        text = page.get_textpage()
+        characters += text.count_chars()
+        if characters > MOST_CHARACTERS:
+            what = f"more than {MOST_CHARACTERS} characters up to page {number + 1}; give the pages of the schematic alone"
+            raise DesignError(name, None, what)
+        found += _page_words(page, text, number + 1)
+        text.close()
+        page.close()
+    if not characters:
+        what = f"its {pages} pages hold pictures and no text; run text recognition (OCR) over it, or give a board file"
+        raise DesignError(name, None, what)
+    return found
+
+
+def _page_words(page: Any, text: Any, number: int) -> Iterator[Word]:
+    """Yield the words of a page. The library tells word gaps as blanks; what it overlooks a wide gap tells."""
+    from pypdfium2 import raw
+
+    shown = _shown(page)
+    run: list[tuple[str, Box]] = []
+    before = 0.0
+    for at in range(text.count_chars()):
+        letter = chr(raw.FPDFText_GetUnicode(text, at))
+        if not letter.isprintable() or letter.isspace():
+            yield from _word(run, number)
+            run = []
+            continue
+        box = shown(text.get_charbox(at))
+        angle = float(raw.FPDFText_GetCharAngle(text, at))
+        turned = abs((angle - before + pi) % (2 * pi) - pi) > 0.1
+        if run and (turned or _gap(run[-1][1], box) > _APART * _height(run[-1][1], box)):
+            yield from _word(run, number)
+            run = []
+        run.append((letter, box))
+        before = angle
+    yield from _word(run, number)
+
+
+def _word(run: list[tuple[str, Box]], page: int) -> Iterator[Word]:
+    if run:
+        boxes = [box for _, box in run]
+        left, top = min(box[0] for box in boxes), min(box[1] for box in boxes)
+        right, bottom = max(box[2] for box in boxes), max(box[3] for box in boxes)
+        yield Word("".join(letter for letter, _ in run), page, (left, top, right, bottom))
+
+
+def _gap(one: Box, other: Box) -> float:
+    """Return how far two boxes are apart, along the axis along which they are further apart."""
+    across = max(other[0] - one[2], one[0] - other[2])
+    down = max(other[1] - one[3], one[1] - other[3])
+    return max(across, down)
+
+
+def _height(one: Box, other: Box) -> float:
+    """Return the size of the letters: a comma is small, the other one is not."""
+    return max(one[2] - one[0], one[3] - one[1], other[2] - other[0], other[3] - other[1])
+
+
+def _shown(page: Any) -> Any:
+    """Return what turns a box in the page's own space (left, bottom, right, top in points) into one as it is shown."""
+    left, bottom, right, top = page.get_bbox()
+    width, height = right - left, top - bottom
+    rotation = page.get_rotation()
+
+    def point(x: float, y: float) -> tuple[float, float]:
+        across, up = x - left, y - bottom
+        turned = {
+            0: (across, height - up),
+            90: (up, across),
+            180: (width - across, up),
+            270: (height - up, width - across),
+        }
+        return turned[rotation]
+
+    def shown(box: tuple[float, float, float, float]) -> Box:
+        (x1, y1), (x2, y2) = point(box[0], box[1]), point(box[2], box[3])
+        low_x, high_x, low_y, high_y = min(x1, x2), max(x1, x2), min(y1, y2), max(y1, y2)
+        return low_x * _MM, low_y * _MM, high_x * _MM, high_y * _MM
+
+    return shown
+
+
+def _texts(found: Iterable[Word]) -> Iterator[TextPlace]:
+    """Yield the words that name a part, or may name a net."""
+    kept = [(word, word.text.strip(",.;:()'\"")) for word in found]
+    refs = _references({text for _, text in kept})
+    for word, text in kept:
+        left, top, right, bottom = (round(side, 2) for side in word.box)
+        place = (word.page, left, top, round(right - left, 2), round(bottom - top, 2))
+        if text in refs:
+            yield TextPlace(text, "reference", *place, ref=refs[text])
+        elif _is_label(text):
+            yield TextPlace(text, "label", *place)
+
+
+def _references(texts: set[str]) -> dict[str, str]:
+    """Return the part of each word that is a reference; a unit's letter is left out where two units are there."""
+    shaped = {text: found for text in texts if (found := _REFERENCE.match(text)) and is_prefix(found[1])}
+    lines = {found[1] for found in shaped.values() if int(found[2]) == 0}
+    units: defaultdict[str, set[str]] = defaultdict(set)
+    for found in shaped.values():
+        units[f"{found[1]}{found[2]}"].add(found[3] or "")
+    refs: dict[str, str] = {}
+    for text, found in shaped.items():
+        if found[1] not in lines:
+            part = f"{found[1]}{found[2]}"
+            refs[text] = part if len(units[part]) > 1 else text
+    return refs
+
+
+def _is_label(text: str) -> bool:
+    """Say whether a word may name a net: capitals and digits, and no value, number or single letter."""
+    letters = any(one.isalpha() for one in text)
+    named = letters and len(text) > 1 and bool(_LABEL.match(text))
+    return named and not _VALUE.match(text) and not (value_of(text) is not None and text[0].isdigit() and len(text) < 5)
