@@ -18,6 +18,8 @@ Role = Literal["schematic", "board", "readings", "pdf"]
 _ONE_OF: Mapping[Role, str] = {
     "schematic": "schematics or netlists", "board": "boards", "readings": "files of readings", "pdf": "PDF files",
 }  # fmt: skip
+_ONE_VALUE_A_SHAPE = "gencad"
+"""KiCad writes one value for all parts of one shape into GenCAD: no word about a part."""
 _NAMED_MOST = 6
 """Pins that a sentence names; the rest is counted."""
 
@@ -42,7 +44,8 @@ def combine(designs: Sequence[Design]) -> Design:
     for design in designs:
         role = role_of(design)
         if role in by_role:
-            what = f"{by_role[role].source} and {design.source} are two {_ONE_OF[role]}; give those of one board, one of each"
+            two = f"{by_role[role].source} and {design.source} are two {_ONE_OF[role]}"
+            what = f"{two}; give the files of one board, one of each kind"
             raise DesignError(design.source, None, what)
         by_role[role] = design
     if len(designs) == 1:
@@ -55,7 +58,9 @@ def combine(designs: Sequence[Design]) -> Design:
         base = link_texts(base, by_role["pdf"])
     readings = by_role.get("readings")
     if readings is not None and base is not readings:
-        base = replace(base, readings=readings.readings, notes=readings.notes, remarks=(*base.remarks, *readings.remarks))
+        base = replace(
+            base, readings=readings.readings, notes=readings.notes, remarks=(*base.remarks, *readings.remarks)
+        )
     return replace(base, source=designs[0].source, sources=tuple(one.source for one in designs))
 
 
@@ -77,7 +82,9 @@ def link_texts(design: Design, pdf: Design) -> Design:
     """Return a design with the places of a PDF that name one of its parts or nets; the other words are dropped."""
     index = Index(design)
     texts = tuple(linked for one in pdf.texts if (linked := _linked(index, one)) is not None)
-    return replace(design, texts=texts, remarks=(*design.remarks, *(one for one in pdf.remarks if one.matter != "no_nets")))
+    return replace(
+        design, texts=texts, remarks=(*design.remarks, *(one for one in pdf.remarks if one.matter != "no_nets"))
+    )
 
 
 def _linked(index: Index, text: TextPlace) -> TextPlace | None:
@@ -104,14 +111,14 @@ def _part_differences(schematic: Design, board: Design) -> list[Disagreement]:
         elif one is None and other.pins:  # a logo or a hole has no pins and is nobody's part
             what = f"{ref} is on {board.source} and not in {schematic.source}"
             found.append(Disagreement("only_on_board", what, (ref,)))
-        elif one is not None and one.value and other.value and _plain(one.value) != _plain(other.value):
+        elif one is not None and board.format != _ONE_VALUE_A_SHAPE and _differ(one.value, other.value):
             what = f"{ref} is {one.value} in {schematic.source} and {other.value} on {board.source}"
             found.append(Disagreement("value_differs", what, (ref,)))
     return found
 
 
-def _plain(value: str) -> str:
-    return "".join(value.split()).casefold()
+def _differ(one: str, other: str) -> bool:
+    return bool(one and other) and "".join(one.split()).casefold() != "".join(other.split()).casefold()
 
 
 def _by_ref(design: Design) -> dict[str, Part]:
@@ -149,7 +156,9 @@ def _part(drawn: Part | None, placed: Part | None) -> Part:
 
 
 def _is_unnumbered(board: Design) -> bool:
-    return any(one.matter == "unnumbered_pins" for one in board.remarks)
+    # IPC-D-356 has a column for them, which only a hole or a mounting pad leaves empty.
+    counted = any(one.matter == "unnumbered_pins" for one in board.remarks)
+    return counted and board.format != "ipc_d_356"
 
 
 def _numbered(schematic: Design, board: Design) -> Design:
@@ -255,15 +264,17 @@ class _Nets:
         return tuple(net for _, net in sorted(nets.items(), key=lambda one: natural(one[0])) if net.pins)
 
     def differences(self, cut: bool) -> list[Disagreement]:
-        """Return the pins that are not where the other says, by the pair of nets, and nets of two names."""
+        """Return the pins that are not where the other says, by the pair of nets, and nets of two names.
+
+        ``cut``: the board's format has no room for names as they are, so that they tell nothing.
+        """
         apart: defaultdict[_Pair, list[Terminal]] = defaultdict(list)
         for terminal, pair in self._pairs.items():
             if not self._agrees(pair):
                 apart[pair].append(terminal)
         found = [self._moved(pair, terminals) for pair, terminals in apart.items()]
-        for copper, drawn in self._match.items():
-            both = self._copper[copper].named and self._drawn[drawn].named
-            if both and copper != drawn and not (cut and drawn.startswith(copper)):
+        for copper, drawn in () if cut else self._match.items():
+            if self._copper[copper].named and self._drawn[drawn].named and copper != drawn:
                 what = f"the net {drawn} of {self._schematic.source} is called {copper} on {self._board.source}"
                 found.append(Disagreement("name_differs", what, nets=(self.name(copper),)))
         return sorted(found, key=lambda one: (one.matter != "net_differs", natural(one.what)))

@@ -22,9 +22,9 @@ _PREFIX: dict[str, Kind] = {
     "U": "chip", "IC": "chip", "VR": "chip", "REG": "chip", "PS": "chip",
 }  # fmt: skip
 _OTHER_PREFIXES = {
-    "A", "AE", "ANT", "B", "BT", "BAT", "BZ", "CPU", "DS", "DZ", "FD", "FID", "FT", "G", "H", "HS", "IR", "JA", "JC", "JD",
-    "JPA", "KEY", "LCD", "LD", "LS", "M", "MD", "MH", "MIC", "MK", "MOD", "MP", "N", "NT", "OK", "PC", "PL", "POT", "PU",
-    "RL", "RLY", "RT", "RV", "SB", "SH", "SK", "SP", "SPK", "ST", "TB", "TH", "TM", "V", "W", "XT", "Z",
+    "AE", "ANT", "B", "BT", "BAT", "BZ", "CPU", "DS", "DZ", "FD", "FID", "FT", "G", "H", "HS", "IR", "JA", "JC", "JD",
+    "JPA", "KEY", "LCD", "LD", "LS", "M", "MD", "MH", "MIC", "MK", "MOD", "MP", "N", "NT", "OK", "PC", "PL", "POT",
+    "PU", "RL", "RLY", "RT", "RV", "SB", "SH", "SK", "SP", "SPK", "ST", "TB", "TH", "TM", "V", "W", "XT", "Z",
 }  # fmt: skip
 """Further letters that parts are called by (IEEE 315 and what makers use), whose kind is of no matter here."""
 _LIBRARY: tuple[tuple[str, Kind], ...] = (

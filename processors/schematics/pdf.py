@@ -4,13 +4,14 @@ A PDF holds drawn lines, no nets: what is joined with what cannot be told from i
 and says so. Which words are labels only a file with nets can tell (``joined`` does); alone, a word in capitals is one
 that may be.
 
-What is a reference: letters that parts are called by, and a number from 1. People number parts from 1 and lines from
-0, so where ``D0`` stands, ``D1`` is a line too. Units of one part (``U1A``, ``U1B``) are one part.
+What is a reference: letters that parts are called by, and a number. People count parts from 1 and write each once; they
+count lines from 0 and label both ends. So ``D1`` is a line where ``D0`` is and most of its kind stand twice, and
+``BAT43`` alone, with no first of its kind, is a value. Units of one part (``U1A``, ``U1B``) are one part.
 """
 
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from math import pi
 from typing import Any
@@ -27,9 +28,30 @@ MOST_CHARACTERS = 2_000_000
 _MM = 25.4 / 72
 _APART = 0.6
 """Of the height of a letter: characters further apart than this belong to two words."""
-_REFERENCE = re.compile(r"^([A-Z]{1,4})(\d{1,5})([A-Z])?$")
+_REFERENCE = re.compile(r"^([A-Z]{1,5})(\d{1,4})([A-Z])?$")
 _LABEL = re.compile(r"^[/~+\-#{]{0,2}[A-Z0-9][A-Z0-9_+\-./~{}\[\]#*()]*$")
 _VALUE = re.compile(r"^[\d.,]+\s?(?:[pnuµmkKMGR]?(?:F|H|R|V|A|W|HZ|OHM|Ω)?|%|MM|MIL|BIT|X)$", re.IGNORECASE)
+_LINES = {
+    "AD",
+    "CC",
+    "CH",
+    "CK",
+    "CLK",
+    "CS",
+    "DM",
+    "DP",
+    "EXT",
+    "GPIO",
+    "INT",
+    "IO",
+    "IRQ",
+    "OUT",
+    "PIN",
+    "RX",
+    "SEL",
+    "TX",
+}
+"""What people call lines that they count from 1; no part is called so."""
 _DOCUMENT_ERRORS = {
     3: "it is no PDF any more; fetch it again",
     4: "a password locks it; save it without one, or print it to a new PDF",
@@ -92,14 +114,16 @@ def words(name: str, content: bytes) -> list[Word]:
 def _words_of(name: str, document: Any) -> list[Word]:
     pages, characters = len(document), 0
     if pages > MOST_PAGES:
-        raise DesignError(name, None, f"{pages} pages are more than the {MOST_PAGES} that are read; take the right ones")
+        raise DesignError(
+            name, None, f"{pages} pages are more than the {MOST_PAGES} that are read; take the right ones"
+        )
     found: list[Word] = []
     for number in range(pages):
         page = document[number]
         text = page.get_textpage()
         characters += text.count_chars()
         if characters > MOST_CHARACTERS:
-            what = f"more than {MOST_CHARACTERS} characters up to page {number + 1}; give the pages of the schematic alone"
+            what = f"more than {MOST_CHARACTERS} characters up to page {number + 1}; take the pages of the schematic"
             raise DesignError(name, None, what)
         found += _page_words(page, text, number + 1)
         text.close()
@@ -156,7 +180,7 @@ def _height(one: Box, other: Box) -> float:
 
 def _shown(page: Any) -> Any:
     """Return what turns a box in the page's own space (left, bottom, right, top in points) into one as it is shown."""
-    left, bottom, right, top = page.get_bbox()
+    left, bottom, right, top = page.get_cropbox()
     width, height = right - left, top - bottom
     rotation = page.get_rotation()
 
@@ -181,7 +205,7 @@ def _shown(page: Any) -> Any:
 def _texts(found: Iterable[Word]) -> Iterator[TextPlace]:
     """Yield the words that name a part, or may name a net."""
     kept = [(word, word.text.strip(",.;:()'\"")) for word in found]
-    refs = _references({text for _, text in kept})
+    refs = _references(Counter(text for _, text in kept))
     for word, text in kept:
         left, top, right, bottom = (round(side, 2) for side in word.box)
         place = (word.page, left, top, round(right - left, 2), round(bottom - top, 2))
@@ -191,19 +215,37 @@ def _texts(found: Iterable[Word]) -> Iterator[TextPlace]:
             yield TextPlace(text, "label", *place)
 
 
-def _references(texts: set[str]) -> dict[str, str]:
-    """Return the part of each word that is a reference; a unit's letter is left out where two units are there."""
-    shaped = {text: found for text in texts if (found := _REFERENCE.match(text)) and is_prefix(found[1])}
-    lines = {found[1] for found in shaped.values() if int(found[2]) == 0}
+def _references(said: Mapping[str, int]) -> dict[str, str]:
+    """Return the part of each word that is a reference; a unit's letter is left out where two units are there.
+
+    ``said``: how often each word stands in the file.
+    """
+    families: defaultdict[str, dict[str, re.Match[str]]] = defaultdict(dict)
     units: defaultdict[str, set[str]] = defaultdict(set)
-    for found in shaped.values():
-        units[f"{found[1]}{found[2]}"].add(found[3] or "")
+    for text in said:
+        found = _REFERENCE.match(text)
+        if found is not None:
+            families[found[1]][text] = found
+            units[f"{found[1]}{found[2]}"].add(found[3] or "")
     refs: dict[str, str] = {}
-    for text, found in shaped.items():
-        if found[1] not in lines:
-            part = f"{found[1]}{found[2]}"
-            refs[text] = part if len(units[part]) > 1 else text
+    for letters, family in families.items():
+        if _are_parts(letters, family, said):
+            for text, found in family.items():
+                part = f"{found[1]}{found[2]}"
+                refs[text] = part if len(units[part]) > 1 else text
     return refs
+
+
+def _are_parts(letters: str, family: Mapping[str, re.Match[str]], said: Mapping[str, int]) -> bool:
+    """Say whether words of the same letters are references."""
+    numbers = {int(found[2]) for found in family.values()}
+    often = 2 * sum(said[text] > 1 for text in family) >= len(family)
+    if 0 in numbers and often:
+        return False
+    begins = any(number % 100 in {1, 2} for number in numbers)  # some count from 101 on the first sheet
+    if is_prefix(letters):
+        return len(letters) == 1 or begins
+    return begins and len(letters) > 1 and 0 not in numbers and not often and letters not in _LINES
 
 
 def _is_label(text: str) -> bool:
