@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from connectors.errors import Permanent
 from processors.schematics.model import (
     Design,
     Difference,
@@ -26,7 +27,7 @@ from processors.schematics.model import (
 VERSION = 1
 
 
-class UnknownIndex(ValueError):
+class UnknownIndex(Permanent):
     """Stored bytes that this version cannot read; the files are analysed anew."""
 
 

@@ -22,14 +22,12 @@ _ACROSS = 500
 """Strokes and letters are measured in so many parts of the longer edge, so that all boards look alike."""
 _PIXELS = 1_000
 """How wide or high a drawing is at first; it may be enlarged."""
-_STYLE = """
-text{font-family:sans-serif;fill:#333}
-.board{fill:#f3efe2;stroke:none}.edge{stroke:#222;fill:none;stroke-linecap:round}
-.part .body{fill:#d5d8dc;stroke:#7b8794}.part .pad{fill:#a9895a}.part .name{text-anchor:middle}
-.out .body{fill:#ffd54a;stroke:#b00020}.out .name{font-weight:bold;fill:#7a0010}
-.pad.net{fill:#d3174f;stroke:#7a0010}.first{fill:none;stroke:#0b57d0}.nail{fill:none;stroke:#d3174f}
-.quiet{opacity:.55}
-"""
+_INK = "#333"
+_BODY = 'fill="#d5d8dc" stroke="#7b8794"'
+_BODY_OUT = 'fill="#ffd54a" stroke="#b00020"'
+_PAD = 'fill="#a9895a"'
+_PAD_LIT = 'fill="#d3174f" stroke="#7a0010"'
+"""Attributes and no style sheet: a page's policy may forbid those, and a drawing is to look alike everywhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +63,8 @@ def board_svg(index: Index, side: DrawnSide = "top", ref: str = "", net: str = "
     return "".join(
         (
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="{left:.3f} {top:.3f} {whole[0]:.3f} {whole[1]:.3f}" ',
-            f'width="{whole[0] * scale:.0f}" height="{whole[1] * scale:.0f}" data-side="{side}">',
-            f"<style>{_STYLE}</style>",
+            f'width="{whole[0] * scale:.0f}" height="{whole[1] * scale:.0f}" data-side="{side}" ',
+            f'font-family="sans-serif" fill="{_INK}">',
             f'<rect x="{left:.3f}" y="{top:.3f}" width="{whole[0]:.3f}" height="{whole[1]:.3f}" fill="#fff"/>',
             *_board(index, view),
             *_parts(index, view, part, name),
@@ -84,7 +82,7 @@ def board_svg(index: Index, side: DrawnSide = "top", ref: str = "", net: str = "
 def _board(index: Index, view: _View) -> Iterator[str]:
     box = view.box
     yield (
-        f'<rect class="board" x="{box.left_mm:.3f}" y="{box.top_mm:.3f}" '
+        f'<rect class="board" fill="#f3efe2" x="{box.left_mm:.3f}" y="{box.top_mm:.3f}" '
         f'width="{box.right_mm - box.left_mm:.3f}" height="{box.bottom_mm - box.top_mm:.3f}"/>'
     )
     lines = []
@@ -92,7 +90,10 @@ def _board(index: Index, view: _View) -> Iterator[str]:
         (a, b), (c, d) = view.at(x1, y1), view.at(x2, y2)
         lines.append(f"M{a} {b}L{c} {d}")
     if lines:
-        yield f'<path class="edge" stroke-width="{view.unit:.3f}" d="{"".join(lines)}"/>'
+        yield (
+            '<path class="edge" fill="none" stroke="#222" stroke-linecap="round" '
+            f'stroke-width="{view.unit:.3f}" d="{"".join(lines)}"/>'
+        )
 
 
 def _parts(index: Index, view: _View, out: Part | None, net: str) -> Iterator[str]:
@@ -112,10 +113,11 @@ def _drawn(index: Index, view: _View, part: Part, place: Place, kind: str, net: 
     x = min(float(one), float(other))
     width, height = box.right_mm - box.left_mm, box.bottom_mm - box.top_mm
     said = " ".join(filter(None, (part.ref, part.value, part.description)))
-    yield f'<g class="{kind}" data-ref="{escape(part.ref)}"><title>{escape(said)}</title>'
+    pale = ' opacity=".55"' if "quiet" in kind else ""
+    yield f'<g class="{kind}"{pale} data-ref="{escape(part.ref)}"><title>{escape(said)}</title>'
     yield (
-        f'<rect class="body" x="{x:.3f}" y="{y}" width="{width:.3f}" height="{height:.3f}" '
-        f'stroke-width="{view.unit * (1.6 if "out" in kind else 0.5):.3f}"/>'
+        f'<rect class="body" {_BODY_OUT if "out" in kind else _BODY} x="{x:.3f}" y="{y}" '
+        f'width="{width:.3f}" height="{height:.3f}" stroke-width="{view.unit * (1.6 if "out" in kind else 0.5):.3f}"/>'
     )
     first = first_pin(part)
     for pin in part.pins:
@@ -126,13 +128,14 @@ def _drawn(index: Index, view: _View, part: Part, place: Place, kind: str, net: 
         lit = bool(net) and on == net
         radius = max(2.4 * view.unit, 0.35) if lit else min(max(view.unit, 0.12), 0.4)
         yield (
-            f'<circle class="pad{" net" if lit else ""}" cx="{cx}" cy="{cy}" r="{radius:.3f}" '
-            f'stroke-width="{0.5 * view.unit:.3f}" data-pin="{escape(pin.number)}" data-net="{escape(on)}"/>'
+            f'<circle class="pad{" net" if lit else ""}" {_PAD_LIT if lit else _PAD} cx="{cx}" cy="{cy}" '
+            f'r="{radius:.3f}" stroke-width="{0.5 * view.unit:.3f}" '
+            f'data-pin="{escape(pin.number)}" data-net="{escape(on)}"/>'
         )
         if pin is first and "out" in kind:
             yield (
-                f'<circle class="first" cx="{cx}" cy="{cy}" r="{radius + 1.6 * view.unit:.3f}" '
-                f'stroke-width="{1.2 * view.unit:.3f}"/>'
+                f'<circle class="first" fill="none" stroke="#0b57d0" cx="{cx}" cy="{cy}" '
+                f'r="{radius + 1.6 * view.unit:.3f}" stroke-width="{1.2 * view.unit:.3f}"/>'
             )
     yield from _name(view, part, x + width / 2, box, out="out" in kind)
     yield "</g>"
@@ -148,10 +151,11 @@ def _name(view: _View, part: Part, middle: float, box: BoardBox, *, out: bool) -
     elif size < 1.6 * view.unit:
         return
     y = (box.top_mm + box.bottom_mm) / 2
+    strong = ' font-weight="bold" fill="#7a0010"' if out else ""
     turn = f' transform="rotate(-90 {middle:.3f} {y:.3f})"' if height > 1.3 * width and not out else ""
     yield (
-        f'<text class="name" x="{middle:.3f}" y="{y + size * 0.35:.3f}" font-size="{size:.3f}"{turn}>'
-        f"{escape(part.ref)}</text>"
+        f'<text class="name" text-anchor="middle"{strong} x="{middle:.3f}" y="{y + size * 0.35:.3f}" '
+        f'font-size="{size:.3f}"{turn}>{escape(part.ref)}</text>'
     )
 
 
@@ -160,8 +164,8 @@ def _nails(index: Index, view: _View, net: str) -> Iterator[str]:
         if probe.net == net and on_side(probe.place, view.side):
             cx, cy = view.at(probe.place.x_mm, probe.place.y_mm)
             yield (
-                f'<circle class="nail" cx="{cx}" cy="{cy}" r="{3.4 * view.unit:.3f}" stroke-width="{view.unit:.3f}">'
-                f"<title>{escape(probe.name)}</title></circle>"
+                f'<circle class="nail" fill="none" stroke="#d3174f" cx="{cx}" cy="{cy}" r="{3.4 * view.unit:.3f}" '
+                f'stroke-width="{view.unit:.3f}"><title>{escape(probe.name)}</title></circle>'
             )
 
 

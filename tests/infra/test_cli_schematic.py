@@ -108,7 +108,7 @@ def test_a_side_is_drawn_into_a_file(
 @pytest.mark.parametrize(
     ("words", "told"),
     [
-        (("part", "U7"), "noizylab: b.kicad_pcb has no part 'U7'; alike are U1"),
+        (("part", "U11"), "noizylab: b.kicad_pcb has no part 'U11'; alike are U1"),
         (("svg", "--side", "both"), "noizylab: a drawing shows one side; give --side top or --side bottom"),
         (("overlay", "--side", "left"), "noizylab: there is no side left; give top, bottom or both"),
     ],
