@@ -86,7 +86,7 @@ async def upload(request: Request, form: Upload, principal: Writer, _key: Idempo
             for name, url in zip(form.names, addresses, strict=True)
         ],
         "max_bytes": FILE_MAX_BYTES,
-        "expires_at": (edge.deps.clock.now() + _GOOD_FOR).isoformat(),
+        "expires_at": (edge.deps.clock.now() + _GOOD_FOR).isoformat().replace("+00:00", "Z"),
     }
     return _json(body, 201)
 
@@ -145,9 +145,7 @@ async def get_net(
     request: Request,
     board: Board,
     principal: Reader,
-    name: Annotated[
-        ShortText, Query(description="Needed. Its sheet may be left out where one net ends so.")
-    ] = "",
+    name: Annotated[ShortText, Query(description="Needed. Its sheet may be left out where one net ends so.")] = "",
     hops: Annotated[int, Query(ge=0, le=9, description="Series parts to look behind.")] = 2,
 ) -> Response:
     """Return a net: its pins, where to touch it, known readings, and the nets behind its series parts."""

@@ -233,12 +233,11 @@ class World:
                 check_flow=check,
                 checklist_of=checklist_of,
                 bounce_rates=bounce_rates,
-                designs=Book(self.blobs),
                 passcodes=self.passcodes,
                 clock_report=partial(report, policy=SlaPolicy.load(SHIPPED)),
                 policy=self.policy,
                 secret=b"s" * 32,
-                **self.more,
+                **{"designs": Book(self.blobs), **self.more},
             )
         )
 
