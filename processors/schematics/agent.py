@@ -48,6 +48,8 @@ async def _analysed(command: AnalyseDesign, analyst: Analyst, blobs: BlobStore) 
         return Refused("too_large", f"the files have {size >> 20} MB, at most {most} are read; give those of one board")
     files: dict[str, bytes] = {}
     for file in command.files:
+        if file.name in files:
+            return Refused("unreadable", f"{file.name} is given twice; give each file once", file.name)
         try:
             files[file.name] = await blobs.get(file.blob)
         except (BlobMissing, BlobCorrupt) as error:

@@ -21,8 +21,8 @@ from schemas.design_answers import (
     RailsAnswer,
 )
 
-MOST_BYTES = 24_000_000
-"""Of stored JSON in memory, which is about ten times as much in Python's objects: some hundred boards of usual size."""
+MOST_BYTES = 8_000_000
+"""Of stored JSON. In memory it is nine to twelve times as much: a board of 200 parts takes 2 MB, of 5,000 18 MB."""
 
 
 class Book:

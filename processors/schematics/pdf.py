@@ -10,8 +10,11 @@ count lines from 0 and label both ends. So ``D1`` is a line where ``D0`` is and 
 """
 
 import re
+import zlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
+from ctypes import c_double
 from dataclasses import dataclass
 from math import pi
 from typing import Any
@@ -23,9 +26,14 @@ from processors.schematics.parts import is_prefix, value_of
 from processors.schematics.text import check_size
 
 MOST_PAGES = 500
-MOST_CHARACTERS = 2_000_000
-"""The largest schematic that was seen has 73 pages and 400,000 characters."""
+MOST_CHARACTERS = 500_000
+"""Of a whole file: a hundred pages that are all as full as a page of a book."""
+MOST_TEXTS = 400_000
+MOST_UNPACKED_BYTES = 1 << 27
+"""What a file may draw and unpack to: each text takes kilobytes once it is drawn, and each byte its time."""
 _MM = 25.4 / 72
+_STREAM = re.compile(rb"stream\r?\n")
+_PIECE_BYTES = 1 << 20
 _APART = 0.6
 """Of the height of a letter: characters further apart than this belong to two words."""
 _REFERENCE = re.compile(r"^([A-Z]{1,5})(\d{1,4})([A-Z])?$")
@@ -96,6 +104,7 @@ def words(name: str, content: bytes) -> list[Word]:
     Raises:
         DesignError: as :func:`read_pdf`.
     """
+    _check_unpacked(name, content)
     import pypdfium2 as pdfium  # type: ignore[import-untyped]  # ships no types; and only PDF files need its library
 
     try:
@@ -109,6 +118,30 @@ def words(name: str, content: bytes) -> list[Word]:
         raise DesignError(name, None, f"a page of this PDF is broken ({error}); save it anew in a viewer") from error
     finally:
         document.close()
+
+
+def _check_unpacked(name: str, content: bytes) -> None:
+    """Refuse a file that unpacks to far more than a schematic, before anything draws it.
+
+    Raises:
+        DesignError: it does.
+    """
+    unpacked = texts = 0
+    for found in _STREAM.finditer(content):
+        for piece in _unpacked(content[found.end() : content.find(b"endstream", found.end())]):
+            unpacked, texts = unpacked + len(piece), texts + piece.count(b"Tj") + piece.count(b"TJ")
+            if unpacked > MOST_UNPACKED_BYTES or texts > MOST_TEXTS:
+                line = content.count(b"\n", 0, found.start()) + 1
+                raise DesignError(name, line, "what is packed here is more than a schematic; print it to a new PDF")
+
+
+def _unpacked(packed: bytes) -> Iterator[bytes]:
+    """Yield what is in a stream, piece by piece; nothing of one that is packed otherwise, as pictures are."""
+    stream = zlib.decompressobj()
+    with suppress(zlib.error):
+        while packed and not stream.eof and (piece := stream.decompress(packed, _PIECE_BYTES)):
+            yield piece
+            packed = stream.unconsumed_tail
 
 
 def _words_of(name: str, document: Any) -> list[Word]:
@@ -138,6 +171,7 @@ def _page_words(page: Any, text: Any, number: int) -> Iterator[Word]:
     """Yield the words of a page. The library tells word gaps as blanks; what it overlooks a wide gap tells."""
     from pypdfium2 import raw
 
+    left, bottom, right, top = (c_double() for _ in range(4))
     shown = _shown(page)
     run: list[tuple[str, Box]] = []
     before = 0.0
@@ -147,7 +181,8 @@ def _page_words(page: Any, text: Any, number: int) -> Iterator[Word]:
             yield from _word(run, number)
             run = []
             continue
-        box = shown(text.get_charbox(at))
+        raw.FPDFText_GetCharBox(text, at, left, right, bottom, top)
+        box = shown((left.value, bottom.value, right.value, top.value))
         angle = float(raw.FPDFText_GetCharAngle(text, at))
         turned = abs((angle - before + pi) % (2 * pi) - pi) > 0.1
         if run and (turned or _gap(run[-1][1], box) > _APART * _height(run[-1][1], box)):

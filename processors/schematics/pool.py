@@ -3,6 +3,7 @@
 import asyncio
 import multiprocessing
 import os
+import resource
 import signal
 import threading
 from collections.abc import Mapping
@@ -11,6 +12,9 @@ from concurrent.futures.process import BrokenProcessPool
 
 from connectors.errors import Permanent
 from processors.schematics.summary import Summary, analyse
+
+MOST_MEMORY_BYTES = 4 << 30
+"""Of addresses, most of which are never used. The largest board that was tried needs 0.3 GB; a file may be a trap."""
 
 
 class AnalysisFailed(Permanent):
@@ -80,8 +84,10 @@ class Analyst:
 
 
 def _settle() -> None:
-    """Give way to the event loops, leave the keyboard's interrupt to the parent, and end with it."""
+    """Give way to the event loops, take no more memory than is given, and end with the parent, not with a key press."""
     os.nice(10)
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MOST_MEMORY_BYTES, hard))
     threading.Thread(target=_end_with_parent, name="end-with-parent", daemon=True).start()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 

@@ -5,13 +5,14 @@ analysed is kept as an index there, which this edge opens and keeps while it is 
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable
 from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from connectors.clock.clock import new_id
 from connectors.errors import Permanent
@@ -67,6 +68,14 @@ class Project(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     files: list[DesignFile] = Field(min_length=1, max_length=FILES_MOST)
+
+    @field_validator("files")
+    @classmethod
+    def _each_once(cls, files: list[DesignFile]) -> list[DesignFile]:
+        twice = [name for name, count in Counter(file.name for file in files).items() if count > 1]
+        if twice:
+            raise ValueError(f"{twice[0]} is given twice; give each file once, by its path within the project")
+        return files
 
 
 @router.post("/uploads", status_code=201)

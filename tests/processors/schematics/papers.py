@@ -5,6 +5,7 @@ directions, small as KiCad writes it, units are told by letters, and there is a 
 """
 
 import random
+import zlib
 from collections.abc import Sequence
 from io import BytesIO
 
@@ -79,3 +80,22 @@ def locked(design: Design) -> bytes:
     canvas.showPage()
     canvas.save()
     return file.getvalue()
+
+
+def packed(drawn: bytes) -> bytes:
+    """Return a page whose drawing is ``drawn``, packed as small as it gets."""
+    stream = zlib.compress(drawn, 9)
+    objects = (
+        b"<</Type/Catalog/Pages 2 0 R>>",
+        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Resources<</Font<</F 5 0 R>>>>/Contents 4 0 R>>",
+        b"<</Length %d/Filter/FlateDecode>>stream\n%b\nendstream" % (len(stream), stream),
+        b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
+    )
+    out, places = b"%PDF-1.4\n", []
+    for number, one in enumerate(objects, 1):
+        places.append(len(out))
+        out += b"%d 0 obj\n%b\nendobj\n" % (number, one)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    end = b"trailer<</Size 6/Root 1 0 R>>startxref\n%d\n%%%%EOF" % len(out)
+    return out + b"xref\n0 6\n0000000000 65535 f \n" + table + end

@@ -1,5 +1,7 @@
 """PDF files: references and labels with page and place, and what cannot be read."""
 
+import time
+
 import pytest
 
 from processors.schematics.errors import DesignError
@@ -8,7 +10,7 @@ from processors.schematics.model import Design
 from processors.schematics.pdf import words
 from processors.schematics.read import read_design
 from tests.processors.schematics.circuit import circuit, part, two
-from tests.processors.schematics.papers import locked, pictures_alone, printed
+from tests.processors.schematics.papers import locked, packed, pictures_alone, printed
 from tests.processors.schematics.samples import PROJECTS, load, needed
 
 BOARD = circuit(
@@ -103,6 +105,16 @@ def test_a_pdf_that_cannot_be_read_says_what_to_do(content: bytes, said: str) ->
     with pytest.raises(DesignError, match=said) as caught:
         read(content)
     assert caught.value.file == "paper.pdf"
+
+
+def test_a_page_that_unpacks_without_end_is_refused_before_it_is_drawn() -> None:
+    small = packed(b"BT /F 10 Tf 50 50 Td (R1 C2) Tj ET")
+    assert [part.ref for part in read(small).parts] == ["C2", "R1"]
+    began = time.monotonic()
+    for drawn in (b"(R1) Tj " * 500_000, b" " * (1 << 28)):
+        with pytest.raises(DesignError, match=r"paper\.pdf:\d+: what is packed here is more than a schematic"):
+            read(packed(b"BT /F 10 Tf " + drawn + b"ET"))
+    assert time.monotonic() - began < 5
 
 
 @needed
