@@ -5,12 +5,12 @@ the schematic gives; each difference is a ``Disagreement`` beside them. What onl
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from processors.schematics.errors import DesignError
-from processors.schematics.index import Index, Terminal
+from processors.schematics.index import Terminal
 from processors.schematics.model import Design, Disagreement, Net, Part, Pin, TextPlace
 from processors.schematics.order import natural
 
@@ -80,21 +80,29 @@ def join(schematic: Design, board: Design) -> Design:
 
 def link_texts(design: Design, pdf: Design) -> Design:
     """Return a design with the places of a PDF that name one of its parts or nets; the other words are dropped."""
-    index = Index(design)
-    texts = tuple(linked for one in pdf.texts if (linked := _linked(index, one)) is not None)
-    return replace(
-        design, texts=texts, remarks=(*design.remarks, *(one for one in pdf.remarks if one.matter != "no_nets"))
-    )
+    refs = {part.ref for part in design.parts}
+    nets = _words_for_nets(design)
+    texts = tuple(linked for one in pdf.texts if (linked := _linked(refs, nets, one)) is not None)
+    remarks = (*design.remarks, *(one for one in pdf.remarks if one.matter != "no_nets"))
+    return replace(design, texts=texts, remarks=remarks)
 
 
-def _linked(index: Index, text: TextPlace) -> TextPlace | None:
+def _words_for_nets(design: Design) -> dict[str, str]:
+    """Return the nets by what stands at their wires: the name, without the sheet's path where one net ends so."""
+    ends: defaultdict[str, set[str]] = defaultdict(set)
+    for net in design.nets:
+        ends[net.name.rpartition("/")[2]].add(net.name)
+    alone = {end: next(iter(names)) for end, names in ends.items() if len(names) == 1}
+    return alone | {net.name: net.name for net in design.nets}
+
+
+def _linked(refs: Collection[str], nets: Mapping[str, str], text: TextPlace) -> TextPlace | None:
     word = text.text
     # A unit's letter, U1A, is drawn and is no part of the reference; a part that is called so comes first.
-    ref = next((one for one in (word, text.ref, word[:-1] if word[-1:].isalpha() else "") if one in index.parts), None)
+    ref = next((one for one in (word, text.ref, word[:-1] if word[-1:].isalpha() else "") if one in refs), None)
     if ref is not None:
         return replace(text, kind="reference", ref=ref, net="")
-    net = index.net(word)
-    return replace(text, kind="label", ref="", net=net.name) if net is not None else None
+    return replace(text, kind="label", ref="", net=nets[word]) if word in nets else None
 
 
 # --- parts ---------------------------------------------------------------------------------------------------------
