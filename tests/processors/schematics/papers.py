@@ -84,7 +84,7 @@ def locked(design: Design) -> bytes:
 
 def packed(drawn: bytes) -> bytes:
     """Return a page whose drawing is ``drawn``, packed as small as it gets."""
-    stream = zlib.compress(drawn, 9)
+    stream = zlib.compress(drawn, 1)
     objects = (
         b"<</Type/Catalog/Pages 2 0 R>>",
         b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
