@@ -159,6 +159,16 @@ def _qc(app: App, ports: Ports) -> None:
     wire(app, follower.catch_up, directory, Desk(ports.check_sheets, Policy(), ports.sampling_key))
 
 
+def _schematics(app: App, ports: Ports) -> None:
+    from processors.schematics.agent import wire
+    from processors.schematics.book import Book
+    from processors.schematics.pool import Analyst
+
+    analyst = Analyst()
+    ports.on_close(lambda: asyncio.to_thread(analyst.close))
+    wire(app, analyst, ports.blobs, Book(ports.blobs))
+
+
 WIRED: dict[str, Callable[[App, Ports], None]] = {
     "tickets": _tickets,
     "vision": _vision,
@@ -171,6 +181,7 @@ WIRED: dict[str, Callable[[App, Ports], None]] = {
     "webhooks": _webhooks,
     "gateway": _gateway,
     "qc": _qc,
+    "schematics": _schematics,
 }
 """The processors that run as Faust apps. The gateway's web server has a process of its own beside its app."""
 

@@ -28,6 +28,7 @@ from processors.gateway.edge.tokens import AccessTokens, SessionKeys
 from processors.gateway.views import ReadModel
 from processors.orchestrator.deployment import check
 from processors.qc.outcomes import bounce_rates
+from processors.schematics.book import Book
 from processors.tickets.conditions.checklists import checklist_of
 from processors.tickets.sla.report import report
 
@@ -111,6 +112,7 @@ async def serve_gateway(settings: Settings) -> None:
                     checklist_of=checklist_of,
                     passcodes=ports.passcodes,
                     bounce_rates=bounce_rates,
+                    designs=Book(ports.blobs),
                     clock_report=partial(report, policy=ports.sla_policy),
                 )
             )

@@ -18,6 +18,7 @@ from topics.passcodes import PASSCODE_COMMANDS, PASSCODE_EVENTS, PASSCODE_VIEWS
 from topics.qc import QC_COMMANDS, QC_EVENTS, QC_VIEWS
 from topics.quotes import QUOTE_COMMANDS, QUOTE_EVENTS, QUOTE_VIEWS
 from topics.refusals import REFUSAL_EVENTS
+from topics.schematics import DESIGN_COMMANDS, DESIGN_EVENTS, DESIGN_VIEWS
 from topics.tickets import TICKET_COMMANDS, TICKET_EVENTS, TICKET_VIEWS
 from topics.topic import Delete, Topic
 from topics.webhooks import WEBHOOK_COMMANDS, WEBHOOK_EVENTS, WEBHOOK_VIEWS
@@ -37,6 +38,7 @@ COMMANDS = (
     WORKFLOW_COMMANDS,
     WEBHOOK_COMMANDS,
     QC_COMMANDS,
+    DESIGN_COMMANDS,
     ACCESS_COMMANDS,
 )
 EVENTS = (
@@ -56,6 +58,7 @@ EVENTS = (
     WEBHOOK_EVENTS,
     REFUSAL_EVENTS,
     QC_EVENTS,
+    DESIGN_EVENTS,
     ACCESS_EVENTS,
 )
 SUBSCRIBABLE = tuple(topic for topic in EVENTS if topic.owner not in {"gateway", "webhooks"})
@@ -76,11 +79,12 @@ VIEWS = (
     WORKFLOW_VIEWS,
     WEBHOOK_VIEWS,
     QC_VIEWS,
+    DESIGN_VIEWS,
     ACCESS_VIEWS,
 )
 PROCESSORS = (
     "tickets", "vision", "brain", "inventory", "pricing", "notify", "orchestrator", "analytics", "gateway", "webhooks",
-    "qc",
+    "qc", "schematics",
 )  # fmt: skip
 
 

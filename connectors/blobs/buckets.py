@@ -24,5 +24,6 @@ BUCKETS = (
     Bucket("hooks", keep=timedelta(days=90)),
     Bucket("documents", keep=timedelta(days=1095)),
     Bucket("goldens", on_the_log=False),
+    Bucket("designs"),
     Bucket("vault", on_the_log=False, sealed=False),
 )

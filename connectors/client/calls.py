@@ -21,9 +21,11 @@ from connectors.client.models import (
     Beginning,
     BlobRef,
     Board,
+    BoardSide,
     BounceRates,
     BulkRequest,
     BulkResult,
+    BusesAnswer,
     ChangedPassword,
     Channel,
     CheckBegun,
@@ -51,6 +53,9 @@ from connectors.client.models import (
     CustomerLinks,
     Deliveries,
     Deployable,
+    DesignAnalysed,
+    Designs,
+    DesignView,
     DeviceAddedAnswer,
     DeviceBody,
     DeviceCategory,
@@ -87,6 +92,7 @@ from connectors.client.models import (
     Member,
     Members,
     MergeBody,
+    NetAnswer,
     NewKey,
     NewTotp,
     NewWebhook,
@@ -97,12 +103,17 @@ from connectors.client.models import (
     NoteText,
     NoteWithdrawnAnswer,
     OpenedPasscode,
+    Overlay,
+    PartAnswer,
     PasscodeLedger,
     PasscodeStored,
     PasswordLink,
+    PathAnswer,
     PaymentBody,
     PaymentRecordedAnswer,
+    Project,
     Proof,
+    RailsAnswer,
     Ready,
     Reasoned,
     Receipt,
@@ -138,6 +149,8 @@ from connectors.client.models import (
     Timeline,
     TotpProof,
     Unlocking,
+    Upload,
+    UploadAddresses,
     UsersAmendment,
     Waiver,
     WarrantyClaimedAnswer,
@@ -1629,6 +1642,150 @@ class Client(BaseClient):
                 CheckWaived,
                 Accepted,
             ),
+        )
+
+    def create_design_uploads(self, *, body: Upload, idempotency_key: str | None = None) -> UploadAddresses:
+        """Return an address for each file of a project, which takes it once with PUT.
+
+        Scope: `tickets:write`.
+        """
+        return cast(
+            "UploadAddresses",
+            self._json(
+                Call("POST", "/v1/schematics/uploads", body=body, keyed=True, idempotency_key=idempotency_key),
+                UploadAddresses,
+            ),
+        )
+
+    def list_designs(
+        self,
+    ) -> Designs:
+        """Return the boards that files were given for, by name.
+
+        Scope: `tickets:read`.
+        """
+        return cast("Designs", self._json(Call("GET", "/v1/schematics"), Designs))
+
+    def get_design(self, *, board: str) -> DesignView:
+        """Return what was found in a board's files, and why newer ones were refused, if they were.
+
+        Scope: `tickets:read`.
+        """
+        return cast("DesignView", self._json(Call("GET", place("/v1/schematics/{board}", board=board)), DesignView))
+
+    def analyse_design(
+        self, *, board: str, body: Project, idempotency_key: str | None = None
+    ) -> DesignAnalysed | Accepted:
+        """Read uploaded files into one design of a board, instead of what is known of it. 202 where that takes longer.
+
+        Scope: `tickets:write`.
+        """
+        return cast(
+            "DesignAnalysed | Accepted",
+            self._json(
+                Call(
+                    "PUT",
+                    place("/v1/schematics/{board}", board=board),
+                    body=body,
+                    keyed=True,
+                    idempotency_key=idempotency_key,
+                ),
+                DesignAnalysed,
+                Accepted,
+            ),
+        )
+
+    def get_design_part(self, *, board: str, ref: str) -> PartAnswer:
+        """Return a part: value, datasheet, fields, place, and the net of each pin.
+
+        Scope: `tickets:read`.
+        """
+        return cast(
+            "PartAnswer",
+            self._json(Call("GET", place("/v1/schematics/{board}/parts/{ref}", board=board, ref=ref)), PartAnswer),
+        )
+
+    def get_design_net(self, *, board: str, name: str | None = None, hops: int | None = None) -> NetAnswer:
+        """Return a net: its pins, where to touch it, known readings, and the nets behind its series parts.
+
+        Scope: `tickets:read`.
+        """
+        return cast(
+            "NetAnswer",
+            self._json(
+                Call("GET", place("/v1/schematics/{board}/nets", board=board), query={"name": name, "hops": hops}),
+                NetAnswer,
+            ),
+        )
+
+    def get_design_path(self, *, board: str, start: str | None = None, end: str | None = None) -> PathAnswer:
+        """Return the way with the fewest parts between two parts, not through ground.
+
+        Scope: `tickets:read`.
+        """
+        return cast(
+            "PathAnswer",
+            self._json(
+                Call("GET", place("/v1/schematics/{board}/path", board=board), query={"start": start, "end": end}),
+                PathAnswer,
+            ),
+        )
+
+    def get_design_rails(self, *, board: str) -> RailsAnswer:
+        """Return the supply rails, what makes them, and how they hang together.
+
+        Scope: `tickets:read`.
+        """
+        return cast(
+            "RailsAnswer", self._json(Call("GET", place("/v1/schematics/{board}/rails", board=board)), RailsAnswer)
+        )
+
+    def get_design_buses(self, *, board: str) -> BusesAnswer:
+        """Return the serial buses, who is on them, and which pull-ups were seen.
+
+        Scope: `tickets:read`.
+        """
+        return cast(
+            "BusesAnswer", self._json(Call("GET", place("/v1/schematics/{board}/buses", board=board)), BusesAnswer)
+        )
+
+    def get_design_overlay(
+        self, *, board: str, side: BoardSide | None = None, part: list[str] | None = None, net: list[str] | None = None
+    ) -> Overlay:
+        """Return places in millimetres: the board's edge, parts with their pads and pin 1, the pads of nets.
+
+        All parts of the side where neither parts nor nets are named.
+
+        Scope: `tickets:read`.
+        """
+        return cast(
+            "Overlay",
+            self._json(
+                Call(
+                    "GET",
+                    place("/v1/schematics/{board}/overlay", board=board),
+                    query={"side": side, "part": part, "net": net},
+                ),
+                Overlay,
+            ),
+        )
+
+    def get_design_drawing(
+        self,
+        *,
+        board: str,
+        side: Literal["top", "bottom"] | None = None,
+        part: str | None = None,
+        net: str | None = None,
+    ) -> Iterator[bytes]:
+        """Return a drawing of a side of the board.
+
+        Scope: `tickets:read`.
+        """
+        return self._pieces(
+            Call(
+                "GET", place("/v1/schematics/{board}/svg", board=board), query={"side": side, "part": part, "net": net}
+            )
         )
 
     def list_tasks(self, *, role: str | None = None, limit: int | None = None) -> Tasks:

@@ -19,6 +19,29 @@ from schemas.conditions import ConditionStage as ConditionStage
 from schemas.conditions import DocumentSigned as DocumentSigned
 from schemas.conditions import Language as Language
 from schemas.core.blob_ref import BlobRef as BlobRef
+from schemas.design_answers import BoardBox as BoardBox
+from schemas.design_answers import BoardPlace as BoardPlace
+from schemas.design_answers import BoardSide as BoardSide
+from schemas.design_answers import BusesAnswer as BusesAnswer
+from schemas.design_answers import BusFound as BusFound
+from schemas.design_answers import KnownReading as KnownReading
+from schemas.design_answers import NetAnswer as NetAnswer
+from schemas.design_answers import NetPin as NetPin
+from schemas.design_answers import Overlay as Overlay
+from schemas.design_answers import OverlayNet as OverlayNet
+from schemas.design_answers import OverlayPad as OverlayPad
+from schemas.design_answers import OverlayPart as OverlayPart
+from schemas.design_answers import PaperPlace as PaperPlace
+from schemas.design_answers import PartAnswer as PartAnswer
+from schemas.design_answers import PartPin as PartPin
+from schemas.design_answers import PathAnswer as PathAnswer
+from schemas.design_answers import PullUpFound as PullUpFound
+from schemas.design_answers import RailFound as RailFound
+from schemas.design_answers import RailLink as RailLink
+from schemas.design_answers import RailsAnswer as RailsAnswer
+from schemas.design_answers import RegulatorFound as RegulatorFound
+from schemas.design_answers import SeriesStep as SeriesStep
+from schemas.design_answers import Touch as Touch
 from schemas.device_history import DeviceFlag as DeviceFlag
 from schemas.device_history import DeviceFlagged as DeviceFlagged
 from schemas.device_history import DeviceHistoryView as DeviceHistoryView
@@ -77,6 +100,12 @@ from schemas.quotes import QuoteDeclined as QuoteDeclined
 from schemas.quotes import QuoteLine as QuoteLine
 from schemas.quotes import QuoteTier as QuoteTier
 from schemas.quotes import TierName as TierName
+from schemas.schematics import DesignAnalysed as DesignAnalysed
+from schemas.schematics import DesignCounts as DesignCounts
+from schemas.schematics import DesignFile as DesignFile
+from schemas.schematics import DesignRefused as DesignRefused
+from schemas.schematics import DesignRemark as DesignRemark
+from schemas.schematics import DesignView as DesignView
 from schemas.sla import ClockInterval as ClockInterval
 from schemas.sla import ClockName as ClockName
 from schemas.sla import ClockReport as ClockReport
@@ -630,6 +659,22 @@ class Deployable(Model):
     """The flow can be deployed."""
 
     status: Literal["deployable"]
+
+
+class ListedDesign(Model):
+    """A board that files were given for. ``refused``: why the newest were not taken, null when they were."""
+
+    board_model: str
+    formats: str | None
+    counts: DesignCounts | None
+    analysed_at: datetime | None
+    refused: str | None
+
+
+class Designs(Model):
+    """The boards that files were given for, by name."""
+
+    designs: list[ListedDesign]
 
 
 class DeviceAddedAnswer(Model):
@@ -1307,6 +1352,12 @@ class PaymentRecordedAnswer(Model):
     new_ticket_id: str | None = None
 
 
+class Project(Model):
+    """The uploaded files of one board: its root sheet with the others, its board, a PDF, readings."""
+
+    files: list[DesignFile]
+
+
 class Proof(Model):
     """One's own password, before something that a thief of the session must not do."""
 
@@ -1770,6 +1821,28 @@ class Unlocking(Model):
     task: PasscodeTask
     reason: str
     unlocked_by: str
+
+
+class Upload(Model):
+    """The files that are to be uploaded, by their paths within the project, so that sheets find each other."""
+
+    names: list[str]
+
+
+class UploadAddress(Model):
+    """Where a file of a project is put: ``url`` takes it once with PUT, and answers with its reference."""
+
+    name: str
+    url: str
+    media_type: Literal["application/octet-stream"]
+
+
+class UploadAddresses(Model):
+    """Addresses for the files of a project, good until ``expires_at``."""
+
+    uploads: list[UploadAddress]
+    max_bytes: int
+    expires_at: datetime
 
 
 class UsersAmendment(Model):

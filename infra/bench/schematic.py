@@ -5,6 +5,7 @@ hidden from what is measured, and the model is fitted anew without the design th
 regulators is their library, their description, or a known family of part numbers; pins and capacitors find them.
 """
 
+import asyncio
 import csv
 import multiprocessing
 import re
@@ -26,6 +27,9 @@ from processors.schematics.read import read_design
 from processors.schematics.regulators import regulators
 
 BOARD_MEGABYTES = 70
+HTTP_BOARD_MEGABYTES = 5
+"""A drawn board of about 300 parts, where no samples are at hand: those of the samples have up to 320."""
+_HTTP_SAMPLE = "video"
 _RIDGE = 0.5
 _FAMILY = re.compile(
     r"regulator|\bLDO\b|low.?drop|buck|boost|dc.?dc|pmic|^(?:L?M?78[LM]?\d\d|L[MDT]?\d?1117|AMS1117|LM317|LT1129|AP21\d\d|"
@@ -49,14 +53,18 @@ _FILL_POINTS = 400
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """``board`` is measured as it is, else one of 70 MB is drawn. ``samples`` is a folder with ``schematics/``."""
+    """``board`` is measured as it is, else one of 70 MB is drawn. ``samples`` is a folder with ``schematics/``.
+
+    ``http`` asks over a gateway as well.
+    """
 
     board: Path | None
     samples: Path | None
+    http: bool = True
 
 
 def run_schematic_bench(plan: Plan, progress: Callable[[str], None]) -> dict[str, Any]:
-    """Return index_s, index_cpu_s, peak_mb, lookup_us_p99, trace_us_p99; with samples also rails, regulators."""
+    """Return index_s, peak_mb, lookup_us_p99, trace_us_p99, http_ms_p99 and more; of samples also rails, regulators."""
     result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         board = plan.board
@@ -71,7 +79,20 @@ def run_schematic_bench(plan: Plan, progress: Callable[[str], None]) -> dict[str
     if plan.samples is not None:
         progress("finding rails and regulators, comparing nets")
         result |= measure_samples(plan.samples / "schematics")
+    if plan.http:
+        from infra.bench.schematic_http import measure_http
+
+        progress("asking over HTTP")
+        result |= asyncio.run(measure_http(http_files(plan), progress))
     return result
+
+
+def http_files(plan: Plan) -> dict[str, bytes]:
+    """Return the files of the board that is asked about over HTTP: a project of the samples, or a drawn board."""
+    if plan.samples is None:
+        return {"drawn.kicad_pcb": drawn_board(HTTP_BOARD_MEGABYTES * 1_000_000).encode()}
+    folder = plan.samples / "schematics" / "projects" / _HTTP_SAMPLE
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
 def measure_board(path: str) -> dict[str, Any]:

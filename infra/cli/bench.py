@@ -108,6 +108,7 @@ def edge(
 def schematic(
     board: Annotated[Path | None, typer.Option(help="a board; without it one of 70 MB is drawn", exists=True)] = None,
     samples: Annotated[Path | None, typer.Option(help="a folder with schematics/, else NOIZYLAB_SAMPLES")] = None,
+    http: Annotated[bool, typer.Option(help="ask a gateway as well, of a shop that is thrown away")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="print only the result, as JSON")] = False,
 ) -> None:
     """Read a large board, ask questions of it, and find rails and regulators in open designs."""
@@ -117,7 +118,7 @@ def schematic(
     samples = samples if samples is not None else read_settings().samples
     if samples is not None and not (samples / "schematics/projects.csv").exists():
         fail(f"{samples} is no samples folder: schematics/projects.csv is missing")
-    _report(run_schematic_bench(Plan(board, samples), _progress), as_json)
+    _report(run_schematic_bench(Plan(board, samples, http), _progress), as_json)
 
 
 def _progress(line: str) -> None:

@@ -18,6 +18,7 @@ from infra.cli import (
     flow,
     kiosk,
     schematic,
+    schematic_questions,
     serve,
     ticket,
     tickets,
@@ -49,6 +50,7 @@ app.add_typer(flow.app, name="flow")
 app.add_typer(audit.app, name="audit")
 app.add_typer(blobs.app, name="blobs")
 app.add_typer(analytics.app, name="analytics")
+schematic.app.add_typer(schematic_questions.app)
 app.add_typer(schematic.app, name="schematic")
 app.add_typer(bench.app, name="bench")
 app.add_typer(broker.app, name="broker")

@@ -35,6 +35,7 @@ ASC = Format("asc", "ASC boardview set")
 GENCAD = Format("gencad", "GenCAD")
 IPC_D_356 = Format("ipc_d_356", "IPC-D-356 netlist")
 OPENBOARDDATA = Format("openboarddata", "OpenBoardData readings")
+PDF = Format("pdf", "PDF of a schematic")
 _ASK_OPEN = "ask whoever gave it for GenCAD, IPC-D-356 or a BRD, BVR or BDV boardview"
 _REFUSED = {
     key: Format(key, title, instead)
@@ -45,7 +46,6 @@ _REFUSED = {
         ("fz", "FZ or CAE boardview", f"it is locked by its maker's key: {_ASK_OPEN}"),
         ("eagle_binary", "Eagle 4 or 5", "it is binary: open it in Eagle 6 or later and save it, which makes XML"),
         ("altium", "Altium", "it is binary: export IPC-D-356 from Altium, or import it in KiCad and save it"),
-        ("pdf", "PDF", "texts of a drawing are not nets: give the design file, a netlist or a boardview"),
         ("zip", "a packer", "unpack it first, and give the design file inside"),
     )
 }
@@ -94,7 +94,7 @@ def _binary(begin: bytes) -> Format | None:
     if begin.startswith(b"XZZPCB"):
         return _REFUSED["xzz"]
     if begin.startswith(b"%PDF-"):
-        return _REFUSED["pdf"]
+        return PDF
     if begin.startswith(_ZIPS):
         return _REFUSED["zip"]
     if begin.startswith(b"\xd0\xcf\x11\xe0"):

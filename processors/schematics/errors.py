@@ -13,3 +13,7 @@ class DesignError(ValueError):
         self.file = file
         self.line = line
         self.what = what
+
+    def __reduce__(self) -> tuple[type["DesignError"], tuple[str, int | None, str]]:
+        """Say how to make it again: it travels out of the process that read the file."""
+        return DesignError, (self.file, self.line, self.what)

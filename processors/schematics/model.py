@@ -89,6 +89,8 @@ Matter = Literal[
     "encoding",
     "unnumbered_pins",
     "cut_names",
+    "no_nets",
+    "left_out",
 ]
 
 
@@ -98,6 +100,41 @@ class Remark:
 
     matter: Matter
     what: str
+
+
+Difference = Literal["only_in_schematic", "only_on_board", "net_differs", "name_differs", "value_differs"]
+
+
+@dataclass(frozen=True, slots=True)
+class Disagreement:
+    """Where a schematic and a board of one project do not say the same. Nobody decides who is right.
+
+    ``refs`` and ``nets`` are what it is about; a net has the name that the joined design gives it.
+    """
+
+    matter: Difference
+    what: str
+    refs: tuple[str, ...] = ()
+    nets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class TextPlace:
+    """A word of a drawing: a reference, or what may be a net's label, on a page that counts from 1.
+
+    ``x_mm``, ``y_mm`` is its upper left corner, from that of the page as it is shown, y downwards. ``ref`` and ``net``
+    say which part or net it names; both are empty where only a file with nets could tell.
+    """
+
+    text: str
+    kind: Literal["reference", "label"]
+    page: int
+    x_mm: float
+    y_mm: float
+    width_mm: float
+    height_mm: float
+    ref: str = ""
+    net: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +150,10 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """A whole design. ``outline`` is the board's edge, where the file draws it."""
+    """A whole design. ``outline`` is the board's edge, where the file draws it.
+
+    ``sources``: the files that it was joined from, empty for one. ``texts``: places in a PDF.
+    """
 
     source: str
     format: str
@@ -125,3 +165,6 @@ class Design:
     notes: str = ""
     outline: tuple[Line, ...] = ()
     remarks: tuple[Remark, ...] = ()
+    texts: tuple[TextPlace, ...] = ()
+    sources: tuple[str, ...] = ()
+    disagreements: tuple[Disagreement, ...] = ()

@@ -21,6 +21,12 @@ _PREFIX: dict[str, Kind] = {
     "TP": "test_point", "PT": "test_point", "SW": "switch", "S": "switch", "JP": "jumper", "SJ": "jumper",
     "U": "chip", "IC": "chip", "VR": "chip", "REG": "chip", "PS": "chip",
 }  # fmt: skip
+_OTHER_PREFIXES = {
+    "AE", "ANT", "B", "BT", "BAT", "BZ", "CPU", "DS", "DZ", "FD", "FID", "FT", "G", "H", "HS", "IR", "JA", "JC", "JD",
+    "JPA", "KEY", "LCD", "LD", "LS", "M", "MD", "MH", "MIC", "MK", "MOD", "MP", "N", "NT", "OK", "PC", "PL", "POT",
+    "PU", "RL", "RLY", "RT", "RV", "SB", "SH", "SK", "SP", "SPK", "ST", "TB", "TH", "TM", "V", "W", "XT", "Z",
+}  # fmt: skip
+"""Further letters that parts are called by (IEEE 315 and what makers use), whose kind is of no matter here."""
 _LIBRARY: tuple[tuple[str, Kind], ...] = (
     ("ferrite", "bead"), ("polyfuse", "fuse"), ("fuse", "fuse"), ("testpoint", "test_point"),
     ("connector", "connector"), ("conn_", "connector"), ("jumper", "jumper"), ("crystal", "crystal"), ("led", "diode"),
@@ -42,6 +48,11 @@ def kind_of(part: Part) -> Kind:
     known = _PREFIX.get(letters.group().upper()) if letters else None
     # U1 with two pins may be anything; a transistor array of eight pins is still no chip.
     return known or ("chip" if len({pin.number for pin in part.pins}) > 4 else "other")
+
+
+def is_prefix(letters: str) -> bool:
+    """Say whether parts are called by these letters, ``R`` or ``BT``; of some the kind is not told by that."""
+    return letters in _PREFIX or letters in _OTHER_PREFIXES
 
 
 def value_of(text: str) -> float | None:

@@ -16,6 +16,7 @@ from processors.schematics.kicad_netlist import read_kicad_netlist
 from processors.schematics.kicad_schematic import read_kicad_schematic
 from processors.schematics.model import Design
 from processors.schematics.openboarddata import read_openboarddata
+from processors.schematics.pdf import read_pdf
 from processors.schematics.text import check_size
 
 _ALONE: Mapping[detect.Format, Callable[[str, bytes], Design]] = {
@@ -30,6 +31,7 @@ _ALONE: Mapping[detect.Format, Callable[[str, bytes], Design]] = {
     detect.GENCAD: read_gencad,
     detect.IPC_D_356: read_ipcd356,
     detect.OPENBOARDDATA: read_openboarddata,
+    detect.PDF: read_pdf,
 }
 _WITH_OTHERS: Mapping[detect.Format, Callable[[str, bytes, Beside], Design]] = {
     detect.KICAD_SCH: read_kicad_schematic,

@@ -17,6 +17,8 @@ SHELL = {
     "analytics/sink.py": "hands rows to the warehouse",
     "brain/diagnostician.py": "asks the language model, and moves long texts off the event loop",
     "vision/goldens.py": "fetches golden pictures from the object store",
+    "schematics/book.py": "keeps stored designs open, one opened at a time",
+    "schematics/pool.py": "keeps the reading process",
     "vision/pool.py": "keeps the inspecting processes",
     "webhooks/dispatch.py": "runs the tries that are under way, and bounds them",
 }

@@ -20,7 +20,6 @@ LONGER = {
     "tests/processors/orchestrator/test_bpmn_engine.py": "one table of what BPMN means, element by element",
     "tests/processors/orchestrator/test_decide.py": "one story of a flow, told step by step with the same desk",
 }
-WITHOUT_AGENT = {"schematics": "a library and a command so far: it reads files, and nothing of the log"}
 FOLDERS = sorted(path for path in (ROOT / "processors").iterdir() if path.is_dir() and path.name != "__pycache__")
 # Put together here, so that this file does not hold what it looks for.
 FOREIGN = re.compile(
@@ -63,8 +62,7 @@ def test_a_processor_on_the_log_says_in_one_place_what_it_reads_and_writes(proce
 
 
 def test_every_processor_of_the_registry_has_its_folder() -> None:
-    assert {folder.name for folder in FOLDERS} - set(WITHOUT_AGENT) == set(PROCESSORS)
-    assert [name for name in WITHOUT_AGENT if (ROOT / "processors" / name / "agent.py").exists()] == []
+    assert {folder.name for folder in FOLDERS} == set(PROCESSORS)
 
 
 def test_no_file_names_a_place_of_the_machine_it_was_made_on() -> None:

@@ -89,7 +89,7 @@ async def test_replays_every_processor_that_keeps_state(shop_log: Cluster) -> No
     results = await replay_all(shop_log)
     assert [one.processor for one in results] == [
         "tickets", "devices", "clocks", "conditions", "passcodes", "vision", "brain", "inventory", "pricing", "notify",
-        "orchestrator", "webhooks", "gateway", "qc",
+        "orchestrator", "webhooks", "gateway", "qc", "schematics",
     ]  # fmt: skip
     assert all(one.equal and one.events == 0 for one in results)
 

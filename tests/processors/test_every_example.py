@@ -47,6 +47,10 @@ from processors.qc.decide import decide as qc
 from processors.qc.sheets import SHIPPED as SHEETS
 from processors.qc.sheets import Sheets
 from processors.qc.state import evolve as evolve_check
+from processors.schematics.decide import Analysed, Found, NoAnswer, Refused
+from processors.schematics.decide import decide as schematics
+from processors.schematics.state import evolve as evolve_design
+from processors.schematics.summary import Summary
 from processors.tickets.conditions.decide import decide as conditions
 from processors.tickets.conditions.state import evolve as evolve_condition
 from processors.tickets.config import Policy as TicketPolicy
@@ -73,6 +77,7 @@ from schemas.core.outcome import Drop, Emit, Outcome, Reject
 from schemas.inspections import BoardInspected, InspectBoard
 from schemas.inventory import ReservationView, StockView
 from schemas.quotes import PrepareQuote
+from schemas.schematics import AnalyseDesign, DesignAnalysed, DesignAnswered
 from schemas.workflow import FlowView
 from tests.schemas.examples import examples_of, stem
 from topics.access import ACCESS_EVENTS
@@ -225,6 +230,25 @@ def qc_cases() -> Cases:
     return against_each_view("qc", lambda command, view: qc(command, CAUSE, view, NOW, desk))
 
 
+def schematics_cases() -> Cases:
+    """Each command with each thing that can be found for it: the examples of our own events, as they were found."""
+    analysed, answers = examples_of(DesignAnalysed)["full"], examples_of(DesignAnswered)
+    assert isinstance(analysed, DesignAnalysed)
+    told = {name: getattr(analysed, name) for name in Summary.__dataclass_fields__}
+    for_files: dict[str, Found] = {
+        "read": Analysed(Summary(**told), analysed.index),
+        "cut off": Refused("unreadable", "psu.kicad_sch:7: it is cut off, fetch it again", "psu.kicad_sch", 7),
+    }
+    for_questions: dict[str, Found] = {
+        "nothing like it": NoAnswer("there is no part U99; alike are U9"),
+        **{kind: found for kind in ("part", "net", "path", "rails", "buses")
+           if (found := next(filter(None, (getattr(one, kind) for one in answers.values())), None))},
+    }  # fmt: skip
+    for name, command in owned(COMMANDS, "schematics"):
+        for what, found in (for_files if isinstance(command, AnalyseDesign) else for_questions).items():
+            yield f"{name} on {what}", schematics(command, found, NOW)
+
+
 def gateway_cases() -> Cases:
     """Each command on each state of what it can be about, at an hour when the examples' links are still good."""
     views = [("nothing", None), *owned(VIEWS, "gateway")]
@@ -249,6 +273,7 @@ CASES: dict[str, Callable[[], Cases]] = {
     "webhooks": webhook_cases,
     "gateway": gateway_cases,
     "qc": qc_cases,
+    "schematics": schematics_cases,
 }
 
 
@@ -324,6 +349,7 @@ FOLDS: dict[str, Callable[[Any, Any], Any]] = {
     "notify": evolve_outbox,
     "webhooks": evolve_webhook,
     "qc": evolve_check,
+    "schematics": evolve_design,
 }
 
 

@@ -49,6 +49,7 @@ from processors.gateway.edge.tokens import AccessTokens, SessionKeys
 from processors.gateway.views import ReadModel
 from processors.orchestrator.deployment import check
 from processors.qc.outcomes import bounce_rates
+from processors.schematics.book import Book
 from processors.tickets.conditions.checklists import checklist_of
 from processors.tickets.sla.policy import SHIPPED, SlaPolicy
 from processors.tickets.sla.report import report
@@ -185,6 +186,7 @@ class House:
                 public_url=URL,
                 webhook_master="master",
                 bounce_rates=bounce_rates,
+                designs=Book(self.blobs),
                 reports={report.name: report for report in REPORTS},
             )
         )

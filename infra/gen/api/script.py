@@ -13,14 +13,21 @@ from typing import Any
 import httpx
 import pyotp
 
+from connectors.blobs.content import put_content
+from connectors.clock.clock import new_id
+from infra.demo.design import BOARD, FILE, KICAD_PCB
 from infra.demo.intakes import built_in_intakes
 from infra.gen.api.house import HOOK_SECRET, NOW, URL, House, open_house
 from infra.gen.api.record import Recorder
+from processors.schematics.decide import Analysed, decide
+from processors.schematics.summary import analyse
 from schemas.core.blob_ref import BlobRef
 from schemas.core.message import Event, Message
+from schemas.core.outcome import Emit
 from schemas.diagnoses import DiagnosisView
 from schemas.qc import CheckBegun, CheckPassed, CheckpointRecorded, CheckSigned, CheckWaived, QcView
 from schemas.quotes import QuotePrepared, QuoteView
+from schemas.schematics import AnalyseDesign, DesignAnalysed, DesignFile, DesignView
 from schemas.sla import ClocksView
 from schemas.tickets import TicketView
 from schemas.workflow import FlowView, TaskCompleted
@@ -48,6 +55,7 @@ async def recorded() -> dict[str, Any]:
             await _people(house, desk)
             await _devices_and_papers(house, desk)
             await _checks(house, desk)
+            await _designs(house, desk)
             await _house(house, desk)
             await _changes(house, desk)
             return desk.kept()
@@ -193,6 +201,32 @@ async def _checks(house: House, desk: Recorder) -> None:
     granted("sign_check", {"by": "Ada"}, CheckSigned)
     granted("conclude_check", {"by": "Bo", "verdict": "pass"}, CheckPassed)
     granted("waive_check", {"by": "Cy", "reason": "The customer takes it as it is."}, CheckWaived)
+
+
+async def _designs(house: House, desk: Recorder) -> None:
+    """The files of a board. Their owner is not here: it would read them as this does."""
+    place: dict[str, Any] = {"board": BOARD}
+    await desk.call("create_design_uploads", {"names": [FILE]})
+    key = f"uploads/main/{new_id()}/0"
+    file = await house.blobs.put("designs", key, KICAD_PCB.encode(), "application/octet-stream")
+    summary, content = analyse({FILE: KICAD_PCB.encode()})
+    files = (DesignFile(name=FILE, blob=file),)
+    found = Analysed(summary, await put_content(house.blobs, "designs", content, "application/json"))
+    whose = {"design_id": f"main/{BOARD}", "workspace_id": "main", "board_model": BOARD}
+    outcome = decide(AnalyseDesign(**whose, files=files), found, house.clock.now())
+    assert isinstance(outcome, Emit)
+    [analysed] = outcome.messages
+    assert isinstance(analysed, DesignAnalysed)
+    desk.told("analyse_design", {"files": [one.model_dump() for one in files]}, analysed, **place)
+    await house.tell(DesignView(**whose, analysed=analysed))
+    await desk.call("list_designs")
+    for name in ("get_design", "get_design_rails", "get_design_buses"):
+        await desk.call(name, **place)
+    await desk.call("get_design_part", **place, ref="U1")
+    await desk.call("get_design_net", query={"name": "+3V3"}, **place)
+    await desk.call("get_design_path", query={"start": "C1", "end": "C2"}, **place)
+    await desk.call("get_design_overlay", query={"part": ["U1"], "net": ["+3V3"]}, **place)
+    await desk.call("get_design_drawing", query={"side": "top", "part": "U1", "net": "+3V3"}, **place)
 
 
 async def _house(house: House, desk: Recorder) -> None:

@@ -26,6 +26,7 @@ from processors.gateway.commands import Commands
 from processors.gateway.config import Policy
 from processors.gateway.edge.cache import Kept, Page, ReadCache
 from processors.gateway.edge.credentials import Credentials
+from processors.gateway.edge.design_book import DesignBook
 from processors.gateway.edge.desk import Desk
 from processors.gateway.edge.flight import Flights
 from processors.gateway.edge.hooks import Hooks
@@ -153,6 +154,7 @@ class GatewayDeps:
     clock_report: Callable[[ClocksView, datetime], ClocksReport] | None = None
     bounce_rates: Callable[[Iterable[QcView], WorkspaceId], dict[str, Any]] | None = None
     passcodes: SealedPasscodes | None = None
+    designs: DesignBook | None = None
     policy: Policy = field(default_factory=Policy)
     shop_name: str = "NoizyLab"
     hooks: Mapping[str, Verifier] = field(default_factory=dict)

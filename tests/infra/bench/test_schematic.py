@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+import pytest
+
 from infra.bench.schematic import drawn_board, measure_board, measure_samples
+from infra.bench.schematic_http import measure_http
 from tests.processors.schematics.samples import FOLDER, needed
 
 
@@ -28,3 +31,11 @@ def test_rails_and_regulators_reach_their_targets() -> None:
     assert result["regulators"]["recall"] >= 0.95
     apart = {one["project"]: one["nets"] - one["equal"] for one in result["projects"] if one["nets"] > one["equal"]}
     assert apart == {"royalblue54L_feather": 3}
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+async def test_questions_over_http_are_timed_on_a_shop_of_their_own() -> None:
+    result = await measure_http({"drawn.kicad_pcb": drawn_board(300_000).encode()}, lambda _: None, asked=40)
+    assert result["http_board_parts"] > 15
+    assert 0 < result["http_ms_p50"] <= result["http_ms_p99"] < 1000

@@ -74,6 +74,20 @@ BODIES: dict[tuple[str, str], Any] = {
         "drawing": {"path": "M 1 1 " + "L 9 9 L 40 20 " * 12},
     },
     ("PUT", "/v1/tickets/{ticket_id}/qc/checkpoints/{checkpoint_id}"): {"verdict": "pass"},
+    ("PUT", "/v1/schematics/{board}"): {
+        "files": [
+            {
+                "name": "a.kicad_pcb",
+                "blob": {
+                    "bucket": "designs",
+                    "key": "uploads/main/x/0",
+                    "sha256": "0" * 64,
+                    "size_bytes": 1,
+                    "media_type": "application/octet-stream",
+                },
+            }
+        ]
+    },
     **{
         (method, f"/v1/tickets/{{ticket_id}}/{path}"): body
         for method, path, body in (
@@ -200,6 +214,7 @@ def filled(path: str, names: dict[str, str]) -> str:
         "note_id": "note-1", "file_id": "file-1",
         "device_id": "D-00000000-0000-0000-0000-000000000000", "kind": "stolen", "stage": "intake",
         "category": "laptop", "checkpoint_id": "reassembled", "view": "v_tickets", "series": "intake",
+        "board": "NZL-PSU-10", "ref": "U1",
     }  # fmt: skip
     if "/devices/{number}" in path or "/unlocks/{number}" in path:
         names = names | {"number": "1"}  # photos count from 0, the others from 1

@@ -39,6 +39,7 @@ from processors.gateway.edge.tokens import AccessTokens, SessionKeys
 from processors.gateway.views import ReadModel
 from processors.orchestrator.deployment import check
 from processors.qc.outcomes import bounce_rates
+from processors.schematics.book import Book
 from processors.tickets.conditions.checklists import checklist_of
 from processors.tickets.sla.policy import SHIPPED, SlaPolicy
 from processors.tickets.sla.report import report
@@ -236,7 +237,7 @@ class World:
                 clock_report=partial(report, policy=SlaPolicy.load(SHIPPED)),
                 policy=self.policy,
                 secret=b"s" * 32,
-                **self.more,
+                **{"designs": Book(self.blobs), **self.more},
             )
         )
 

@@ -13,7 +13,6 @@ REFUSED = {
     "FZ or CAE": (b"\x00\x01\x02\x03\x78\x9c\x00", "maker's key"),
     "Eagle 4 or 5": (b"\x10\x80\x00\x01", "Eagle 6"),
     "Altium": (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "export IPC-D-356"),
-    "PDF": (b"%PDF-1.7\n", "are not nets"),
     "packer": (b"PK\x03\x04" + b"\0" * 40, "unpack it first"),
 }
 

@@ -10,13 +10,16 @@ from processors.gateway.edge.api import answers as one
 from processors.gateway.edge.api import answers_house as house
 from processors.gateway.edge.api import answers_quality as quality
 from processors.gateway.edge.api import answers_reports as reports
+from processors.gateway.edge.api import answers_schematics as designs
 from schemas.conditions import ConditionPhotoAdded, ConditionRecorded, DocumentSigned
 from schemas.core.blob_ref import BlobRef
 from schemas.core.message import Event
+from schemas.design_answers import BusesAnswer, NetAnswer, Overlay, PartAnswer, PathAnswer, RailsAnswer
 from schemas.device_history import DeviceFlagged, DeviceHistoryView
 from schemas.inventory import StockReceived
 from schemas.passcodes import PasscodeStored
 from schemas.qc import CheckBegun, CheckFailed, CheckPassed, CheckpointRecorded, CheckSigned, CheckWaived
+from schemas.schematics import DesignAnalysed, DesignView
 from schemas.sla import ClocksReport
 from schemas.ticket_devices import DeviceAdded, DeviceMoved, DeviceRemoved
 from schemas.ticket_facets import CustodyMoved, HoldReleased, HoldSet, PaymentRecorded
@@ -203,4 +206,20 @@ _OF_REPORTS: Mapping[str, Operation] = {
     "GET /v1/analytics/export/{view}": _op("export_view", media=("text/csv", "application/vnd.apache.parquet")),
     "GET /v1/analytics/tiles": _op("follow_tiles", media=(EVENTS,)),
 }
-OPERATIONS: Final[Mapping[str, Operation]] = {**_OF_TICKETS, **_OF_CHECKS, **_OF_REPORTS, **_OF_THE_HOUSE}
+_DESIGN = "/v1/schematics/{board}"
+_OF_DESIGNS: Mapping[str, Operation] = {
+    "POST /v1/schematics/uploads": _op("create_design_uploads", designs.UploadAddresses),
+    "GET /v1/schematics": _op("list_designs", designs.Designs),
+    f"PUT {_DESIGN}": _op("analyse_design", DesignAnalysed, late=one.Accepted),
+    f"GET {_DESIGN}": _op("get_design", DesignView),
+    f"GET {_DESIGN}/parts/{{ref}}": _op("get_design_part", PartAnswer),
+    f"GET {_DESIGN}/nets": _op("get_design_net", NetAnswer),
+    f"GET {_DESIGN}/path": _op("get_design_path", PathAnswer),
+    f"GET {_DESIGN}/rails": _op("get_design_rails", RailsAnswer),
+    f"GET {_DESIGN}/buses": _op("get_design_buses", BusesAnswer),
+    f"GET {_DESIGN}/overlay": _op("get_design_overlay", Overlay),
+    f"GET {_DESIGN}/svg": _op("get_design_drawing", media=("image/svg+xml",)),
+}
+OPERATIONS: Final[Mapping[str, Operation]] = {
+    **_OF_TICKETS, **_OF_CHECKS, **_OF_DESIGNS, **_OF_REPORTS, **_OF_THE_HOUSE
+}  # fmt: skip

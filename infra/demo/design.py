@@ -1,0 +1,31 @@
+"""The design file of a small made-up board, a regulator and what is round it: for examples and trials over HTTP."""
+
+BOARD = "NZL-PSU-10"
+FILE = "psu.kicad_pcb"
+KICAD_PCB = """(kicad_pcb (version 20241229) (generator "pcbnew")
+  (gr_rect (start 0 0) (end 40 25) (layer "Edge.Cuts"))
+  (footprint "lib:SOT-23-5" (layer "F.Cu") (at 15 10)
+    (property "Reference" "U1") (property "Value" "AP2112K-3.3") (property "Datasheet" "ap2112.pdf")
+    (property "MPN" "AP2112K-3.3TRG1")
+    (pad "1" smd rect (at -1.1 -1) (size 1 0.6) (layers "F.Cu") (net 1 "+5V") (pinfunction "VIN") (pintype "power_in"))
+    (pad "2" smd rect (at -1.1 0) (size 1 0.6) (layers "F.Cu") (net 2 "GND") (pinfunction "GND") (pintype "power_in"))
+    (pad "3" smd rect (at -1.1 1) (size 1 0.6) (layers "F.Cu") (net 4 "PWR_EN") (pinfunction "EN") (pintype "input"))
+    (pad "5" smd rect (at 1.1 -1) (size 1 0.6) (layers "F.Cu") (net 3 "+3V3") (pinfunction "VOUT")
+      (pintype "power_out")))
+  (footprint "lib:C_0402" (layer "F.Cu") (at 10 10 90)
+    (property "Reference" "C1") (property "Value" "1u")
+    (pad "1" smd rect (at -0.5 0) (size 0.5 0.5) (layers "F.Cu") (net 1 "+5V"))
+    (pad "2" smd rect (at 0.5 0) (size 0.5 0.5) (layers "F.Cu") (net 2 "GND")))
+  (footprint "lib:C_0402" (layer "B.Cu") (at 20 10)
+    (property "Reference" "C2") (property "Value" "10u")
+    (pad "1" smd rect (at -0.5 0) (size 0.5 0.5) (layers "B.Cu") (net 3 "+3V3"))
+    (pad "2" smd rect (at 0.5 0) (size 0.5 0.5) (layers "B.Cu") (net 2 "GND")))
+  (footprint "lib:R_0402" (layer "F.Cu") (at 15 16)
+    (property "Reference" "R1") (property "Value" "100k")
+    (pad "1" smd rect (at -0.5 0) (size 0.5 0.5) (layers "F.Cu") (net 1 "+5V"))
+    (pad "2" smd rect (at 0.5 0) (size 0.5 0.5) (layers "F.Cu") (net 4 "PWR_EN")))
+  (footprint "lib:TestPoint" (layer "F.Cu") (at 30 10)
+    (property "Reference" "TP1") (property "Value" "3V3")
+    (pad "1" smd circle (at 0 0) (size 1 1) (layers "F.Cu") (net 3 "+3V3")))
+)
+"""

@@ -1,0 +1,38 @@
+"""A sentence for each event of a board's files, for timelines. Pure and total."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from processors.gateway.wording import listed, plural
+from schemas.core.message import Event
+from schemas.schematics import DesignAnalysed, DesignAnswered, DesignRefused
+
+E = TypeVar("E", bound=Event)
+SENTENCES: dict[str, Callable[[Any], str]] = {}
+
+
+def _says(kind: type[E]) -> Callable[[Callable[[E], str]], Callable[[E], str]]:
+    def register(sentence: Callable[[E], str]) -> Callable[[E], str]:
+        SENTENCES[kind.TYPE] = sentence
+        return sentence
+
+    return register
+
+
+@_says(DesignAnalysed)
+def _analysed(event: DesignAnalysed) -> str:
+    differing = f", {plural(len(event.disagreements), 'difference')} between its files" if event.disagreements else ""
+    counts = f"{plural(event.counts.parts, 'part')} and {plural(event.counts.nets, 'net')}"
+    return f"Read the files of {event.board_model}: {counts}{differing}."
+
+
+@_says(DesignRefused)
+def _refused(event: DesignRefused) -> str:
+    return f"The files of {event.board_model} cannot be read: {event.detail}"
+
+
+@_says(DesignAnswered)
+def _answered(event: DesignAnswered) -> str:
+    about = listed([one for one in (event.question.about, event.question.to) if one])
+    asked = f"{event.question.kind} {about}".strip()
+    return f"Asked about {event.board_model} ({asked}): {event.detail or 'answered.'}"
