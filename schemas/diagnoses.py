@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from schemas.core.blob_ref import BlobRef
 from schemas.core.ids import Code, Sku, TicketId
 from schemas.core.message import Command, Event, Value, View
 from schemas.core.text import SealableText
@@ -66,6 +67,7 @@ class DiagnoseFault(Command):
     device: Device
     complaint: SealableText
     findings: tuple[Finding, ...] = ()
+    photos: tuple[BlobRef, ...] = Field(default=(), max_length=24, description="As findings number them.")
 
 
 class FaultDiagnosed(Event):

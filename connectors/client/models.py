@@ -44,6 +44,7 @@ from schemas.inspections import Finding as Finding
 from schemas.inspections import InspectionView as InspectionView
 from schemas.inventory import StockReceived as StockReceived
 from schemas.inventory import StockView as StockView
+from schemas.models import ModelOutcome as ModelOutcome
 from schemas.notifications import NotificationChannel as NotificationChannel
 from schemas.notifications import NotificationDeferred as NotificationDeferred
 from schemas.notifications import OutboxEntry as OutboxEntry

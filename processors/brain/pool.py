@@ -13,12 +13,13 @@ FLOOR = 0.002
 """Probability of a family that the model does not name: it may have overlooked it, so never zero."""
 
 
-def pooled(ranking: Ranking, suggestion: Suggestion, weight: float) -> Ranking:
+def pooled(ranking: Ranking, suggestion: Suggestion, weight: float, remark: str = "") -> Ranking:
     """Return the ranking with log-probabilities mixed: ``1 - weight`` of ours, ``weight`` of the model's.
 
     The logarithmic opinion pool (Genest and Zidek 1986, "Combining probability distributions", section 3). Families
     that the catalogue does not know are dropped, and the model counts for less by the share of its belief that they
     had: a model that makes names up is believed less. Summing to more than 1 is put right by scaling.
+    ``remark`` stands with the first fault, as evidence of no weight.
     """
     named = {fault.family: fault.probability for fault in suggestion.faults if fault.family in FAMILIES}
     total = sum(fault.probability for fault in suggestion.faults)
@@ -39,7 +40,11 @@ def pooled(ranking: Ranking, suggestion: Suggestion, weight: float) -> Ranking:
         _with(fault, math.exp(logs[fault.family] - most) / norm, counted, theirs[fault.family] / scale, said)
         for fault in ranking.faults
     ]
-    return replace(ranking, faults=tuple(sorted(faults, key=lambda fault: -fault.probability)))
+    ordered = sorted(faults, key=lambda fault: -fault.probability)
+    if remark:
+        told = (*ordered[0].evidence, Evidence(source="model", text=plain(remark), weight_nats=0.0))
+        ordered[0] = ordered[0].model_copy(update={"evidence": told})
+    return replace(ranking, faults=tuple(ordered))
 
 
 def advice(suggestion: Suggestion) -> Advice:

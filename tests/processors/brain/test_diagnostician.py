@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from connectors.errors import ConnectorError, Transient
-from connectors.llm.port import DiagnosisRequest, DiagnosisSuggestion, Refused, SuggestedFault, Suggestion, Usage
+from connectors.llm.port import Desk, DiagnosisRequest, DiagnosisSuggestion, Refused, SuggestedFault, Suggestion, Usage
 from processors.brain.config import Policy
 from processors.brain.diagnostician import Diagnostician
 from processors.brain.pool import pooled
@@ -22,7 +22,7 @@ class Oracle:
         self.answer = answer
         self.asked: list[DiagnosisRequest] = []
 
-    async def suggest(self, request: DiagnosisRequest) -> DiagnosisSuggestion:
+    async def suggest(self, request: DiagnosisRequest, desk: Desk | None = None) -> DiagnosisSuggestion:
         self.asked.append(request)
         if self.answer is None:
             await asyncio.Event().wait()
