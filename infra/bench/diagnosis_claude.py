@@ -3,7 +3,7 @@
 Every diagnosis is what a worker does: the offline engine, a photograph fetched and made small, the count, a turn that
 looks something up, the answer over the wire, names checked, opinions pooled. Only the service is a fake: its first
 event comes after one to two seconds and it writes 60 tokens a second, also what it thinks (about 25 tokens a turn) and
-its look-up. Its answer has about 200 tokens. A real model may think longer; the bench says what all else adds.
+its look-up. Its answer has about 180 tokens. A real model may think longer; the bench says what all else adds.
 """
 
 import asyncio

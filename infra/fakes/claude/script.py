@@ -83,7 +83,7 @@ def opinion_on(body: Mapping[str, Any]) -> Answer:
     """Return an answer made of the request itself: the engine's two likeliest families, a little surer of the first.
 
     It looks a net up first when the request has tools and no look-up was made yet. This is no judgement, only something
-    of the right shape and size: about 250 tokens.
+    of the right shape and size: about 180 tokens.
     """
     asked = body["messages"][0]["content"]
     text = asked if isinstance(asked, str) else asked[-1]["text"]

@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-from infra.fakes.claude.script import Answer
+from infra.fakes.claude.script import Answer, Pace
 
 _PIECE = 16
 _TOKENS_A_PIECE = 4
@@ -16,21 +16,40 @@ class Cut(Exception):
     """Ends the response without its end, as a connection does that goes away."""
 
 
+class _Speaker:
+    """Keeps the service's pace by the clock: a machine that is busy makes no service slower than it is."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace, self._due = pace, 0.0
+
+    def begin(self) -> None:
+        """Begin to count."""
+        self._due = asyncio.get_running_loop().time()
+
+    async def spoken(self, event: dict[str, Any]) -> None:
+        """Return when the model has written what an event carries."""
+        if event["type"] == "content_block_delta":
+            self._due += _TOKENS_A_PIECE / self._pace.tokens_per_s
+            await asyncio.sleep(max(0.0, self._due - asyncio.get_running_loop().time()))
+
+
 async def events(turn: Answer, number: int, model: str) -> AsyncIterator[str]:
     """Yield the turn as server-sent events.
 
     Raises:
         Cut: where the script cuts the connection.
     """
+    speaker = _Speaker(turn.pace)
     await asyncio.sleep(turn.pace.first_event_s)
+    speaker.begin()
     yield _sse({"type": "message_start", "message": _empty_message(turn, number, model)})
     yield _sse({"type": "ping"})
     for event in _thinking(turn.thinking):
-        await _spoken(turn, event)
+        await speaker.spoken(event)
         yield _sse(event)
     index = 1
     if turn.text or not turn.tools:
-        async for piece in _text(turn, index):
+        async for piece in _text(turn, index, speaker):
             yield piece
         if turn.break_after is not None:
             return
@@ -39,7 +58,7 @@ async def events(turn: Answer, number: int, model: str) -> AsyncIterator[str]:
         index += 1
     for place, call in enumerate(turn.tools):
         for event in _tool(index + place, f"toolu_{number}_{place}", call.name, json.dumps(dict(call.input))):
-            await _spoken(turn, event)
+            await speaker.spoken(event)
             yield _sse(event)
     delta: dict[str, Any] = {"stop_reason": turn.stop_reason, "stop_sequence": None}
     if turn.stop_details:
@@ -48,7 +67,7 @@ async def events(turn: Answer, number: int, model: str) -> AsyncIterator[str]:
     yield _sse({"type": "message_stop"})
 
 
-async def _text(turn: Answer, index: int) -> AsyncIterator[str]:
+async def _text(turn: Answer, index: int, speaker: _Speaker) -> AsyncIterator[str]:
     yield _sse(_start(index, {"type": "text", "text": ""}))
     for count, piece in enumerate(_pieces(turn.text)):
         if turn.break_after is not None and count >= turn.break_after:
@@ -59,15 +78,9 @@ async def _text(turn: Answer, index: int) -> AsyncIterator[str]:
         if turn.end_after is not None and count >= turn.end_after:
             return
         event = _delta(index, {"type": "text_delta", "text": piece})
-        await _spoken(turn, event)
+        await speaker.spoken(event)
         yield _sse(event)
     yield _sse({"type": "content_block_stop", "index": index})
-
-
-async def _spoken(turn: Answer, event: dict[str, Any]) -> None:
-    """Wait as long as the model takes to write what an event carries."""
-    if event["type"] == "content_block_delta":
-        await asyncio.sleep(_TOKENS_A_PIECE / turn.pace.tokens_per_s)
 
 
 def _thinking(text: str) -> Iterator[dict[str, Any]]:
