@@ -31,6 +31,30 @@ class Measurement(Value):
     minutes: int = Field(ge=0)
 
 
+class OpinionOnFault(Value):
+    """How likely a language model holds one fault family, and why."""
+
+    family: Code
+    probability: float = Field(ge=0, le=1)
+    evidence: tuple[str, ...] = ()
+
+
+class ModelOpinion(Value):
+    """What a language model said, as far as it was counted: what its board does not have is left out.
+
+    With it a diagnosis can be made again without asking anybody. ``trust`` is the share of the names that it gave and
+    the board has; ``remark`` tells of the others.
+    """
+
+    model: str
+    summary: str
+    faults: tuple[OpinionOnFault, ...] = Field(min_length=1)
+    measurement: Measurement | None = None
+    hazards: tuple[str, ...] = ()
+    trust: float = Field(default=1.0, ge=0, le=1)
+    remark: str = ""
+
+
 class RankedFault(Value):
     """A candidate fault family with its calibrated probability and the evidence behind it."""
 
@@ -86,6 +110,7 @@ class FaultDiagnosed(Event):
     language: str | None = None
     engine: str
     degraded: bool = False
+    opinion: ModelOpinion | None = None
     diagnosed_at: UtcTime
 
 
@@ -103,6 +128,7 @@ class DiagnosisAbstained(Event):
     language: str | None = None
     engine: str
     degraded: bool = False
+    opinion: ModelOpinion | None = None
     abstained_at: UtcTime
 
 

@@ -31,6 +31,8 @@ from schemas.diagnoses import DiagnosisView as DiagnosisView
 from schemas.diagnoses import Evidence as Evidence
 from schemas.diagnoses import FaultDiagnosed as FaultDiagnosed
 from schemas.diagnoses import Measurement as Measurement
+from schemas.diagnoses import ModelOpinion as ModelOpinion
+from schemas.diagnoses import OpinionOnFault as OpinionOnFault
 from schemas.diagnoses import PartLine as PartLine
 from schemas.diagnoses import RankedFault as RankedFault
 from schemas.diagnoses import RepairPlan as RepairPlan

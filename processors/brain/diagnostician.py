@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+from dataclasses import replace
 from importlib import resources
 from io import BytesIO
 
@@ -11,12 +12,12 @@ import numpy as np
 from connectors.llm.port import LanguageModel
 from processors.brain.assess import Diagnosis, assess
 from processors.brain.config import Policy
-from processors.brain.consult import Around, Consultant, Heard, NotHeard
+from processors.brain.consult import Around, Consultant, NotHeard
 from processors.brain.faultmodel import FaultModel
-from processors.brain.pool import advice, pooled
+from processors.brain.pool import advice, opinion_of, pooled
 from processors.brain.rank import Ranking, rank
 from processors.brain.success import SuccessPrior
-from schemas.diagnoses import DiagnoseFault
+from schemas.diagnoses import DiagnoseFault, ModelOpinion
 
 _LONG_COMPLAINT = 600
 """Characters from which a ranking can take more than 5 ms and moves to a thread, off the event loop."""
@@ -78,20 +79,24 @@ class Diagnostician:
         heard = await self._consultant.ask(question, ranking)
         if isinstance(heard, NotHeard):
             return self._assessed(question, ranking, degraded=heard.reason)
-        return self._pooled(question, ranking, heard, self._consultant.name)
+        return self._pooled(question, ranking, opinion_of(heard.checked, self._consultant.name))
 
-    def _pooled(self, question: DiagnoseFault, ranking: Ranking, heard: Heard, name: str) -> Diagnosis:
-        said = heard.checked
-        mixed = pooled(ranking, said.suggestion, self._policy.vendor_weight * said.trust, said.remark)
-        return assess(
+    def with_opinion(self, question: DiagnoseFault, opinion: ModelOpinion) -> Diagnosis:
+        """Return the answer with a language model's recorded opinion: what :meth:`diagnose` said when it heard it."""
+        return self._pooled(question, self._ranked(question), opinion)
+
+    def _pooled(self, question: DiagnoseFault, ranking: Ranking, opinion: ModelOpinion) -> Diagnosis:
+        mixed = pooled(ranking, opinion, self._policy.vendor_weight)
+        answer = assess(
             question.complaint,
             question.device,
             mixed,
             self._success,
             self._policy,
-            f"{self._engine}+{name}",
-            advice(said.suggestion),
+            f"{self._engine}+{opinion.model}",
+            advice(opinion, mixed.faults[0]),
         )
+        return replace(answer, opinion=opinion)
 
     def _ranked(self, question: DiagnoseFault) -> Ranking:
         policy = self._policy
