@@ -42,7 +42,7 @@ class Unusable(Permanent):
 
 
 class OverBudget(Permanent):
-    """The budget of the repair or of the day does not hold another request."""
+    """The budget of the repair or of the day does not hold another request, or nobody knows whether it does."""
 
 
 class FamilyHint(Value):

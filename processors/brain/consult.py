@@ -20,7 +20,6 @@ from connectors.llm.port import (
     PartialSuggestion,
     Photo,
     Purse,
-    Usage,
 )
 from processors.brain.breaker import Breaker
 from processors.brain.lookups import lookups
@@ -51,14 +50,6 @@ class Around:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
-    """What the model says, checked against the board, and what it used."""
-
-    checked: Checked
-    usage: Usage
-
-
-@dataclass(frozen=True, slots=True)
 class NotHeard:
     """Why there is no answer of the model's, for the reader of the diagnosis."""
 
@@ -77,8 +68,8 @@ class Consultant:
         """Return the model's name."""
         return self._model.name
 
-    async def ask(self, question: DiagnoseFault, ranking: Ranking) -> Heard | NotHeard:
-        """Return the model's opinion, or why there is none."""
+    async def ask(self, question: DiagnoseFault, ranking: Ranking) -> Checked | NotHeard:
+        """Return the model's opinion, checked against the board, or why there is none."""
         loop, breaker = asyncio.get_running_loop(), self._around.breaker
         pause_s = breaker.refuses_for(loop.time(), self._deadline_s)
         if pause_s:
@@ -97,7 +88,7 @@ class Consultant:
         breaker.worked()
         return heard
 
-    async def _ask(self, question: DiagnoseFault, ranking: Ranking) -> Heard:
+    async def _ask(self, question: DiagnoseFault, ranking: Ranking) -> Checked:
         around, ticket_id = self._around, question.ticket_id
         facts = await self._facts(question.device.board_model)
         photos = await around.photos.of(question.photos, question.findings) if around.photos is not None else ()
@@ -116,7 +107,7 @@ class Consultant:
                 "cost_cents": answer.usage.cost_cents,
             },
         )
-        return Heard(checked(answer.suggestion, facts), answer.usage)
+        return checked(answer.suggestion, facts)
 
     async def _facts(self, board_model: str | None) -> BoardFacts | None:
         """Return the board's design file; a store that does not answer costs the names, not the opinion."""

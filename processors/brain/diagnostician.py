@@ -79,7 +79,7 @@ class Diagnostician:
         heard = await self._consultant.ask(question, ranking)
         if isinstance(heard, NotHeard):
             return self._assessed(question, ranking, degraded=heard.reason)
-        return self._pooled(question, ranking, opinion_of(heard.checked, self._consultant.name))
+        return self._pooled(question, ranking, opinion_of(heard, self._consultant.name))
 
     def with_opinion(self, question: DiagnoseFault, opinion: ModelOpinion) -> Diagnosis:
         """Return the answer with a language model's recorded opinion: what :meth:`diagnose` said when it heard it."""

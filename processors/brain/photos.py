@@ -24,10 +24,10 @@ class Photos:
         self._blobs, self._most = blobs, most
 
     async def of(self, photos: Sequence[BlobRef], findings: Sequence[Finding]) -> tuple[Photo, ...]:
-        """Return them upright, as JPEG without metadata. One that is gone or cannot be read is left out."""
+        """Return them upright, as JPEG without metadata, the weightiest first. One that cannot be read is left out."""
         shown = dict.fromkeys(finding.photo for finding in findings if finding.photo < len(photos))
         order = list(dict.fromkeys((*shown, *range(len(photos)))))[: self._most]
-        found = [await self._one(position, photos[position]) for position in sorted(order)]
+        found = [await self._one(position, photos[position]) for position in order]
         return tuple(photo for photo in found if photo is not None)
 
     async def _one(self, position: int, ref: BlobRef) -> Photo | None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from connectors.clock.clock import Clock, new_id
+from connectors.errors import Transient
 from connectors.llm.port import Estimate, OverBudget, Usage
 from connectors.llm.prices import PRICES_DATE
 from processors.brain.spending import Spending
@@ -55,7 +56,7 @@ class LedgerPurse:
         """Set money aside in the log, then see whether it fits behind what lies before it.
 
         Raises:
-            OverBudget: it does not fit; the reservation is taken back.
+            OverBudget: it does not fit, and the reservation is taken back; or the log does not answer.
         """
         now = self._ledger.clock.now()
         held = ModelReserved(
@@ -68,9 +69,12 @@ class LedgerPurse:
             reserved_usd_micros=_micros(estimate.most_cents),
             reserved_at=now,
         )
-        await self._ledger.write(held)
-        self._held = held
-        await self._ledger.catch_up()
+        try:
+            await self._ledger.write(held)
+            self._held = held
+            await self._ledger.catch_up()
+        except Transient as error:
+            raise OverBudget(f"the book of language models cannot be kept, so none is asked: {error}") from error
         problem = self._problem(held.ask_id, held.reserved_usd_micros)
         if problem is not None:
             nothing = Usage(model=estimate.model, turns=1, input_tokens=0, output_tokens=0, cost_cents=0)

@@ -132,8 +132,8 @@ async def test_shows_the_photographs_small_those_with_findings_first_and_leaves_
     await brain.diagnose(asked)
     content = service.requests[0]["messages"][0]["content"]
     assert [block["type"] for block in content] == ["image", "image", "text"]
-    assert '"photos": [1, 4]' in content[-1]["text"]
-    small = cv2.imdecode(np.frombuffer(_decoded(content[1]), np.uint8), cv2.IMREAD_COLOR)
+    assert '"photos": [4, 1]' in content[-1]["text"]
+    small = cv2.imdecode(np.frombuffer(_decoded(content[0]), np.uint8), cv2.IMREAD_COLOR)
     assert small is not None
     assert max(small.shape) == SIDE_PX
 

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connectors.clock.clock import SettableClock
+from connectors.errors import Transient
 from connectors.llm.port import Estimate, OverBudget, Usage
 from processors.brain.purse import Budget, Ledger
 from processors.brain.spending import Ahead, Spending
@@ -139,6 +140,18 @@ def test_workers_that_ask_at_the_same_time_never_hold_more_than_the_budget(cents
     allowed = asyncio.run(all_at_once())
     assert sum(wanted for wanted, may in zip(cents, allowed, strict=True) if may) <= 100
     assert allowed[0] or cents[0] > 100
+
+
+async def test_asks_nobody_while_the_book_cannot_be_read() -> None:
+    async def write(entry: ModelReserved | ModelAsked) -> None:
+        """Taken."""
+
+    async def away() -> None:
+        raise Transient("the log does not answer")
+
+    ledger = Ledger(write, away, Spending(), Budget(), Book().clock)
+    with pytest.raises(OverBudget, match="cannot be kept.*the log does not answer"):
+        await ledger.purse(TICKET).hold(ESTIMATE)
 
 
 def test_counts_an_entry_that_cannot_be_read_and_goes_on() -> None:
