@@ -150,7 +150,7 @@ async def test_asks_nobody_while_the_book_cannot_be_read() -> None:
         raise Transient("the log does not answer")
 
     ledger = Ledger(write, away, Spending(), Budget(), Book().clock)
-    with pytest.raises(OverBudget, match="cannot be kept.*the log does not answer"):
+    with pytest.raises(OverBudget, match=r"cannot be kept.*the log does not answer"):
         await ledger.purse(TICKET).hold(ESTIMATE)
 
 
