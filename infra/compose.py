@@ -47,10 +47,30 @@ def _vision(app: App, ports: Ports) -> None:
 
 
 def _brain(app: App, ports: Ports) -> None:
-    from processors.brain.agent import wire
+    from connectors.boards.memory import MemoryBoards
+    from connectors.bus.lookup import LogFollower
+    from processors.brain.agent import around, wire
     from processors.brain.diagnostician import Diagnostician
+    from processors.brain.photos import Photos
+    from processors.brain.purse import Budget
+    from processors.brain.spending import Spending
+    from topics.models import MODEL_EVENTS
 
-    wire(app, Diagnostician.shipped(language_model=ports.language_model), ports.vault)
+    model, settings, spending = ports.language_model, ports.settings, Spending()
+    if model is None:
+        wire(app, Diagnostician.shipped(), ports.vault)
+        return
+    follower = LogFollower(
+        settings.cluster(),
+        "noizylab-brain-spending",
+        (MODEL_EVENTS,),
+        lambda record: spending.read(record.headers, record.value),
+    )
+    ports.on_close(follower.close)
+    budget = Budget(settings.claude_repair_cents, settings.claude_day_cents)
+    photos = Photos(ports.blobs, settings.claude_photos)
+    beside = around(app, follower.catch_up, spending, budget, model.name, photos, MemoryBoards())
+    wire(app, Diagnostician.shipped(language_model=model, around=beside), ports.vault)
 
 
 def _inventory(app: App, ports: Ports) -> None:

@@ -47,6 +47,7 @@ log = logging.getLogger(__name__)
 
 if TYPE_CHECKING:
     from connectors.blobs.s3 import S3Blobs
+    from connectors.llm.claude import ClaudeSettings
     from connectors.mail.smtp import SmtpSettings
     from processors.qc.sheets import Sheets
     from processors.tickets.sla.hours import HoursOf
@@ -188,9 +189,13 @@ class Ports:
         settings = self.settings
         if settings.anthropic_api_key is None:
             return None
-        from connectors.llm.claude import Claude, ClaudeSettings
+        from connectors.llm.claude import Claude
+        from connectors.llm.models import advice
 
-        claude = Claude(ClaudeSettings(settings.anthropic_api_key, settings.claude_model, settings.anthropic_base_url))
+        wanted = advice(settings.claude_model, self.clock.now().date())
+        if wanted is not None:
+            log.warning(wanted)
+        claude = Claude(claude_settings(settings, settings.anthropic_api_key))
         self.on_close(claude.close)
         return claude
 
@@ -322,6 +327,19 @@ def warehouse_connection(settings: Settings, user: str) -> Connection:
         unquote(url.password or ""),
         database=url.path.strip("/") or "noizylab",
         secure=secure,
+    )
+
+
+def claude_settings(settings: Settings, api_key: str) -> ClaudeSettings:
+    """Return how Claude is asked."""
+    from connectors.llm.claude import ClaudeSettings
+
+    return ClaudeSettings(
+        api_key,
+        settings.claude_model,
+        settings.anthropic_base_url,
+        effort=settings.claude_effort,
+        max_input_tokens=settings.claude_input_tokens,
     )
 
 

@@ -3,12 +3,14 @@
 import json
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import get_args
 
 from connectors.bus.cluster import Cluster
 from connectors.errors import Misconfigured
+from connectors.llm.models import DEFAULT_MODEL, Effort
 
 PORTS_FILE = "ports.json"
 DEFAULT_PORTS = {
@@ -54,6 +56,11 @@ class Settings:
     anthropic_api_key: str | None
     anthropic_base_url: str | None
     claude_model: str
+    claude_effort: Effort
+    claude_input_tokens: int
+    claude_photos: int
+    claude_repair_cents: int
+    claude_day_cents: int
     twilio_account_sid: str | None
     twilio_auth_token: str | None
     twilio_from: str | None
@@ -147,7 +154,12 @@ def read_settings(environment: Mapping[str, str] = os.environ, **overrides: obje
         "mail_from": source.text("NOIZYLAB_MAIL_FROM", "NoizyLab <shop@noizylab.invalid>"),
         "anthropic_api_key": source.optional("NOIZYLAB_ANTHROPIC_API_KEY"),
         "anthropic_base_url": source.optional("NOIZYLAB_ANTHROPIC_BASE_URL"),
-        "claude_model": source.text("NOIZYLAB_CLAUDE_MODEL", "claude-opus-5-5"),
+        "claude_model": source.text("NOIZYLAB_CLAUDE_MODEL", DEFAULT_MODEL),
+        "claude_effort": source.one_of("NOIZYLAB_CLAUDE_EFFORT", "medium", get_args(Effort)),
+        "claude_input_tokens": source.number("NOIZYLAB_CLAUDE_INPUT_TOKENS", 40_000),
+        "claude_photos": source.number("NOIZYLAB_CLAUDE_PHOTOS", 6),
+        "claude_repair_cents": source.number("NOIZYLAB_CLAUDE_REPAIR_CENTS", 100),
+        "claude_day_cents": source.number("NOIZYLAB_CLAUDE_DAY_CENTS", 2_000),
         "twilio_account_sid": source.optional("NOIZYLAB_TWILIO_ACCOUNT_SID"),
         "twilio_auth_token": source.optional("NOIZYLAB_TWILIO_AUTH_TOKEN"),
         "twilio_from": source.optional("NOIZYLAB_TWILIO_FROM"),
@@ -235,6 +247,12 @@ class _Source:
 
     def text(self, name: str, default: str) -> str:
         return self._environment.get(name) or default
+
+    def one_of(self, name: str, default: str, known: Sequence[str]) -> str:
+        text = self.text(name, default)
+        if text not in known:
+            raise Misconfigured(f"{name} is {text!r}; give one of {', '.join(known)}")
+        return text
 
     def number(self, name: str, default: int) -> int:
         text = self.text(name, str(default))

@@ -4,6 +4,7 @@ from typing import ClassVar, Literal
 
 from pydantic import Field
 
+from schemas.core.blob_ref import BlobRef
 from schemas.core.ids import Code, Sku, TicketId
 from schemas.core.message import Command, Event, Value, View
 from schemas.core.text import SealableText
@@ -28,6 +29,30 @@ class Measurement(Value):
     expected: str
     why: str
     minutes: int = Field(ge=0)
+
+
+class OpinionOnFault(Value):
+    """How likely a language model holds one fault family, and why."""
+
+    family: Code
+    probability: float = Field(ge=0, le=1)
+    evidence: tuple[str, ...] = ()
+
+
+class ModelOpinion(Value):
+    """What a language model said, as far as it was counted: what its board does not have is left out.
+
+    With it a diagnosis can be made again without asking anybody. ``trust`` is the share of the names that it gave and
+    the board has; ``remark`` tells of the others.
+    """
+
+    model: str
+    summary: str
+    faults: tuple[OpinionOnFault, ...] = Field(min_length=1)
+    measurement: Measurement | None = None
+    hazards: tuple[str, ...] = ()
+    trust: float = Field(default=1.0, ge=0, le=1)
+    remark: str = ""
 
 
 class RankedFault(Value):
@@ -66,6 +91,7 @@ class DiagnoseFault(Command):
     device: Device
     complaint: SealableText
     findings: tuple[Finding, ...] = ()
+    photos: tuple[BlobRef, ...] = Field(default=(), max_length=24, description="As findings number them.")
 
 
 class FaultDiagnosed(Event):
@@ -84,6 +110,7 @@ class FaultDiagnosed(Event):
     language: str | None = None
     engine: str
     degraded: bool = False
+    opinion: ModelOpinion | None = None
     diagnosed_at: UtcTime
 
 
@@ -101,6 +128,7 @@ class DiagnosisAbstained(Event):
     language: str | None = None
     engine: str
     degraded: bool = False
+    opinion: ModelOpinion | None = None
     abstained_at: UtcTime
 
 

@@ -13,8 +13,10 @@ from topics.edge import EDGE_ANSWERS
 from topics.hooks import HOOK_EVENTS
 from topics.inspections import IMAGE_EVENTS, INSPECTION_COMMANDS, INSPECTION_EVENTS, INSPECTION_VIEWS
 from topics.inventory import INVENTORY_COMMANDS, INVENTORY_EVENTS, INVENTORY_VIEWS
+from topics.models import MODEL_EVENTS
 from topics.notifications import NOTIFICATION_COMMANDS, NOTIFICATION_EVENTS, NOTIFICATION_VIEWS
 from topics.passcodes import PASSCODE_COMMANDS, PASSCODE_EVENTS, PASSCODE_VIEWS
+from topics.progress import DIAGNOSIS_PROGRESS
 from topics.qc import QC_COMMANDS, QC_EVENTS, QC_VIEWS
 from topics.quotes import QUOTE_COMMANDS, QUOTE_EVENTS, QUOTE_VIEWS
 from topics.refusals import REFUSAL_EVENTS
@@ -60,6 +62,7 @@ EVENTS = (
     QC_EVENTS,
     DESIGN_EVENTS,
     ACCESS_EVENTS,
+    MODEL_EVENTS,
 )
 SUBSCRIBABLE = tuple(topic for topic in EVENTS if topic.owner not in {"gateway", "webhooks"})
 """What others may subscribe to: what happens in the shop. A delivery is no news, or each would lead to another; nor
@@ -108,9 +111,11 @@ AUDIT = (AUDIT_CHECKPOINTS, AUDIT_HEADS, LETTERS_SETTLED)
 EDGE = (EDGE_ANSWERS,)
 """What the replicas of the edge need to act as one. It is no fact about the shop and soon gone, so nobody else reads
 it and the auditor does not seal it."""
+PASSING = (DIAGNOSIS_PROGRESS,)
+"""News of the moment, which a fact follows. Nobody keeps it: no timeline, no figures, no webhook, no seal."""
 AUDITED = (*COMMANDS, *EVENTS, *DEAD_LETTERS, LETTERS_SETTLED)
 """What the auditor seals. Views are left out: a replay checks them against the events."""
-ALL = COMMANDS + EVENTS + VIEWS + DEAD_LETTERS + AUDIT + EDGE
+ALL = COMMANDS + EVENTS + VIEWS + DEAD_LETTERS + AUDIT + EDGE + PASSING
 
 _BY_NAME = {topic.name: topic for topic in ALL}
 _BY_TYPE = {message.TYPE: topic for topic in ALL for message in topic.carries}

@@ -54,6 +54,8 @@ from schemas.diagnoses import DiagnosisView as DiagnosisView
 from schemas.diagnoses import Evidence as Evidence
 from schemas.diagnoses import FaultDiagnosed as FaultDiagnosed
 from schemas.diagnoses import Measurement as Measurement
+from schemas.diagnoses import ModelOpinion as ModelOpinion
+from schemas.diagnoses import OpinionOnFault as OpinionOnFault
 from schemas.diagnoses import PartLine as PartLine
 from schemas.diagnoses import RankedFault as RankedFault
 from schemas.diagnoses import RepairPlan as RepairPlan
@@ -67,6 +69,7 @@ from schemas.inspections import Finding as Finding
 from schemas.inspections import InspectionView as InspectionView
 from schemas.inventory import StockReceived as StockReceived
 from schemas.inventory import StockView as StockView
+from schemas.models import ModelOutcome as ModelOutcome
 from schemas.notifications import NotificationChannel as NotificationChannel
 from schemas.notifications import NotificationDeferred as NotificationDeferred
 from schemas.notifications import OutboxEntry as OutboxEntry

@@ -10,7 +10,7 @@ from processors.brain.plan import plan
 from processors.brain.rank import Ranking
 from processors.brain.success import SuccessPrior
 from schemas.devices import Device
-from schemas.diagnoses import Measurement, RankedFault, RepairPlan
+from schemas.diagnoses import Measurement, ModelOpinion, RankedFault, RepairPlan
 
 LANGUAGE_NOT_SUPPORTED = "language_not_supported"
 NO_INFORMATION = "no_information"
@@ -50,6 +50,7 @@ class Diagnosis:
     plan: RepairPlan | None = None
     abstained: tuple[str, str] | None = None
     degraded: bool = False
+    opinion: ModelOpinion | None = None
 
 
 def assess(

@@ -10,7 +10,8 @@ class Policy:
     Below ``least_probability`` of the first family the answer is an abstention: at 0.4 about nine in ten held-out
     complaints with a known fault are answered. ``bits_per_minute`` is what a minute at the bench must earn for
     a measurement to be worth it. ``vendor_weight`` (0 to 1) is the share of the language model in the pooled log
-    probabilities. ``vendor_deadline_s`` bounds its answer, retries and repair turn included.
+    probabilities. ``vendor_deadline_s`` bounds its answer, retries, look-ups and
+    repair turn included; the flow waits two minutes for a diagnosis, so it must stay well below.
     """
 
     least_probability: float = 0.4
@@ -18,4 +19,4 @@ class Policy:
     shown_evidence: int = 4
     bits_per_minute: float = 0.01
     vendor_weight: float = 0.5
-    vendor_deadline_s: float = 180.0
+    vendor_deadline_s: float = 90.0

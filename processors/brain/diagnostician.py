@@ -3,25 +3,22 @@
 import asyncio
 import hashlib
 import json
-import logging
-import re
+from dataclasses import replace
 from importlib import resources
 from io import BytesIO
 
 import numpy as np
 
-from connectors.errors import ConnectorError
-from connectors.llm.port import DiagnosisRequest, DiagnosisSuggestion, FamilyHint, LanguageModel
+from connectors.llm.port import LanguageModel
 from processors.brain.assess import Diagnosis, assess
 from processors.brain.config import Policy
+from processors.brain.consult import Around, Consultant, NotHeard
 from processors.brain.faultmodel import FaultModel
-from processors.brain.pool import advice, pooled
+from processors.brain.pool import advice, opinion_of, pooled
 from processors.brain.rank import Ranking, rank
 from processors.brain.success import SuccessPrior
-from schemas.diagnoses import DiagnoseFault
+from schemas.diagnoses import DiagnoseFault, ModelOpinion
 
-_LOG = logging.getLogger(__name__)
-_PERSONAL = re.compile(r"[\w.+-]+@[\w-]+\.[\w.-]+|\+?\d(?:[ ./-]?\d){6,}")
 _LONG_COMPLAINT = 600
 """Characters from which a ranking can take more than 5 ms and moves to a thread, off the event loop."""
 
@@ -36,15 +33,23 @@ class Diagnostician:
         engine: str,
         policy: Policy | None = None,
         language_model: LanguageModel | None = None,
+        around: Around | None = None,
     ) -> None:
         self._model = model
         self._success = success
         self._engine = engine
         self._policy = policy or Policy()
-        self._language_model = language_model
+        self._consultant = (
+            Consultant(language_model, self._policy.vendor_deadline_s, around) if language_model is not None else None
+        )
 
     @classmethod
-    def shipped(cls, policy: Policy | None = None, language_model: LanguageModel | None = None) -> "Diagnostician":
+    def shipped(
+        cls,
+        policy: Policy | None = None,
+        language_model: LanguageModel | None = None,
+        around: Around | None = None,
+    ) -> "Diagnostician":
         """Return one with the artefacts that come with the program.
 
         Raises:
@@ -56,7 +61,7 @@ class Diagnostician:
             model = FaultModel.from_arrays({name: arrays[name] for name in arrays.files})
         success = SuccessPrior.from_json(json.loads((folder / "success.json").read_text("utf-8")))
         engine = f"offline/{hashlib.sha256(stored).hexdigest()[:8]}"
-        return cls(model, success, engine, policy, language_model)
+        return cls(model, success, engine, policy, language_model, around)
 
     def offline(self, question: DiagnoseFault) -> Diagnosis:
         """Return the answer of the shop's own engine alone."""
@@ -69,32 +74,29 @@ class Diagnostician:
             ranking = await asyncio.to_thread(self._ranked, question)
         else:
             ranking = self._ranked(question)
-        if self._language_model is None:
+        if self._consultant is None:
             return self._assessed(question, ranking)
-        try:
-            async with asyncio.timeout(self._policy.vendor_deadline_s):
-                answer = await self._language_model.suggest(_request(question, ranking))
-        except (ConnectorError, TimeoutError) as error:
-            said = str(error) or f"no answer within {self._policy.vendor_deadline_s:.0f} s"
-            _LOG.warning("language model left out", extra={"ticket_id": question.ticket_id, "reason": said})
-            return self._assessed(question, ranking, degraded=f"{type(error).__name__}: {said[:300]}")
-        return self._pooled(question, ranking, answer, self._language_model.name)
+        heard = await self._consultant.ask(question, ranking)
+        if isinstance(heard, NotHeard):
+            return self._assessed(question, ranking, degraded=heard.reason)
+        return self._pooled(question, ranking, opinion_of(heard, self._consultant.name))
 
-    def _pooled(self, question: DiagnoseFault, ranking: Ranking, answer: DiagnosisSuggestion, name: str) -> Diagnosis:
-        usage = answer.usage
-        _LOG.info(
-            "language model answered",
-            extra={"ticket_id": question.ticket_id, "request_id": usage.request_id, "cost_cents": usage.cost_cents},
-        )
-        return assess(
+    def with_opinion(self, question: DiagnoseFault, opinion: ModelOpinion) -> Diagnosis:
+        """Return the answer with a language model's recorded opinion: what :meth:`diagnose` said when it heard it."""
+        return self._pooled(question, self._ranked(question), opinion)
+
+    def _pooled(self, question: DiagnoseFault, ranking: Ranking, opinion: ModelOpinion) -> Diagnosis:
+        mixed = pooled(ranking, opinion, self._policy.vendor_weight)
+        answer = assess(
             question.complaint,
             question.device,
-            pooled(ranking, answer.suggestion, self._policy.vendor_weight),
+            mixed,
             self._success,
             self._policy,
-            f"{self._engine}+{name}",
-            advice(answer.suggestion),
+            f"{self._engine}+{opinion.model}",
+            advice(opinion, mixed.faults[0]),
         )
+        return replace(answer, opinion=opinion)
 
     def _ranked(self, question: DiagnoseFault) -> Ranking:
         policy = self._policy
@@ -111,22 +113,3 @@ class Diagnostician:
         return assess(
             question.complaint, question.device, ranking, self._success, self._policy, self._engine, degraded=degraded
         )
-
-
-def _request(question: DiagnoseFault, ranking: Ranking) -> DiagnosisRequest:
-    """Return what the language model may know: serial number, IMEI, ticket id stay here, and so do addresses of mail
-    and long numbers in the complaint."""
-    device = question.device
-    return DiagnosisRequest(
-        category=device.category,
-        brand=device.brand,
-        model=device.model,
-        age_years=device.age_years,
-        complaint=_PERSONAL.sub("[removed]", question.complaint),
-        findings=question.findings,
-        families=tuple(
-            FamilyHint(family=one.family, title=one.title, probability=round(one.probability, 4))
-            for one in ranking.faults
-        ),
-        opaque_user=hashlib.sha256(question.ticket_id.encode()).hexdigest()[:32],
-    )

@@ -21,7 +21,7 @@ def test_needs_no_account_and_no_server_when_nothing_is_set(tmp_path: Path, monk
     assert vendors == (None, None, None, None)
 
 
-@pytest.mark.parametrize("name", [*PORTS, "KAFKA_REPLICAS", "VISION_PROCESSES"])
+@pytest.mark.parametrize("name", [*PORTS, "KAFKA_REPLICAS", "VISION_PROCESSES", "CLAUDE_DAY_CENTS"])
 @pytest.mark.parametrize("value", ["abc", "19092.5", "0x10"])
 def test_names_the_variable_when_a_number_cannot_be_read(name: str, value: str) -> None:
     with pytest.raises(Misconfigured, match=f"NOIZYLAB_{name} is '{value}'; give a whole number"):
@@ -33,6 +33,13 @@ def test_names_the_variable_when_a_number_cannot_be_read(name: str, value: str) 
 )
 def test_reads_a_yes_or_no(text: str, secure: bool) -> None:
     assert read_settings({"NOIZYLAB_S3_SECURE": text}).s3_secure is secure
+
+
+def test_names_the_variable_when_a_word_is_not_one_of_those_known() -> None:
+    with pytest.raises(
+        Misconfigured, match="NOIZYLAB_CLAUDE_EFFORT is 'deep'; give one of low, medium, high, xhigh, max"
+    ):
+        read_settings({"NOIZYLAB_CLAUDE_EFFORT": "deep"})
 
 
 def test_names_the_variable_when_a_yes_or_no_cannot_be_read() -> None:

@@ -16,6 +16,7 @@ from topics.registry import (
     DEAD_LETTERS,
     EDGE,
     EVENTS,
+    PASSING,
     PROCESSORS,
     VIEWS,
     class_of,
@@ -29,7 +30,7 @@ KINDS = (("commands", COMMANDS, Command), ("events", EVENTS, Event), ("views", V
 RETENTIONS = {timedelta(days=days) for days in (1, 30, 90, 365, 3650)}
 """A day for answers that may be asked for again, a month for wishes, a quarter for dead letters, a year for facts, ten
 for book-keeping and for seals."""
-DECLARED = COMMANDS + EVENTS + VIEWS + AUDIT + EDGE
+DECLARED = COMMANDS + EVENTS + VIEWS + AUDIT + EDGE + PASSING
 
 every_topic = pytest.mark.parametrize("topic", ALL, ids=lambda topic: topic.name)
 every_declared = pytest.mark.parametrize("topic", DECLARED, ids=lambda topic: topic.name)
@@ -101,11 +102,11 @@ def test_every_processor_has_dead_letters_that_hold_the_largest_message_and_its_
 
 
 def test_all_holds_every_topic_once() -> None:
-    assert (*COMMANDS, *EVENTS, *VIEWS, *DEAD_LETTERS, *AUDIT, *EDGE) == ALL
+    assert (*COMMANDS, *EVENTS, *VIEWS, *DEAD_LETTERS, *AUDIT, *EDGE, *PASSING) == ALL
 
 
 def test_all_that_is_no_view_no_seal_and_no_talk_of_the_edge_is_audited() -> None:
-    left = {topic.name for topic in ALL if topic not in (*AUDITED, *VIEWS, *EDGE)}
+    left = {topic.name for topic in ALL if topic not in (*AUDITED, *VIEWS, *EDGE, *PASSING)}
     assert left == {"audit.checkpoints.v1", "audit.heads.v1"}
 
 

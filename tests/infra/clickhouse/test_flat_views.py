@@ -74,3 +74,24 @@ async def test_lists_of_an_event_stand_a_row_each_however_often_it_came(empty_da
     ]  # fmt: skip
     assert await rows("SELECT template, outcome FROM v_notified") == [("quote_ready", "failed")]
     assert await rows("SELECT count() FROM v_events") == [(len(once),)]
+
+
+async def test_what_language_models_cost_stands_a_row_a_request(empty_database: ServerWarehouse) -> None:
+    await Migrator(empty_database).apply()
+    at = datetime.now(UTC) - timedelta(days=1)
+    asked = {
+        "day": "2026-03-02",
+        "repair_id": "T-0001",
+        "model": "claude-opus-5-5",
+        "outcome": "answered",
+        "output_tokens": 400,
+        "spent_usd_micros": 12_000,
+    }
+    once = [fact("model.reserved", at, 0, day="2026-03-02"), fact("model.asked", at, 1, **asked)]
+    log = [*once, again(once[1], 11)]
+    await Sink(empty_database, ListedLog(log), linger_s=0.01).write(log)
+
+    found = await empty_database.query(
+        "SELECT toString(day) AS day, repair_id, model, outcome, output_tokens, spent_usd_micros FROM v_model_requests"
+    )
+    assert found == [asked]

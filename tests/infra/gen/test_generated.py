@@ -15,7 +15,7 @@ from infra.gen.__main__ import DOCUMENTS, ROOT, main, stale
 from infra.gen.documents import graph, topic_table
 from infra.gen.wiring import NOWHERE, Wiring, wirings
 from schemas.core.envelope import Envelope
-from topics.registry import ALL, AUDIT, COMMANDS, EDGE, EVENTS, VIEWS
+from topics.registry import ALL, AUDIT, COMMANDS, EDGE, EVENTS, PASSING, VIEWS
 
 CARRYING = (*COMMANDS, *EVENTS, *VIEWS)
 KEY = re.compile(r"[\w.\-]+")
@@ -90,8 +90,8 @@ def test_asyncapi_has_the_sections_of_version_3(document: dict[str, Any]) -> Non
 def test_asyncapi_has_a_channel_for_every_topic_with_its_messages(document: dict[str, Any]) -> None:
     channels = {channel["address"]: channel for channel in document["channels"].values()}
 
-    assert set(channels) == {topic.name for topic in (*CARRYING, *AUDIT, *EDGE)}
-    for topic in (*CARRYING, *AUDIT, *EDGE):
+    assert set(channels) == {topic.name for topic in (*CARRYING, *AUDIT, *EDGE, *PASSING)}
+    for topic in (*CARRYING, *AUDIT, *EDGE, *PASSING):
         channel = channels[topic.name]
         assert set(channel["messages"]) == {message.TYPE for message in topic.carries}
         for name, reference in channel["messages"].items():
@@ -173,7 +173,7 @@ def test_the_graph_shows_every_topic_once_and_every_reading_and_writing(wired: l
     for topic in CARRYING:
         assert drawn.count(f'"{topic.name.removesuffix(".v1")}"') == 1
     for wiring in wired:
-        for topic in set(wiring.writes).difference(EDGE):
+        for topic in set(wiring.writes).difference((*EDGE, *PASSING)):
             assert f"  {wiring.processor} --> {topic.name.replace('.', '_')}\n" in drawn
     assert "  events ==> analytics\n" in drawn
     assert "  views ==> gateway\n" in drawn

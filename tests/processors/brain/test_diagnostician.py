@@ -3,11 +3,16 @@ import asyncio
 import pytest
 
 from connectors.errors import ConnectorError, Transient
-from connectors.llm.port import DiagnosisRequest, DiagnosisSuggestion, Refused, SuggestedFault, Suggestion, Usage
+from connectors.llm.port import Desk, DiagnosisRequest, DiagnosisSuggestion, Refused, SuggestedFault, Suggestion, Usage
 from processors.brain.config import Policy
+from processors.brain.decide import decide
 from processors.brain.diagnostician import Diagnostician
-from processors.brain.pool import pooled
+from processors.brain.names import checked
+from processors.brain.pool import opinion_of, pooled
+from schemas.core.outcome import Emit
+from schemas.diagnoses import DiagnoseFault, FaultDiagnosed, ModelOpinion
 from tests.processors.brain.cases import question
+from tests.support.driver import START
 
 DRAINS = question("the battery drains within an hour")
 UNCLEAR = question("please have a look at it")
@@ -22,7 +27,7 @@ class Oracle:
         self.answer = answer
         self.asked: list[DiagnosisRequest] = []
 
-    async def suggest(self, request: DiagnosisRequest) -> DiagnosisSuggestion:
+    async def suggest(self, request: DiagnosisRequest, desk: Desk | None = None) -> DiagnosisSuggestion:
         self.asked.append(request)
         if self.answer is None:
             await asyncio.Event().wait()
@@ -39,6 +44,10 @@ def opinion(*faults: tuple[str, float], **more: object) -> Suggestion:
         SuggestedFault(family=family, probability=share, evidence=("I think so.",)) for family, share in faults
     )
     return Suggestion.model_validate({"summary": "Said by the oracle.", "faults": named} | more)
+
+
+def counted(*faults: tuple[str, float]) -> ModelOpinion:
+    return opinion_of(checked(opinion(*faults), None), "oracle-1")
 
 
 async def test_answers_alone_when_there_is_no_language_model(shipped: Diagnostician) -> None:
@@ -87,13 +96,13 @@ async def test_drops_families_that_do_not_exist_and_believes_the_model_less() ->
 
 def test_stays_with_our_ranking_when_every_family_is_invented(shipped: Diagnostician) -> None:
     ranking = shipped._ranked(DRAINS)
-    assert pooled(ranking, opinion(("flux_capacitor", 1.0)), 0.5) == ranking
+    assert pooled(ranking, counted(("flux_capacitor", 1.0)), 0.5) == ranking
 
 
 def test_the_pool_is_a_distribution_for_any_weight(shipped: Diagnostician) -> None:
     ranking = shipped._ranked(DRAINS)
     for weight in (0.0, 0.3, 1.0):
-        mixed = pooled(ranking, opinion(("screen", 1.0), ("power", 0.9)), weight)
+        mixed = pooled(ranking, counted(("screen", 1.0), ("power", 0.9)), weight)
         assert sum(fault.probability for fault in mixed.faults) == pytest.approx(1)
         assert [fault.probability for fault in mixed.faults] == sorted(
             (fault.probability for fault in mixed.faults), reverse=True
@@ -102,7 +111,7 @@ def test_the_pool_is_a_distribution_for_any_weight(shipped: Diagnostician) -> No
 
 def test_a_model_without_weight_changes_no_probability(shipped: Diagnostician) -> None:
     ranking = shipped._ranked(DRAINS)
-    mixed = pooled(ranking, opinion(("screen", 1.0)), 0.0)
+    mixed = pooled(ranking, counted(("screen", 1.0)), 0.0)
     assert [fault.probability for fault in mixed.faults] == pytest.approx([one.probability for one in ranking.faults])
 
 
@@ -124,3 +133,24 @@ async def test_takes_control_characters_out_of_the_models_words() -> None:
     answer = await Diagnostician.shipped(language_model=Oracle(spoken)).diagnose(DRAINS)
     assert answer.summary == "a b"
     assert "\u001b" not in "".join(answer.hazards)
+
+
+@pytest.mark.parametrize("complaint", [DRAINS, UNCLEAR])
+async def test_a_recorded_opinion_gives_the_same_answer_again_without_the_model(complaint: DiagnoseFault) -> None:
+    spoken = opinion(("keyboard", 0.8), ("flux_capacitor", 0.1), hazards=("hot",))
+    answer = await Diagnostician.shipped(language_model=Oracle(spoken)).diagnose(complaint)
+    recorded = decide(complaint, answer, START)
+    assert isinstance(recorded, Emit)
+    [event] = recorded.messages
+    assert isinstance(event, FaultDiagnosed)
+    read = FaultDiagnosed.model_validate_json(event.to_json())
+    assert read.opinion is not None
+    again = Diagnostician.shipped().with_opinion(complaint, read.opinion)
+    assert decide(complaint, again, START) == recorded
+
+
+async def test_says_so_when_the_engine_outweighs_the_model() -> None:
+    spoken = opinion(("keyboard", 0.3))
+    answer = await Diagnostician.shipped(Policy(vendor_weight=0.1), Oracle(spoken)).diagnose(DRAINS)
+    assert answer.faults[0].family == "battery"
+    assert answer.summary.startswith("With the engine's evidence, battery worn out or defective is likelier. oracle-1")

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.gateway.design_sentences import SENTENCES as DESIGN_SENTENCES
+from processors.gateway.model_sentences import SENTENCES as MODEL_SENTENCES
 from processors.gateway.qc_sentences import SENTENCES as QC_SENTENCES
 from processors.gateway.summaries import summarize
 from processors.gateway.ticket_sentences import SENTENCES
@@ -157,9 +158,8 @@ def test_says(name: str, data: dict[str, Any], sentence: str) -> None:
 
 def test_has_words_for_every_event_of_the_shop() -> None:
     types = {event.TYPE for topic in SUBSCRIBABLE for event in topic.carries}
-    assert {f"noizylab.{name}.v1" for name, _, _ in SAYS} | set(SENTENCES) | set(QC_SENTENCES) | set(
-        DESIGN_SENTENCES
-    ) == types
+    told = set(SENTENCES) | set(QC_SENTENCES) | set(DESIGN_SENTENCES) | set(MODEL_SENTENCES)
+    assert {f"noizylab.{name}.v1" for name, _, _ in SAYS} | told == types
 
 
 @given(

@@ -1,0 +1,1 @@
+"""What the design file of a board says: its parts, its nets, the way between them."""
