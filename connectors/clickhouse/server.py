@@ -43,6 +43,8 @@ INSERT_SETTINGS: dict[str, str | int] = {
 LINE_SETTINGS: dict[str, str | int] = {
     "date_time_input_format": "best_effort",  # RFC 3339, as it stands on the log
     "input_format_tsv_detect_header": 0,
+    # Chunks that are parsed side by side count their rows each from one: a refused row's number would mean nothing.
+    "input_format_parallel_parsing": 0,
 }
 
 DOWNLOAD_FORMATS: Mapping[Format, str] = {"csv": "CSVWithNames", "parquet": "Parquet"}
