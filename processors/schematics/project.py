@@ -36,12 +36,12 @@ def read_project(files: Mapping[str, bytes]) -> Design:
         raise DesignError("no file", None, "there is nothing to read; give the files of one board")
     if sum(map(len, files.values())) > LARGEST_BYTES:
         whole = sum(map(len, files.values())) >> 20
-        raise DesignError(_first(files), None, f"{whole} MB are more than a project has; give the files of one board")
+        raise DesignError(min(files), None, f"{whole} MB are more than a project has; give the files of one board")
     kinds = {name: detect.detect(name, content) or detect.locked(name) for name, content in files.items()}
     known = {name: kind for name, kind in kinds.items() if kind is not None}
     if not known:
         # The reader says of the first what is readable.
-        return read_design(_first(files), files[_first(files)])
+        return read_design(min(files), files[min(files)])
     designs = [_read(name, files) for name in _roots(files, known)]
     others = [name for name, kind in kinds.items() if kind is None and not name.lower().endswith(_BESIDE)]
     left = tuple(
@@ -50,10 +50,6 @@ def read_project(files: Mapping[str, bytes]) -> Design:
     )  # fmt: skip
     design = combine(designs)
     return replace(design, remarks=(*design.remarks, *left))
-
-
-def _first(files: Mapping[str, bytes]) -> str:
-    return min(files)
 
 
 def _read(name: str, files: Mapping[str, bytes]) -> Design:
