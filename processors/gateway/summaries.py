@@ -5,7 +5,6 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from processors.gateway.model_sentences import SENTENCES as MODEL_SENTENCES
 from processors.gateway.qc_sentences import SENTENCES as QC_SENTENCES
 from processors.gateway.ticket_sentences import SENTENCES
 from processors.gateway.wording import hours, listed, money, percent, plural, words
@@ -49,7 +48,7 @@ from schemas.workflow import (
 from topics.registry import class_of
 
 E = TypeVar("E", bound=Event)
-_SENTENCES: dict[str, Callable[[Any], str]] = {**SENTENCES, **QC_SENTENCES, **MODEL_SENTENCES}
+_SENTENCES: dict[str, Callable[[Any], str]] = {**SENTENCES, **QC_SENTENCES}
 
 
 def summarize(message_type: str, data: Mapping[str, Any]) -> str:

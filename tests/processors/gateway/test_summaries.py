@@ -4,7 +4,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from processors.gateway.model_sentences import SENTENCES as MODEL_SENTENCES
 from processors.gateway.qc_sentences import SENTENCES as QC_SENTENCES
 from processors.gateway.summaries import summarize
 from processors.gateway.ticket_sentences import SENTENCES
@@ -157,9 +156,7 @@ def test_says(name: str, data: dict[str, Any], sentence: str) -> None:
 
 def test_has_words_for_every_event_of_the_shop() -> None:
     types = {event.TYPE for topic in SUBSCRIBABLE for event in topic.carries}
-    assert {f"noizylab.{name}.v1" for name, _, _ in SAYS} | set(SENTENCES) | set(QC_SENTENCES) | set(
-        MODEL_SENTENCES
-    ) == types
+    assert {f"noizylab.{name}.v1" for name, _, _ in SAYS} | set(SENTENCES) | set(QC_SENTENCES) == types
 
 
 @given(
