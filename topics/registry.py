@@ -64,9 +64,11 @@ EVENTS = (
     ACCESS_EVENTS,
     MODEL_EVENTS,
 )
-SUBSCRIBABLE = tuple(topic for topic in EVENTS if topic.owner not in {"gateway", "webhooks"})
+SUBSCRIBABLE = tuple(
+    topic for topic in EVENTS if topic.owner not in {"gateway", "webhooks"} and topic is not MODEL_EVENTS
+)
 """What others may subscribe to: what happens in the shop. A delivery is no news, or each would lead to another; nor
-is who came to the door.
+is who came to the door, or what a language model cost.
 """
 VIEWS = (
     TICKET_VIEWS,

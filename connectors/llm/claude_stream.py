@@ -26,6 +26,7 @@ class Turn:
         self._whole = False
         self._written: dict[str, int] = {}
         self._told_at = float("-inf")
+        self._told: PartialSuggestion | None = None
         self._thinking = False
 
     @property
@@ -74,7 +75,8 @@ class Turn:
 
     def _tell_of(self, text: str) -> None:
         partial = partial_of(text)
-        if partial is not None:
+        if partial is not None and partial != self._told:
+            self._told = partial
             self._tell(partial)
 
 

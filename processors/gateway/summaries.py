@@ -6,7 +6,6 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from processors.gateway.design_sentences import SENTENCES as DESIGN_SENTENCES
-from processors.gateway.model_sentences import SENTENCES as MODEL_SENTENCES
 from processors.gateway.qc_sentences import SENTENCES as QC_SENTENCES
 from processors.gateway.ticket_sentences import SENTENCES
 from processors.gateway.wording import hours, listed, money, percent, plural, words
@@ -50,7 +49,7 @@ from schemas.workflow import (
 from topics.registry import class_of
 
 E = TypeVar("E", bound=Event)
-_SENTENCES: dict[str, Callable[[Any], str]] = {**SENTENCES, **QC_SENTENCES, **DESIGN_SENTENCES, **MODEL_SENTENCES}
+_SENTENCES: dict[str, Callable[[Any], str]] = {**SENTENCES, **QC_SENTENCES, **DESIGN_SENTENCES}
 
 
 def summarize(message_type: str, data: Mapping[str, Any]) -> str:

@@ -1,5 +1,6 @@
 import json
 from collections.abc import AsyncIterator
+from itertools import pairwise
 from typing import Any
 
 import anthropic
@@ -164,6 +165,7 @@ async def test_tells_what_it_has_so_far() -> None:
     answering = [partial for partial in told if partial.stage == "answering"]
     assert answering[0].faults == ()
     assert len({partial.faults for partial in answering}) > 1
+    assert all(one != after for one, after in pairwise(told))
     assert answering[-1].summary == "The battery is worn out."
     assert answering[-1].faults == (("battery", 0.8), ("power", 0.1))
 

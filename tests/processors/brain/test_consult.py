@@ -213,12 +213,16 @@ async def test_over_budget_the_shops_own_engine_answers_and_says_why(claudes: Cl
 
 async def test_the_budget_holds_after_a_restart(claudes: Claudes) -> None:
     service = fake(Answer(suggestion()), Answer(suggestion()))
-    shop = Shop(claudes.on(service), Budget(repair_cents=25))
+    budget = Budget(repair_cents=18.5)  # holds one request at its dearest, and not what the first one cost besides
+    shop = Shop(claudes.on(service), budget)
     await shop.driver.pipe(DRAINS)
-    again = Shop(claudes.on(service), Budget(repair_cents=20))
-    again.driver.log = shop.driver.log
-    await again.catch_up()
-    assert again.spending.repairs[DRAINS.ticket_id] == 12_000
+    again = Shop(claudes.on(service), budget)
+    again.driver.log.records.extend(shop.driver.log.records)
+    await again.driver.pipe(DRAINS)
+    first, second = again.driver.read(FaultDiagnosed)
+    assert (first.degraded, second.degraded) == (False, True)
+    assert "repair's budget for language models is 0.18 USD; 0.01 USD of it is spent" in second.summary
+    assert len(service.requests) == 1
 
 
 async def test_a_deadline_in_the_middle_of_an_answer_is_paid_for_as_far_as_it_came(claudes: Claudes) -> None:

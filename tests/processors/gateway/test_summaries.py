@@ -5,7 +5,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.gateway.design_sentences import SENTENCES as DESIGN_SENTENCES
-from processors.gateway.model_sentences import SENTENCES as MODEL_SENTENCES
 from processors.gateway.qc_sentences import SENTENCES as QC_SENTENCES
 from processors.gateway.summaries import summarize
 from processors.gateway.ticket_sentences import SENTENCES
@@ -158,7 +157,7 @@ def test_says(name: str, data: dict[str, Any], sentence: str) -> None:
 
 def test_has_words_for_every_event_of_the_shop() -> None:
     types = {event.TYPE for topic in SUBSCRIBABLE for event in topic.carries}
-    told = set(SENTENCES) | set(QC_SENTENCES) | set(DESIGN_SENTENCES) | set(MODEL_SENTENCES)
+    told = set(SENTENCES) | set(QC_SENTENCES) | set(DESIGN_SENTENCES)
     assert {f"noizylab.{name}.v1" for name, _, _ in SAYS} | told == types
 
 
