@@ -1,0 +1,121 @@
+"""What a netlist does not say, drawn at random: loads, leakage, limits, levels. The diagnosis knows no more than this.
+
+Every number is an estimate for small digital and mixed boards, wide on purpose: a posterior that is right in the end
+needs a model that admits what it does not know.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+
+from processors.schematics.faults.readings import Floats
+from processors.schematics.faults.supply import Supply, domains
+
+_USUAL_VOLTS = (1.2, 1.8, 2.5, 3.3, 3.3, 5.0, 5.0, 12.0)
+_SERIES_OHM = {"fuse": 0.15, "bead": 0.15, "inductor": 0.2, "jumper": 0.03, "resistor": 0.05, "diode": 0.3}
+UNKNOWN_PULL_OHM = 1e4
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """Samples in rows, places in columns: nets, series parts, roots, makers, lines."""
+
+    nominal: Floats
+    load_siemens: Floats
+    idle_ohm: Floats
+    residual: Floats
+    diode_volt: Floats
+    series_ohm: Floats
+    series_drop: Floats
+    open_ohm: Floats
+    short_ohm: Floats
+    root_ohm: Floats
+    root_limit: Floats
+    maker_limit: Floats
+    maker_drop: Floats
+    level: Floats
+    floating: Floats
+    pull_ohm: Floats
+    pin_ohm: Floats
+
+
+def draw(supply: Supply, samples: int, seed: int = 0) -> Draws:
+    """Return ``samples`` boards that the netlist allows, each drawn independently; the same for the same seed."""
+    rng = np.random.default_rng(seed)
+    n, series, lines = len(supply.nets), len(supply.series), len(supply.lines)
+
+    def wide(middle: Floats | float, sigma: float, count: int) -> Floats:
+        return np.asarray(middle * np.exp(sigma * rng.standard_normal((samples, count))), dtype=np.float64)
+
+    def even(low: float, high: float, count: int) -> Floats:
+        return rng.uniform(low, high, (samples, count))
+
+    chips = np.array([_chips(supply, net) for net in supply.nets], dtype=np.float64)
+    nominal = _nominal(supply, samples, rng)
+    ohms = np.array([_SERIES_OHM.get(one.kind, 0.1) for one in supply.series], dtype=np.float64)
+    diodes = np.array([one.one_way for one in supply.series], dtype=np.bool_)
+    return Draws(
+        nominal=nominal,
+        load_siemens=wide(0.004 * (0.3 + chips), 1.2, n) / np.maximum(np.abs(nominal), 0.5),
+        idle_ohm=wide(3e4 / (0.3 + chips), 1.4, n),
+        residual=even(0.0, 1.0, n) ** 3 * 0.5,
+        diode_volt=np.where(chips > 0, even(0.3, 0.75, n), np.where(even(0, 1, n) < 0.5, even(0.3, 0.75, n), 3.0)),
+        series_ohm=wide(ohms, 0.7, series),
+        series_drop=np.where(diodes, even(0.2, 0.75, series), 0.0),
+        open_ohm=10 ** even(4.5, 8.0, 1)[:, 0],
+        short_ohm=wide(0.7, 1.3, 1)[:, 0],
+        root_ohm=wide(0.1, 0.5, len(supply.roots)),
+        root_limit=wide(1.0, 0.7, len(supply.roots)),
+        maker_limit=wide(0.5, 0.7, len(supply.makers)),
+        maker_drop=even(0.0, 1.0, len(supply.makers)) * np.minimum(1.2, _room(supply, nominal)),
+        level=np.where(even(0, 1, lines) < 0.8, even(0.93, 1.0, lines), even(0.5, 0.95, lines)),
+        floating=np.where(even(0, 1, lines) < 0.85, even(0.0, 0.45, lines), even(0.8, 1.0, lines)),
+        pull_ohm=wide(np.array([one.ohm or UNKNOWN_PULL_OHM for one in supply.lines], dtype=np.float64), 0.03, lines),
+        pin_ohm=wide(5e5, 1.2, lines),
+    )
+
+
+def _room(supply: Supply, nominal: Floats) -> Floats:
+    """Return the volts between input and output of each regulator: a board that once worked had enough of them."""
+    at = {net: number for number, net in enumerate(supply.nets)}
+    columns = [
+        np.maximum(nominal[:, at[one.inputs[0]]] - nominal[:, at[one.output]], 0.05) if one.inputs else
+        np.ones(len(nominal)) for one in supply.makers
+    ]  # fmt: skip
+    return np.stack(columns, axis=1) if columns else np.zeros((len(nominal), 0))
+
+
+def _chips(supply: Supply, net: str) -> int:
+    return sum(net in needs for needs in supply.consumers.values())
+
+
+def _nominal(supply: Supply, samples: int, rng: np.random.Generator) -> Floats:
+    """Return the voltage of each net: the one it says with the tolerance of a regulator, else a usual one a group."""
+    group = domains(supply.nets, supply.series)
+    guesses = {name: rng.choice(_USUAL_VOLTS, samples) for name in dict.fromkeys(group.values())}
+    for maker in supply.makers:  # most regulators make less than they get
+        feed = supply.volts.get(maker.inputs[0]) if maker.inputs else None
+        lower = [volts for volts in _USUAL_VOLTS if feed is not None and volts < feed]
+        if lower:
+            guesses[group[maker.output]] = rng.choice(lower, samples)
+    columns = [
+        np.full(samples, supply.volts[net]) if net in supply.volts else guesses[group[net]] for net in supply.nets
+    ]
+    table = np.stack(columns, axis=1) if columns else np.zeros((samples, 0))
+    return np.asarray(table * (1 + 0.015 * rng.standard_normal(table.shape)), dtype=np.float64)
+
+
+@cache
+def samples_for(count: int, nets: int) -> int:
+    """Return how many boards to draw so that all hypotheses are solved within a second on one core."""
+    return int(np.clip(4e7 / max(1.0, count * float(nets) ** 2.2), 24, 96))
+
+
+def consumer_table(supply: Supply) -> tuple[tuple[str, ...], NDArray[np.bool_], NDArray[np.bool_]]:
+    """Return the chips, and which supply nets and which lines each needs."""
+    refs = tuple(supply.consumers)
+    nets = np.array([[net in supply.consumers[ref] for net in supply.nets] for ref in refs], dtype=np.bool_)
+    lines = np.array([[line.net in supply.consumers[ref] for line in supply.lines] for ref in refs], dtype=np.bool_)
+    return refs, nets.reshape(len(refs), len(supply.nets)), lines.reshape(len(refs), len(supply.lines))
