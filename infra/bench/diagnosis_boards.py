@@ -65,7 +65,7 @@ class _Drawing:
         for place in sorted(enabled):
             volts, net = _OUTPUTS[place]
             source = rails[0] if rails and volts < 2 and self._rng.random() < 0.5 else supply
-            needs += self._regulator(source, net)
+            needs += self._regulator(source, net, first=not rails)
             rails.append(net)
         beads = [self._behind_bead(str(net)) for net in rails if self._rng.random() < 0.4]
         for net in (*rails, *beads):
@@ -109,9 +109,9 @@ class _Drawing:
         self._caps("VIN", int(self._rng.integers(1, 4)))
         return "VIN"
 
-    def _regulator(self, source: str, net: str) -> list[tuple[str, str, str]]:
-        """Draw a regulator; return the pins that a controller has to drive for it."""
-        way = self._rng.choice(["tied", "pulled", "driven"])
+    def _regulator(self, source: str, net: str, first: bool) -> list[tuple[str, str, str]]:
+        """Draw a regulator; return the pins that a controller has to drive for it: not for its own supply, the first."""
+        way = self._rng.choice(["tied", "pulled"] if first else ["tied", "pulled", "driven"])
         enable = source if way == "tied" else f"EN_{net.strip('+')}"
         self._add("U", "LDO", [
             (source, "VIN", "power_in"), ("GND", "GND", "power_in"), (enable, "EN", "input"),

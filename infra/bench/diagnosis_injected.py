@@ -81,7 +81,7 @@ def _case(one: Diagnoser, name: str, fault: int, rng: np.random.Generator, compl
             break
         readings.append(board.measure(spot))
         weights = one.weights(readings, symptom, about)
-    chances, alone = one.posterior(weights), weights.sum(axis=1)
+    chances, alone = one.posterior(weights), weights
     truth = int(one.class_of[fault])
     return Case(
         # What is as likely as the truth counts as before it: a tie is no answer.

@@ -53,13 +53,14 @@ def draw(supply: Supply, samples: int, seed: int = 0) -> Draws:
         return rng.uniform(low, high, (samples, count))
 
     chips = np.array([_chips(supply, net) for net in supply.nets], dtype=np.float64)
+    enabling = np.array([bool(line.enables) for line in supply.lines], dtype=np.bool_)
     nominal = _nominal(supply, samples, rng)
     ohms = np.array([_SERIES_OHM.get(one.kind, 0.1) for one in supply.series], dtype=np.float64)
     diodes = np.array([one.one_way for one in supply.series], dtype=np.bool_)
     return Draws(
         nominal=nominal,
         load_siemens=wide(0.004 * (0.3 + chips), 1.2, n) / np.maximum(np.abs(nominal), 0.5),
-        idle_ohm=wide(3e4 / (0.3 + chips), 1.4, n),
+        idle_ohm=wide(2e4 / (0.15 + chips), 1.5, n),
         residual=even(0.0, 1.0, n) ** 3 * 0.5,
         diode_volt=np.where(chips > 0, even(0.3, 0.75, n), np.where(even(0, 1, n) < 0.5, even(0.3, 0.75, n), 3.0)),
         series_ohm=wide(ohms, 0.7, series),
@@ -71,7 +72,7 @@ def draw(supply: Supply, samples: int, seed: int = 0) -> Draws:
         maker_limit=wide(0.5, 0.7, len(supply.makers)),
         maker_drop=even(0.0, 1.0, len(supply.makers)) * np.minimum(1.2, _room(supply, nominal)),
         level=np.where(even(0, 1, lines) < 0.8, even(0.93, 1.0, lines), even(0.5, 0.95, lines)),
-        floating=np.where(even(0, 1, lines) < 0.85, even(0.0, 0.45, lines), even(0.8, 1.0, lines)),
+        floating=_floating(even(0, 1, lines), even(0, 1, lines), enabling),
         pull_ohm=wide(np.array([one.ohm or UNKNOWN_PULL_OHM for one in supply.lines], dtype=np.float64), 0.03, lines),
         pin_ohm=wide(5e5, 1.2, lines),
     )
@@ -87,8 +88,19 @@ def _room(supply: Supply, nominal: Floats) -> Floats:
     return np.stack(columns, axis=1) if columns else np.zeros((len(nominal), 0))
 
 
-def _chips(supply: Supply, net: str) -> int:
-    return sum(net in needs for needs in supply.consumers.values())
+def _chips(supply: Supply, net: str) -> float:
+    """Return how much hangs on a net, in chips of 16 pins: a regulator of five pins leaks and draws little."""
+    return sum(min(4.0, size / 16) for ref, size in supply.sizes.items() if net in supply.consumers[ref])
+
+
+def _floating(luck: Floats, share: Floats, enabling: NDArray[np.bool_]) -> Floats:
+    """Return the level of a line that nothing pulls up: held low by a chip, afloat, or, rarely, held up inside one.
+
+    An enable that something else holds up would be no fault.
+    """
+    low, afloat = 0.03 * share, 0.45 * share
+    high = np.where(enabling, afloat, 0.8 + 0.2 * share)
+    return np.asarray(np.where(luck < 0.4, low, np.where(luck < 0.85, afloat, high)), dtype=np.float64)
 
 
 def _nominal(supply: Supply, samples: int, rng: np.random.Generator) -> Floats:
@@ -96,10 +108,15 @@ def _nominal(supply: Supply, samples: int, rng: np.random.Generator) -> Floats:
     group = domains(supply.nets, supply.series)
     guesses = {name: rng.choice(_USUAL_VOLTS, samples) for name in dict.fromkeys(group.values())}
     for maker in supply.makers:  # most regulators make less than they get
-        feed = supply.volts.get(maker.inputs[0]) if maker.inputs else None
+        if not maker.inputs:
+            continue
+        feed, out = supply.volts.get(maker.inputs[0]), supply.volts.get(maker.output)
         lower = [volts for volts in _USUAL_VOLTS if feed is not None and volts < feed]
-        if lower:
+        higher = [volts for volts in _USUAL_VOLTS if out is not None and volts > out]
+        if out is None and lower:
             guesses[group[maker.output]] = rng.choice(lower, samples)
+        if feed is None and higher:
+            guesses[group[maker.inputs[0]]] = rng.choice(higher, samples)
     columns = [
         np.full(samples, supply.volts[net]) if net in supply.volts else guesses[group[net]] for net in supply.nets
     ]

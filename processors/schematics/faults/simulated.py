@@ -7,6 +7,8 @@ foldback, body diodes and quiescent current; supplies that hiccup; capacitors st
 that chips pull up inside, or that talk; slips of the hand. And all of its numbers are drawn from other distributions.
 """
 
+from dataclasses import replace
+
 import numpy as np
 
 from processors.schematics.faults.hypotheses import Hypothesis
@@ -18,6 +20,7 @@ from processors.schematics.index import Index
 from processors.schematics.parts import value_of
 
 _SLIP = 0.01
+_TRIES = 8
 _UNKNOWN_VOLTS = (1.1, 1.5, 1.8, 2.5, 3.3, 3.3, 3.3, 5.0, 5.0, 9.0, 12.0)
 
 
@@ -28,17 +31,36 @@ class SimulatedBoard:
         self.index, self.supply, self.fault, self._rng = index, supply, fault, rng
         self._nets = self._places()
         self._at = {net: number for number, net in enumerate(self._nets)}
+        self._lost_line = ""
+        for _ in range(_TRIES):
+            self._draw()
+            if self._works():
+                break
+        self._build_in()
+        self.volts, self.amps = powered(self._circuit())
+        self._impedance = impedance([*self._wires, *self._idle], len(self._nets))
+
+    def _draw(self) -> None:
+        """Draw the parts of a board without a fault."""
         self._nominal = self._voltages()
-        self._levels = {line.net: self._line_level(line) for line in supply.lines}
+        self._levels = {line.net: self._line_level(line) for line in self.supply.lines}
         self._wires = [*self._two_pin_parts(), *self._sneaks()]
         self._idle = self._idle_chips()
-        self._lost_line = ""
-        self._build_in()
-        circuit = Circuit(
-            self._nominal, self._wires, self._drawn_loads(), self._holds(), self._made_sources(), self._made_makers()
+        self._loads = self._drawn_loads()
+        self._sources = self._made_sources()
+        self._makers = self._made_makers()
+
+    def _circuit(self) -> Circuit:
+        fresh = [replace(one) for one in self._makers]
+        return Circuit(
+            self._nominal, self._wires, self._loads, self._holds(), [replace(one) for one in self._sources], fresh
         )  # fmt: skip
-        self.volts, self.amps = powered(circuit)
-        self._impedance = impedance([*self._wires, *self._idle], len(self._nets))
+
+    def _works(self) -> bool:
+        """Say whether the board without its fault works: it did when it left its factory."""
+        self.volts, self.amps = powered(self._circuit())
+        most = np.abs(self.volts[: len(self.supply.nets)]) <= 1.15 * np.abs(self._nominal[: len(self.supply.nets)])
+        return not self._down() and bool(most.all())
 
     def measure(self, spot: Spot) -> Measured:
         """Return what a meter of 3 to 5 % shows, slips of the hand included."""
@@ -97,13 +119,18 @@ class SimulatedBoard:
         group = domains(self.supply.nets, self.supply.series)
         guess = {name: float(self._rng.choice(_UNKNOWN_VOLTS)) for name in dict.fromkeys(group.values())}
         for maker in self.supply.makers:  # most regulators make less than they get
-            feed = self.supply.volts.get(maker.inputs[0]) if maker.inputs else None
-            if feed is not None and self._rng.random() < 0.9:
-                guess[group[maker.output]] = float(self._rng.choice([v for v in _UNKNOWN_VOLTS if v < feed] or [1.0]))
+            feed, out = (self.supply.volts.get(net) for net in (*maker.inputs[:1], maker.output))
+            if feed is not None and out is None and self._rng.random() < 0.9:
+                guess[group[maker.output]] = self._volts_between(0.0, feed)
+            elif feed is None and out is not None:
+                guess[group[maker.inputs[0]]] = self._volts_between(out, 99.0)
         volts = np.zeros(len(self._nets))
         for net in self.supply.nets:
             volts[self._at[net]] = self.supply.volts.get(net, guess[group[net]]) * self._rng.uniform(0.975, 1.025)
         return volts
+
+    def _volts_between(self, low: float, high: float) -> float:
+        return float(self._rng.choice([volts for volts in _UNKNOWN_VOLTS if low < volts < high] or [low + 1.0]))
 
     def _two_pin_parts(self) -> list[Wire]:
         wires: list[Wire] = []
@@ -189,11 +216,10 @@ class SimulatedBoard:
             source = self._at[maker.inputs[0]] if maker.inputs else -1
             enables = tuple(self._at[net] for net in maker.enables if net in self._levels)
             fold = self._wide(0.15, 0.6) if self._rng.random() < 0.4 else 1.0
-            dead = self.fault.kind == "dead_regulator" and self.fault.key == f"{maker.ref}:{maker.output}"
             node = self._at[maker.output]
             room = self._nominal[source] - self._nominal[node] if source >= 0 else 2.0
             drop = float(self._rng.uniform(0.3, 0.95) * min(1.3, room)) if room > 0 else 0.1  # the designer left room
-            made.append(Converter(source, node, self._wide(0.2, 1.5), drop, fold, enables, dead))
+            made.append(Converter(source, node, self._wide(0.2, 1.5), drop, fold, enables))
         return made
 
     def _holds(self) -> list[Hold]:
@@ -222,6 +248,9 @@ class SimulatedBoard:
             nodes = {self._at[net] for net in ends}
             kept = [wire for wire in self._wires if {wire.one, wire.other} != nodes or wire.siemens < 0.1]
             self._wires = [*kept, Wire(*nodes, 1 / self._wide(2e4, 3e8))]
+        elif fault.kind == "dead_regulator":
+            names = [f"{maker.ref}:{maker.output}" for maker in self.supply.makers]
+            self._makers[names.index(fault.key)].dead = True
         elif fault.kind in {"no_enable", "no_pull_up"}:
             self._lose_line()
 

@@ -67,7 +67,7 @@ class Supply:
     """Everything about the supply that the netlist says.
 
     ``volts`` holds the nominal voltage of the nets that say one; ``shorting`` the parts from a net to ground that can
-    short it, likeliest first; ``consumers`` the supply nets and lines that a chip needs; ``bleeders`` resistors
+    short it, likeliest first; ``consumers`` the supply nets and lines that a chip needs, ``sizes`` its count of pins; ``bleeders`` resistors
     (net, other net or empty for ground, ohm).
     """
 
@@ -79,6 +79,7 @@ class Supply:
     volts: Mapping[str, float]
     shorting: Mapping[str, tuple[str, ...]]
     consumers: Mapping[str, tuple[str, ...]]
+    sizes: Mapping[str, int]
     bleeders: tuple[tuple[str, str, float], ...]
     sockets: frozenset[str]
 
@@ -94,10 +95,11 @@ def supply_of(index: Index) -> Supply:
     )  # fmt: skip
     names = tuple(nets)
     lines = tuple(_lines(index, nets, makers))
+    consumers = _consumers(index, nets, lines)
     return Supply(
         names, _roots(index, names, series, makers), series, makers, lines,
         _volts(index, names, series, makers), {net: _shorting(index, net) for net in names},
-        _consumers(index, nets, lines), tuple(_bleeders(index, nets)),
+        consumers, {ref: len(index.parts[ref].pins) for ref in consumers}, tuple(_bleeders(index, nets)),
         frozenset(net for net in names if any(index.kinds.get(ref) == "connector" for ref in index.refs_on(net))),
     )  # fmt: skip
 
