@@ -67,12 +67,13 @@ class _Drawing:
             source = rails[0] if rails and volts < 2 and self._rng.random() < 0.5 else supply
             needs += self._regulator(source, net, first=not rails)
             rails.append(net)
+        hidden = self._hidden_rails(supply) if self._rng.random() < 0.4 else []
         beads = [self._behind_bead(str(net)) for net in rails if self._rng.random() < 0.4]
-        for net in (*rails, *beads):
+        for net in (*rails, *beads, *hidden):
             for _ in range(int(self._rng.integers(1, 4))):
                 self._chip([net], [])
         bus = self._bus(rails[0])
-        self._chip([rails[0], *beads[:1]], [*needs, *bus], ref=controller)
+        self._chip([rails[0], *beads[:1]], [*needs, *bus, *self._reset(rails[0])], ref=controller)
         self._chip([rails[0]], bus)
         self._chip([rails[-1], rails[0]], bus)
         nets = tuple(
@@ -121,6 +122,27 @@ class _Drawing:
         if way == "pulled":
             self._two("R", "100k", enable, source)
         return [(enable, "PA0", "output")] if way == "driven" else []
+
+    def _hidden_rails(self, supply: str) -> list[str]:
+        """Draw a power chip whose pins do not say what they make; some rails are nameless, one is behind a diode."""
+        names = ["VSYS", "VDD_IO", f"Net-(U{self._counts['U'] + 1}-P3)", "+3V0"]
+        names = names[: int(self._rng.integers(2, 5))]
+        outputs = [(net, f"P{at}", "passive") for at, net in enumerate(names)]
+        self._add("U", "PMIC", [(supply, "VCC", "power_in"), ("GND", "GND", "power_in"), *outputs])
+        for net in names:
+            self._caps(net, int(self._rng.integers(2, 6)))
+        if self._rng.random() < 0.5:
+            self._add("D", "schottky", [("VBACKUP", "K", "passive"), (names[0], "A", "passive")])
+            self._caps("VBACKUP", 2)
+            names.append("VBACKUP")
+        return names
+
+    def _reset(self, net: str) -> list[tuple[str, str, str]]:
+        if self._rng.random() < 0.4:
+            return []
+        self._two("R", "10k", "NRST", net)
+        self._two("C", "100n", "NRST", "GND")
+        return [("NRST", "NRST", "input")]
 
     def _behind_bead(self, net: str) -> str:
         behind = f"{net.strip('+')}_A"

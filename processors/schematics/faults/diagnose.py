@@ -3,8 +3,7 @@
 How likely a reading is under a hypothesis is the mean over the drawn boards of how near their prediction is. Readings
 count as independent once the hypothesis is given: weighing drawn boards by all readings at once was tried, and four
 readings of healthy rails left one board of a hundred alive, which then decided. A reading is a slip (wrong pad, wrong
-range) once in fifty, so that no reading ever makes a fault impossible. What a measurement tells is the mutual
-information between class and reading, by a histogram of predictions.
+range) once in fifty, so that no reading ever makes a fault impossible.
 """
 
 from collections.abc import Iterable, Sequence
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from processors.schematics.faults.explain import evidence, note
 from processors.schematics.faults.hypotheses import Hypothesis, hypotheses
+from processors.schematics.faults.plan import Planner
 from processors.schematics.faults.predict import predict
 from processors.schematics.faults.readings import Floats, Measured, Quantity, Spot, scaled, spots_of, spread
 from processors.schematics.faults.supply import supply_of
@@ -24,14 +24,13 @@ from processors.schematics.index import Index
 SLIP = 0.02
 _RANGE: dict[Quantity, float] = {"ohm": 19.0, "volt": 20.0, "diode": 2.0, "amp": 9.0}
 """How far readings of a slip lie apart, on their scale."""
-_BINS = 28
 _SAME = 0.80
 """Overlap (Bhattacharyya) in every reading from which two faults count as one class."""
 SURE = 0.95
 WORTH_BITS = 0.015
 """Below this a reading is not worth its minute."""
-_SHORT_MINUTES = 1.5
-"""What switching on a shorted board costs on average, as minutes: a burnt part is an hour, once in forty."""
+_SHORT_MINUTES = 1.0
+"""What switching on a shorted board costs on average, as minutes: a burnt part is an hour, once in sixty."""
 _MIND_SHORTS = 0.1
 
 
@@ -45,7 +44,7 @@ class Diagnoser:
         self.predicted = predict(self.supply, self.hypotheses, seed)
         self.spots: tuple[Spot, ...] = spots_of(self.supply)
         self._tables = {spot: table for spot in self.spots if (table := self.table(spot)) is not None}
-        self._histograms = {spot: _histogram(spot, table) for spot, table in self._tables.items()}
+        self.planner = Planner(tuple(self._tables), tuple(self._tables.values()), SLIP)
         self.classes: tuple[tuple[int, ...], ...] = self._classes()
         self.class_of: NDArray[np.intp] = np.zeros(len(self.hypotheses), dtype=np.intp)
         for number, members in enumerate(self.classes):
@@ -85,26 +84,20 @@ class Diagnoser:
         return Diagnosis(tuple(suspects), None if spot is None else self._next(spot, weights), unused)
 
     def next_spot(self, weights: Floats, taken: Iterable[Spot] = ()) -> Spot | None:
-        """Return the measurement with most information a minute; None where none is worth it."""
+        """Return the measurement that tells most a minute; None where none is worth it."""
         done = set(taken)
-        gains = {spot: self.bits(spot, weights) for spot in self._histograms if spot not in done}
-        spot = max(gains, key=lambda one: gains[one] / self._minutes(one, weights), default=None)
-        return spot if spot is not None and gains[spot] > WORTH_BITS else None
-
-    def bits(self, spot: Spot, weights: Floats) -> float:
-        """Return the mutual information, in bits, of the class with a reading."""
-        joint = np.zeros((len(self.classes), _BINS))
-        np.add.at(joint, self.class_of, weights[:, None] * self._histograms[spot])
-        return max(0.0, _entropy(self.posterior(weights)) + _entropy(joint.sum(axis=0)) - _entropy(joint))
+        minutes = np.array([self._minutes(spot, weights) for spot in self.planner.spots], dtype=np.float64)
+        gone = np.array([spot in done for spot in self.planner.spots], dtype=np.bool_)
+        best = self.planner.best(weights, self.class_of, minutes, gone) if len(gone) else None
+        return self.planner.spots[best[0]] if best is not None and best[1] > WORTH_BITS else None
 
     def _next(self, spot: Spot, weights: Floats) -> NextMeasurement:
         hazard = "switch off, take the battery out, and let capacitors discharge first"
         if spot.powered:
             shorted = self._short_chance(weights) > _MIND_SHORTS
             hazard = "a rail may be shorted: use a supply with a current limit, and begin with 100 mA" if shorted else ""
-        return NextMeasurement(
-            spot.quantity, spot.net, spot.other, spot.words, round(self.bits(spot, weights), 3), spot.minutes, hazard
-        )  # fmt: skip
+        bits = round(self.planner.bits(self.planner.spots.index(spot), weights, self.class_of), 3)
+        return NextMeasurement(spot.quantity, spot.net, spot.other, spot.words, bits, spot.minutes, hazard)
 
     def _minutes(self, spot: Spot, weights: Floats) -> float:
         """Return the cost: the minutes of the hand, and the risk of switching on what may be shorted."""
@@ -126,13 +119,8 @@ class Diagnoser:
 
     def _classes(self) -> tuple[tuple[int, ...], ...]:
         """Group hypotheses that overlap in every reading. No fault stands alone: it is what must not be taken for one."""
-        count = len(self.hypotheses)
-        same = np.ones((count, count))
-        for bins in self._histograms.values():
-            roots = np.sqrt(bins)
-            same = np.minimum(same, roots @ roots.T)
-        groups: list[list[int]] = []
-        for number in range(count):
+        same, groups = self.planner.overlap(), list[list[int]]()
+        for number in range(len(self.hypotheses)):
             home = next(
                 (some for some in groups if some != [0] and all(same[number, one] > _SAME for one in some)), None
             )  # fmt: skip
@@ -152,19 +140,3 @@ class Diagnoser:
             some[0].kind, some[0].net, parts, chance, told, alone, "" if alone else note(some, parts, self.supply)
         )  # fmt: skip
 
-
-def _histogram(spot: Spot, table: Floats) -> Floats:
-    """Return how likely a reading falls into each bin, (hypothesis, bin)."""
-    deviation = spread(spot.quantity, table)
-    low, high = float(table.min()), float(table.max())
-    edges = np.linspace(low - 0.05, high + 0.05, _BINS)
-    width = max((high - low + 0.1) / (_BINS - 1), 1e-6)
-    sigma = np.maximum(deviation, width / 2)[..., None]
-    bins = np.exp(-0.5 * ((edges - table[..., None]) / sigma) ** 2)
-    bins = bins / bins.sum(axis=2, keepdims=True)
-    return np.asarray((1 - SLIP) * bins.mean(axis=1) + SLIP / _BINS, dtype=np.float64)
-
-
-def _entropy(chances: Floats) -> float:
-    positive = chances[chances > 0]
-    return float(-(positive * np.log2(positive)).sum())

@@ -18,9 +18,9 @@ OVER_LIMIT_OHM = 4e7
 """What a bench meter of four digits calls OL, in ohm."""
 OVER_LIMIT_DIODE = 2.0
 """Above this a meter's diode mode shows OL, in volt."""
-MINUTES: dict[Quantity, float] = {"ohm": 0.6, "diode": 0.6, "volt": 0.9, "amp": 1.0}
-ACROSS_MINUTES = 0.8
-"""Estimates of a practised hand, board on the bench. Two tips on two small pads take longer than one and a clip."""
+MINUTES: dict[Quantity, float] = {"ohm": 1.3, "diode": 1.3, "volt": 1.6, "amp": 1.7}
+ACROSS_MINUTES = 1.5
+"""Estimates of a practised hand: most of it is to find the pad and to write down what the meter shows."""
 _OHM_FLOOR = 0.15
 
 
