@@ -72,15 +72,15 @@ def play(diagnosers: Mapping[str, Diagnoser], cases: int, seed: int, complaints:
 
 def _case(one: Diagnoser, name: str, fault: int, rng: np.random.Generator, complaints: bool) -> Case:
     board = SimulatedBoard(one.index, one.supply, one.hypotheses[fault], rng)
-    symptom, about = board.complaint() if complaints else (None, None)
+    complaint = board.complaint() if complaints else NOTHING_SAID
     readings: list[Measured] = []
-    weights = one.weights(readings, symptom, about)
+    weights = one.weights(readings, complaint)
     while len(readings) < MOST_READINGS and one.posterior(weights).max() < SURE:
         spot = one.next_spot(weights, [reading.spot for reading in readings])
         if spot is None:
             break
         readings.append(board.measure(spot))
-        weights = one.weights(readings, symptom, about)
+        weights = one.weights(readings, complaint)
     chances, alone = one.posterior(weights), weights
     truth = int(one.class_of[fault])
     return Case(

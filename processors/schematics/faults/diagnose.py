@@ -18,7 +18,7 @@ from processors.schematics.faults.predict import predict
 from processors.schematics.faults.readings import Floats, Measured, Quantity, Spot, scaled, spots_of, spread
 from processors.schematics.faults.supply import supply_of
 from processors.schematics.faults.suspects import Diagnosis, NextMeasurement, Suspect
-from processors.schematics.faults.symptoms import Symptom, symptom_weights
+from processors.schematics.faults.symptoms import NOTHING_SAID, Complaint, complaint_weights
 from processors.schematics.index import Index
 
 SLIP = 0.02
@@ -56,11 +56,9 @@ class Diagnoser:
         table = self.predicted.readings(spot)
         return None if table is None else scaled(spot.quantity, table)
 
-    def weights(
-        self, readings: Iterable[Measured] = (), symptom: Symptom | None = None, about: str | None = None
-    ) -> Floats:
+    def weights(self, readings: Iterable[Measured] = (), complaint: Complaint = NOTHING_SAID) -> Floats:
         """Return the probability of each hypothesis; all sum to 1. Of readings at one spot, the last counts."""
-        logs = np.log(self._priors) + np.log(symptom_weights(self.predicted, symptom, about).mean(axis=1))
+        logs = np.log(self._priors) + np.log(complaint_weights(self.predicted, complaint).mean(axis=1))
         for one in {reading.spot: reading for reading in readings}.values():
             near = self._near(one)
             logs += np.log(near.mean(axis=1)) if near is not None else 0.0
@@ -71,11 +69,9 @@ class Diagnoser:
         """Return the probability of each class."""
         return np.bincount(self.class_of, weights, len(self.classes)).astype(np.float64)
 
-    def diagnose(
-        self, readings: Sequence[Measured] = (), symptom: Symptom | None = None, about: str | None = None
-    ) -> Diagnosis:
-        """Return suspects, likeliest first, and what to measure next. ``about`` is a chip whose function is missed."""
-        weights = self.weights(readings, symptom, about)
+    def diagnose(self, readings: Sequence[Measured] = (), complaint: Complaint = NOTHING_SAID) -> Diagnosis:
+        """Return suspects, likeliest first, and what to measure next."""
+        weights = self.weights(readings, complaint)
         chances = self.posterior(weights)
         tables = [(one, table) for one in readings if (table := self.table(one.spot)) is not None]
         suspects = [self._suspect(int(number), float(chances[number]), weights, tables) for number in np.argsort(-chances)]

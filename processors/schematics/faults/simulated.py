@@ -15,7 +15,7 @@ from processors.schematics.faults.hypotheses import Hypothesis
 from processors.schematics.faults.readings import OVER_LIMIT_DIODE, OVER_LIMIT_OHM, Floats, Measured, Spot
 from processors.schematics.faults.simulated_dc import Circuit, Converter, Hold, Load, Source, Wire, impedance, powered
 from processors.schematics.faults.supply import Line, Supply, domains
-from processors.schematics.faults.symptoms import Symptom
+from processors.schematics.faults.symptoms import Complaint, Symptom
 from processors.schematics.index import Index
 from processors.schematics.parts import value_of
 
@@ -36,6 +36,7 @@ class SimulatedBoard:
             self._draw()
             if self._works():
                 break
+        self._healthy_amps = sum(self.amps.values())
         self._build_in()
         self.volts, self.amps = powered(self._circuit())
         self._impedance = impedance([*self._wires, *self._idle], len(self._nets))
@@ -70,21 +71,28 @@ class SimulatedBoard:
             return Measured(spot, self._reading(Spot(spot.quantity, wrong) if spot.quantity != "amp" else spot))
         return Measured(spot, self._reading(spot))
 
-    def complaint(self) -> tuple[Symptom | None, str | None]:
-        """Return what a customer says: most name what fails, some something else, some nothing."""
+    def complaint(self) -> Complaint:
+        """Return what a customer says and a first look shows: mostly true, sometimes beside the point, often little."""
         down = self._down()
         everyone = sorted(self.supply.consumers)
-        if not down:
-            symptom: Symptom = self._pick(("works", "intermittent", "partly_dead", "dead"), (0.65, 0.2, 0.1, 0.05))
+        if not down and sum(self.amps.values()) > 2 * self._healthy_amps + 0.05:
+            symptom = self._pick(("draws_too_much", "hot", "intermittent", "works"), (0.4, 0.3, 0.2, 0.1))
+        elif not down:
+            symptom = self._pick(("works", "intermittent", "partly_dead", "dead"), (0.65, 0.2, 0.1, 0.05))
         elif len(down) > 0.5 * len(everyone):
             symptom = self._pick(("dead", "no_boot", "partly_dead"), (0.7, 0.2, 0.1))
         elif self.fault.kind == "no_pull_up":
             symptom = self._pick(("bus_silent", "partly_dead", "no_boot"), (0.6, 0.25, 0.15))
         else:
             symptom = self._pick(("partly_dead", "no_boot", "dead", "bus_silent"), (0.6, 0.2, 0.12, 0.08))
-        luck = self._rng.random()
-        named = sorted(down) if down and luck < 0.7 else everyone if luck < 0.8 else []
-        return symptom, str(self._rng.choice(named)) if named else None
+        fails = self._named(sorted(down), everyone, int(self._rng.choice(3, p=(0.25, 0.5, 0.25))))
+        works = self._named(sorted(set(everyone) - down), everyone, int(self._rng.choice(2, p=(0.45, 0.55))))
+        return Complaint(symptom, fails, works)
+
+    def _named(self, true: list[str], everyone: list[str], count: int) -> tuple[str, ...]:
+        """Return some chips; one in eight is named by mistake."""
+        found = [everyone if self._rng.random() < 0.125 else true for _ in range(count)]
+        return tuple(dict.fromkeys(str(self._rng.choice(some)) for some in found if some))
 
     def _pick(self, words: tuple[Symptom, ...], chances: tuple[float, ...]) -> Symptom:
         return words[int(self._rng.choice(len(words), p=np.array(chances) / sum(chances)))]
@@ -168,11 +176,13 @@ class SimulatedBoard:
     def _sneaks(self) -> list[Wire]:
         """Return protection diodes between rails of one chip, and leakage over dirt."""
         wires: list[Wire] = []
-        for needs in self.supply.consumers.values():
+        makers = {maker.ref for maker in self.supply.makers}
+        for ref, needs in self.supply.consumers.items():
             rails = [net for net in needs if net in self.supply.nets]
-            if len(rails) > 1 and self._rng.random() < 0.3:
-                one, other = (self._at[str(net)] for net in self._rng.choice(rails, 2, replace=False))
-                wires.append(Wire(one, other, 1 / self._wide(100, 5000), 0.55))
+            if len(rails) > 1 and ref not in makers and self._rng.random() < 0.3:
+                chosen = [self._at[str(net)] for net in self._rng.choice(rails, 2, replace=False)]
+                low, high = sorted(chosen, key=lambda at: abs(self._nominal[at]))
+                wires.append(Wire(low, high, 1 / self._wide(100, 5000), 0.55))  # conducts when the higher one is down
         if len(self.supply.nets) > 1 and self._rng.random() < 0.3:
             one, other = (self._at[str(net)] for net in self._rng.choice(self.supply.nets, 2, replace=False))
             wires.append(Wire(one, other, 1 / self._wide(3e4, 1e7)))

@@ -1,6 +1,7 @@
 """What a customer or the bench says of a board, and how likely that is under each hypothesis."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Literal, get_args
 
 import numpy as np
@@ -19,7 +20,7 @@ _CHANCES: Mapping[str, tuple[float, float, float, float]] = {
     "dead":             (0.75, 0.12, 0.10, 0.08),
     "no_boot":          (0.60, 0.30, 0.35, 0.10),
     "partly_dead":      (0.15, 0.65, 0.35, 0.15),
-    "bus_silent":       (0.05, 0.15, 0.50, 0.07),
+    "bus_silent":       (0.04, 0.10, 0.60, 0.05),
     "works":            (0.02, 0.03, 0.06, 0.60),
     "intermittent":     (0.10, 0.15, 0.20, 0.30),
 }  # fmt: skip
@@ -30,21 +31,35 @@ _MISNAMED = 0.25
 _MOST = 0.5
 
 
-def symptom_weights(said: Prediction, symptom: Symptom | None, about: str | None = None) -> Floats:
-    """Return the likelihood of a complaint under each hypothesis and sample; ones without a complaint.
+@dataclass(frozen=True, slots=True)
+class Complaint:
+    """What is known before the first reading: a symptom, and chips whose functions are missed or are seen to work."""
 
-    ``about`` is the chip whose function is missed.
+    symptom: Symptom | None = None
+    fails: tuple[str, ...] = ()
+    works: tuple[str, ...] = ()
+
+
+NOTHING_SAID = Complaint()
+
+
+def complaint_weights(said: Prediction, complaint: Complaint) -> Floats:
+    """Return the likelihood of a complaint under each hypothesis and sample; ones where nothing is said.
+
+    Chips that need no supply of the board's say nothing.
     """
     weights = np.ones(said.volts.shape[:2])
-    if symptom in {"draws_too_much", "hot"}:
-        return weights * _current_weights(said)
-    if symptom is not None:
-        chances = np.array(_CHANCES.get(symptom, _CHANCES["partly_dead"]))
+    if complaint.symptom in {"draws_too_much", "hot"}:
+        weights *= _current_weights(said)
+    elif complaint.symptom is not None:
+        chances = np.array(_CHANCES.get(complaint.symptom, _CHANCES["partly_dead"]))
         weights *= chances[_states(said)]
-    if about is not None and about in said.refs:
-        count = np.maximum(said.affected.sum(axis=2), 1.0)
-        named = said.affected[:, :, said.refs.index(about)]
-        weights *= (1 - _MISNAMED) * named / count + _MISNAMED / len(said.refs)
+    for named, state in ((complaint.fails, said.affected), (complaint.works, 1 - said.affected)):
+        count = np.maximum(state.sum(axis=2), 1.0)
+        for ref in named:
+            if ref in said.refs:
+                mine = state[:, :, said.refs.index(ref)]
+                weights *= (1 - _MISNAMED) * mine / count + _MISNAMED / len(said.refs)
     return weights
 
 
