@@ -22,7 +22,10 @@ def boards_in(folder: Path) -> dict[str, Index]:
     """
     table = folder / "projects.csv"
     if table.is_file():
-        files = {row["project"]: folder / row["root"] for row in csv.DictReader(table.read_text(encoding="utf-8").splitlines())}
+        files = {
+            row["project"]: folder / row["root"]
+            for row in csv.DictReader(table.read_text(encoding="utf-8").splitlines())
+        }
     else:
         files = {file.name: file for file in sorted(folder.iterdir()) if file.is_file()}
     found: dict[str, Index] = {}
@@ -111,7 +114,7 @@ class _Drawing:
         return "VIN"
 
     def _regulator(self, source: str, net: str, first: bool) -> list[tuple[str, str, str]]:
-        """Draw a regulator; return the pins that a controller has to drive for it: not for its own supply, the first."""
+        """Draw a regulator; return the pins a controller has to drive for it: never for the first, its own supply."""
         way = self._rng.choice(["tied", "pulled"] if first else ["tied", "pulled", "driven"])
         enable = source if way == "tied" else f"EN_{net.strip('+')}"
         self._add("U", "LDO", [
@@ -157,7 +160,9 @@ class _Drawing:
 
     def _chip(self, rails: list[str], signals: list[tuple[str, str, str]], ref: str = "") -> None:
         power = [(net, "VDD", "power_in") for net in rails]
-        more = [(f"S{len(self._parts)}_{at}", f"P{at}", "bidirectional") for at in range(int(self._rng.integers(2, 30)))]
+        more = [
+            (f"S{len(self._parts)}_{at}", f"P{at}", "bidirectional") for at in range(int(self._rng.integers(2, 30)))
+        ]
         self._add("U", "CHIP", [*power, ("GND", "VSS", "power_in"), *signals, *more], ref)
 
 

@@ -13,6 +13,7 @@ from processors.schematics.faults.diagnose import SURE, Diagnoser
 from processors.schematics.faults.hypotheses import FaultKind
 from processors.schematics.faults.readings import Measured
 from processors.schematics.faults.simulated import SimulatedBoard
+from processors.schematics.faults.symptoms import NOTHING_SAID
 
 MOST_READINGS = 6
 INJECTED: tuple[FaultKind, ...] = ("short", "open", "dead_regulator", "no_enable", "no_pull_up")
@@ -21,7 +22,7 @@ DEVELOPED_ON = frozenset({
     "buspirate5_rev10a", "buspirate6_rev2b", "gb_DMG-CPU-06", "pic_programmer", "flat_hierarchy", "tiny_tapeout",
     "video",
 })  # fmt: skip
-"""Boards that were looked at while the diagnosis was made; they are never scored. Revisions of a board are on one side."""
+"""Boards that were looked at while the diagnosis was made, never scored. Revisions of a board are on one side."""
 DRAWN_FROM = 10_000
 """Drawn boards of the score have numbers from here on; those below were used for development."""
 DRAWN = 20
@@ -51,7 +52,11 @@ def run(options: Options, say: Callable[[str], None]) -> dict[str, Any]:
         boards = {name: index for name, index in found.items() if name not in DEVELOPED_ON} or found
     say(f"{options.cases} faults into {len(boards)} boards")
     diagnosers = {name: Diagnoser(index, seed=options.seed) for name, index in boards.items()}
-    return {"injected": summary(list(play(diagnosers, options.cases, options.seed)))}
+    result = summary(list(play(diagnosers, options.cases, options.seed)))
+    say("the same with nothing said of what fails")
+    silent = summary(list(play(diagnosers, options.cases // 2, options.seed + 1, complaints=False)))
+    result["without_complaint"] = {name: silent[name] for name in ("top1", "top3", "measurements", "cases")}
+    return {"injected": result}
 
 
 def play(diagnosers: Mapping[str, Diagnoser], cases: int, seed: int, complaints: bool = True) -> Iterator[Case]:

@@ -59,8 +59,9 @@ def power_tree(index: Index, names: Iterable[str] | None = None) -> tuple[Link, 
 
 
 def diode_ends(index: Index, ref: str) -> tuple[str, str] | None:
-    """Return the nets of anode and cathode, by the names of the pins; None where they do not say. Pin 1 is often K."""
-    ends = {pin.name.upper() or pin.number.upper(): index.net_of.get((ref, pin.number)) for pin in index.parts[ref].pins}
+    """Return the nets of anode and cathode by the names of pins, None without them. The order says nothing: 1 is K."""
+    pins = index.parts[ref].pins
+    ends = {pin.name.upper() or pin.number.upper(): index.net_of.get((ref, pin.number)) for pin in pins}
     anode, cathode = ends.get("A"), ends.get("K")
     return (anode, cathode) if anode is not None and cathode is not None else None
 

@@ -74,7 +74,9 @@ class Diagnoser:
         weights = self.weights(readings, complaint)
         chances = self.posterior(weights)
         tables = [(one, table) for one in readings if (table := self.table(one.spot)) is not None]
-        suspects = [self._suspect(int(number), float(chances[number]), weights, tables) for number in np.argsort(-chances)]
+        suspects = [
+            self._suspect(int(number), float(chances[number]), weights, tables) for number in np.argsort(-chances)
+        ]
         unused = tuple(one.spot.words for one in readings if self.table(one.spot) is None)
         spot = None if chances.max() > SURE else self.next_spot(weights, [one.spot for one in readings])
         return Diagnosis(tuple(suspects), None if spot is None else self._next(spot, weights), unused)
@@ -91,7 +93,9 @@ class Diagnoser:
         hazard = "switch off, take the battery out, and let capacitors discharge first"
         if spot.powered:
             shorted = self._short_chance(weights) > _MIND_SHORTS
-            hazard = "a rail may be shorted: use a supply with a current limit, and begin with 100 mA" if shorted else ""
+            hazard = (
+                "a rail may be shorted: use a supply with a current limit, and begin with 100 mA" if shorted else ""
+            )
         bits = round(self.planner.bits(self.planner.spots.index(spot), weights, self.class_of), 3)
         return NextMeasurement(spot.quantity, spot.net, spot.other, spot.words, bits, spot.minutes, hazard)
 
@@ -114,7 +118,7 @@ class Diagnoser:
         return np.asarray((1 - SLIP) * near + SLIP / _RANGE[one.spot.quantity], dtype=np.float64)
 
     def _classes(self) -> tuple[tuple[int, ...], ...]:
-        """Group hypotheses that overlap in every reading. No fault stands alone: it is what must not be taken for one."""
+        """Group hypotheses that overlap in every reading. No fault stands alone: nothing may be taken for it."""
         same, groups = self.planner.overlap(), list[list[int]]()
         for number in range(len(self.hypotheses)):
             home = next(
@@ -126,7 +130,9 @@ class Diagnoser:
                 home.append(number)
         return tuple(tuple(some) for some in groups)
 
-    def _suspect(self, number: int, chance: float, weights: Floats, readings: Sequence[tuple[Measured, Floats]]) -> Suspect:
+    def _suspect(
+        self, number: int, chance: float, weights: Floats, readings: Sequence[tuple[Measured, Floats]]
+    ) -> Suspect:
         members = sorted(self.classes[number], key=lambda one: -float(weights[one]))
         some = [self.hypotheses[one] for one in members]
         parts = tuple(dict.fromkeys(ref for one in some for ref in one.parts))
@@ -135,4 +141,3 @@ class Diagnoser:
         return Suspect(
             some[0].kind, some[0].net, parts, chance, told, alone, "" if alone else note(some, parts, self.supply)
         )  # fmt: skip
-

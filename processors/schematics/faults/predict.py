@@ -104,12 +104,12 @@ def predict(supply: Supply, some: tuple[Hypothesis, ...], seed: int = 0) -> Pred
     volts, lines, amps = _powered(supply, draws, faults)
     refs, nets_of, lines_of = consumer_table(supply)
     low = np.abs(volts) < _LOW * np.abs(draws.nominal)[None]
-    down = (lines < _LOW * _feeding(supply, draws, draws.nominal[None])) & ~np.zeros_like(lines, dtype=np.bool_)
-    starved = (low @ nets_of.T) | (down @ lines_of.T) if refs else np.zeros((*low.shape[:2], 0), dtype=np.bool_)
-    only_line = down.any(axis=2) & ~low.any(axis=2)
+    down = lines < _LOW * _feeding(supply, draws.nominal[None])
+    starved = (low @ nets_of.T) | (down @ lines_of.T)
+    line_down = down.any(axis=2) & ~low.any(axis=2)
     return Prediction(
-        supply, draws, volts, lines, amps, _impedance(supply, draws, faults), refs, starved.astype(np.float64),
-        only_line.astype(np.float64),
+        supply, draws, volts, lines, amps, _impedance(supply, draws, faults), refs,
+        np.asarray(starved, dtype=np.float64), np.asarray(line_down, dtype=np.float64),
     )  # fmt: skip
 
 
@@ -123,9 +123,12 @@ class _Places:
         self.one_way = np.array([one.one_way for one in supply.series], dtype=np.bool_)
         self.roots = [at[net] for net in supply.roots]
         self.makers = [
-            (at[one.inputs[0]] if one.inputs else None, at[one.output], [line_at[e] for e in one.enables if e in line_at])
+            (
+                at[one.inputs[0]] if one.inputs else None, at[one.output],
+                [line_at[net] for net in one.enables if net in line_at],
+            )
             for one in supply.makers
-        ]
+        ]  # fmt: skip
         self.bleeders = [(at[a], at[b] if b else None, ohm) for a, b, ohm in supply.bleeders]
         self.feeders = [at.get(line.feeder) for line in supply.lines]
 
@@ -199,7 +202,7 @@ def _powered(supply: Supply, draws: Draws, faults: Faults) -> tuple[Floats, Floa
         for number, (one, other) in enumerate(places.series):
             if places.one_way[number]:
                 _join(now, one, other, diodes[..., number])
-        volts = np.linalg.solve(now, into[..., None])[..., 0]
+        volts = np.asarray(np.linalg.solve(now, into[..., None])[..., 0], dtype=np.float64)
         lines = _line_volts(supply, draws, faults, volts)
         _bend(places, draws, faults, volts, (roots, makers, drawn, diodes), target)
     amps = roots * (nominal[..., places.roots] - volts[..., places.roots])
@@ -255,7 +258,7 @@ def _bend(
             diodes[..., number] = np.sqrt(diodes[..., number] * np.maximum(good, 1e-7))
 
 
-def _feeding(supply: Supply, draws: Draws, volts: Floats) -> Floats:
+def _feeding(supply: Supply, volts: Floats) -> Floats:
     """Return the voltage that each line is held up by: its feeder's, or 3.3 V where none is seen."""
     feeders = _Places(supply).feeders
     columns = [volts[..., one] if one is not None else np.full(volts.shape[:2], 3.3) for one in feeders]
@@ -264,4 +267,4 @@ def _feeding(supply: Supply, draws: Draws, volts: Floats) -> Floats:
 
 def _line_volts(supply: Supply, draws: Draws, faults: Faults, volts: Floats) -> Floats:
     share = np.where(faults.released[:, None, :], draws.floating[None], draws.level[None])
-    return np.asarray(share * _feeding(supply, draws, volts), dtype=np.float64)
+    return np.asarray(share * _feeding(supply, volts), dtype=np.float64)

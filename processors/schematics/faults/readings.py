@@ -127,5 +127,6 @@ def _measured(row: dict[str, str], index: Index, where: str) -> Measured:
 def _net(name: str, index: Index, where: str) -> str:
     found = index.net(name)
     if found is None:
-        raise ValueError(f"{where}: there is no one net {name!r} on {index.design.source}; list them with `schematic nets`")
+        board = index.design.source
+        raise ValueError(f"{where}: there is no one net {name!r} on {board}; list them with `schematic nets`")
     return found.name

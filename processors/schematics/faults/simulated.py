@@ -32,6 +32,7 @@ class SimulatedBoard:
         self._nets = self._places()
         self._at = {net: number for number, net in enumerate(self._nets)}
         self._lost_line = ""
+        self.amps: dict[int, float] = {}
         for _ in range(_TRIES):
             self._draw()
             if self._works():
@@ -254,10 +255,9 @@ class SimulatedBoard:
             ohm = self._wide(0.05, 8.0)
             self._wires.append(Wire(self._at[fault.key], -1, 1 / ohm))
         elif fault.kind == "open":
-            ends = set(self.index.nets_of(fault.key).values())
-            nodes = {self._at[net] for net in ends}
-            kept = [wire for wire in self._wires if {wire.one, wire.other} != nodes or wire.siemens < 0.1]
-            self._wires = [*kept, Wire(*nodes, 1 / self._wide(2e4, 3e8))]
+            one, other = (self._at[net] for net in dict.fromkeys(self.index.nets_of(fault.key).values()))
+            kept = [wire for wire in self._wires if {wire.one, wire.other} != {one, other} or wire.siemens < 0.1]
+            self._wires = [*kept, Wire(one, other, 1 / self._wide(2e4, 3e8))]
         elif fault.kind == "dead_regulator":
             names = [f"{maker.ref}:{maker.output}" for maker in self.supply.makers]
             self._makers[names.index(fault.key)].dead = True
@@ -307,4 +307,3 @@ class SimulatedBoard:
             too_much = middle / ohm + scale * np.expm1(min(middle / 0.04, 200.0)) > 0.001
             low, high = (low, middle) if too_much else (middle, high)
         return low
-

@@ -110,9 +110,9 @@ def powered(circuit: Circuit) -> tuple[Floats, dict[int, float]]:
             matrix[hold.node, hold.node] += hold.siemens
             into[hold.node] += hold.siemens * hold.share * (volts[hold.feeder] if hold.feeder >= 0 else 3.3)
         _add_active(circuit, matrix, into, volts)
-        fresh = np.linalg.solve(matrix, into)
+        fresh: Floats = np.linalg.solve(matrix, into)
         moved = float(np.abs(fresh - volts).max())
-        volts = fresh if turn == 0 else volts + 0.5 * (fresh - volts)
+        volts = fresh if turn == 0 else 0.5 * (fresh + volts)
         _bend(circuit, volts)
         if moved < _STILL_VOLT:
             break

@@ -67,8 +67,8 @@ class Supply:
     """Everything about the supply that the netlist says.
 
     ``volts`` holds the nominal voltage of the nets that say one; ``shorting`` the parts from a net to ground that can
-    short it, likeliest first; ``consumers`` the supply nets and lines that a chip needs, ``sizes`` its count of pins; ``bleeders`` resistors
-    (net, other net or empty for ground, ohm).
+    short it, likeliest first; ``consumers`` the supply nets and lines that a chip needs, ``sizes`` its count of pins;
+    ``bleeders`` resistors (net, other net or empty for ground, ohm); ``sockets`` the nets with a connector.
     """
 
     nets: tuple[str, ...]
@@ -127,7 +127,7 @@ def _carries(index: Index, ref: str, kind: Kind) -> bool:
 
 
 def _is_fed(index: Index, net: str) -> bool:
-    """Say whether a net behind a series part is a supply: a capacitor to ground, a socket, or a pin that takes power."""
+    """Say whether a net behind a series part is a supply: it has a capacitor to ground, a socket, or a power pin."""
     for ref in index.refs_on(net):
         kind = index.kinds.get(ref)
         if kind == "connector" or (kind == "capacitor" and index.across(ref, net) in index.grounds):
