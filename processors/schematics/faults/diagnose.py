@@ -79,7 +79,7 @@ class Diagnoser:
         ]
         unused = tuple(one.spot.words for one in readings if self.table(one.spot) is None)
         spot = None if chances.max() > SURE else self.next_spot(weights, [one.spot for one in readings])
-        return Diagnosis(tuple(suspects), None if spot is None else self._next(spot, weights), unused)
+        return Diagnosis(tuple(suspects), None if spot is None else self.described(spot, weights), unused)
 
     def next_spot(self, weights: Floats, taken: Iterable[Spot] = ()) -> Spot | None:
         """Return the measurement that tells most a minute; None where none is worth it."""
@@ -89,7 +89,8 @@ class Diagnoser:
         best = self.planner.best(weights, self.class_of, minutes, gone) if len(gone) else None
         return self.planner.spots[best[0]] if best is not None and best[1] > WORTH_BITS else None
 
-    def _next(self, spot: Spot, weights: Floats) -> NextMeasurement:
+    def described(self, spot: Spot, weights: Floats) -> NextMeasurement:
+        """Return a measurement with what it tells, what it costs and what to mind before it."""
         hazard = "switch off, take the battery out, and let capacitors discharge first"
         if spot.powered:
             shorted = self._short_chance(weights) > _MIND_SHORTS
@@ -137,7 +138,6 @@ class Diagnoser:
         some = [self.hypotheses[one] for one in members]
         parts = tuple(dict.fromkeys(ref for one in some for ref in one.parts))
         told = evidence(readings, members)
-        alone = len(parts) <= 1 and len(members) == 1
-        return Suspect(
-            some[0].kind, some[0].net, parts, chance, told, alone, "" if alone else note(some, parts, self.supply)
-        )  # fmt: skip
+        separable = len(parts) <= 1 and len(members) == 1
+        more = "" if separable and parts else note(some, parts, self.supply)
+        return Suspect(some[0].kind, some[0].net, parts, chance, told, separable, more)

@@ -110,9 +110,9 @@ def powered(circuit: Circuit) -> tuple[Floats, dict[int, float]]:
             matrix[hold.node, hold.node] += hold.siemens
             into[hold.node] += hold.siemens * hold.share * (volts[hold.feeder] if hold.feeder >= 0 else 3.3)
         _add_active(circuit, matrix, into, volts)
-        fresh: Floats = np.linalg.solve(matrix, into)
+        fresh = np.asarray(np.linalg.solve(matrix, into), dtype=np.float64)
         moved = float(np.abs(fresh - volts).max())
-        volts = fresh if turn == 0 else 0.5 * (fresh + volts)
+        volts = fresh if turn == 0 else np.asarray(0.5 * (fresh + volts), dtype=np.float64)
         _bend(circuit, volts)
         if moved < _STILL_VOLT:
             break
