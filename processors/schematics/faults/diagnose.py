@@ -59,7 +59,7 @@ class Diagnoser:
     def weights(self, readings: Iterable[Measured] = (), complaint: Complaint = NOTHING_SAID) -> Floats:
         """Return the probability of each hypothesis; all sum to 1. Of readings at one spot, the last counts."""
         logs = np.log(self._priors) + np.log(complaint_weights(self.predicted, complaint).mean(axis=1))
-        for one in {reading.spot: reading for reading in readings}.values():
+        for one in {one.spot: one for one in map(self._known, readings)}.values():
             near = self._near(one)
             logs += np.log(near.mean(axis=1)) if near is not None else 0.0
         weights = np.exp(logs - logs.max())
@@ -71,6 +71,7 @@ class Diagnoser:
 
     def diagnose(self, readings: Sequence[Measured] = (), complaint: Complaint = NOTHING_SAID) -> Diagnosis:
         """Return suspects, likeliest first, and what to measure next."""
+        readings = [self._known(one) for one in readings]
         weights = self.weights(readings, complaint)
         chances = self.posterior(weights)
         tables = [(one, table) for one in readings if (table := self.table(one.spot)) is not None]
@@ -106,6 +107,13 @@ class Diagnoser:
 
     def _short_chance(self, weights: Floats) -> float:
         return float(sum(weights[at] for at, one in enumerate(self.hypotheses) if one.kind == "short"))
+
+    def _known(self, one: Measured) -> Measured:
+        """Return a reading between two nets in the order that the diagnosis knows; turned round, volts change sign."""
+        turned = Spot(one.spot.quantity, one.spot.other, one.spot.net)
+        if one.spot in self._tables or turned not in self._tables:
+            return one
+        return Measured(turned, -one.value if one.spot.quantity == "volt" else one.value)
 
     def _near(self, one: Measured) -> Floats | None:
         """Return the density of a reading under each hypothesis and drawn board; None where it says nothing here."""

@@ -5,7 +5,6 @@ needs a model that admits what it does not know.
 """
 
 from dataclasses import dataclass
-from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,10 +123,9 @@ def _nominal(supply: Supply, samples: int, rng: np.random.Generator) -> Floats:
     return np.asarray(table * (1 + 0.015 * rng.standard_normal(table.shape)), dtype=np.float64)
 
 
-@cache
-def samples_for(count: int, nets: int) -> int:
-    """Return how many boards to draw so that all hypotheses are solved within a second on one core."""
-    return int(np.clip(4e7 / max(1.0, count * float(nets) ** 2.2), 24, 96))
+def samples_for(hypotheses: int, nets: int) -> int:
+    """Return how many boards to draw: fewer for many hypotheses and nets, so that a diagnosis stays about a second."""
+    return int(np.clip(2.5e5 / max(1, hypotheses * nets), 24, 96))
 
 
 def consumer_table(supply: Supply) -> tuple[tuple[str, ...], NDArray[np.bool_], NDArray[np.bool_]]:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from processors.schematics.faults.draws import Draws, consumer_table, draw, samples_for
 from processors.schematics.faults.hypotheses import Hypothesis
+from processors.schematics.faults.network import Network, Resistances
 from processors.schematics.faults.readings import OVER_LIMIT_OHM, Floats, Spot
 from processors.schematics.faults.supply import Supply
 
@@ -53,9 +54,10 @@ class Faults:
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """``volts``, ``line_volts``, ``amps``: (hypothesis, sample, place); ``impedance``: (.., node, node) in ohm.
+    """``volts``, ``line_volts``, ``amps``: (hypothesis, sample, place); ``ohms`` without power.
 
-    Nodes are the supply nets and, behind them, the lines. ``affected`` is how likely each chip does not work.
+    Nodes are the supply nets and, behind them, the lines. ``affected`` is 1 where a chip does not work, and
+    ``line_down`` where lines are down while every rail is up.
     """
 
     supply: Supply
@@ -63,7 +65,7 @@ class Prediction:
     volts: Floats
     line_volts: Floats
     amps: Floats
-    impedance: Floats
+    ohms: Resistances
     refs: tuple[str, ...]
     affected: Floats
     line_down: Floats
@@ -72,7 +74,7 @@ class Prediction:
         """Return what a measurement says, (hypothesis, sample); None where the model does not know the place."""
         nodes = {name: at for at, name in enumerate((*self.supply.nets, *(one.net for one in self.supply.lines)))}
         at, other = nodes.get(spot.net), nodes.get(spot.other) if spot.other else None
-        if at is None or (spot.other and other is None):
+        if at is None or (spot.other and (other is None or spot.quantity in {"diode", "amp"})):
             return None
         count = len(self.supply.nets)
         if spot.quantity == "amp":
@@ -80,10 +82,7 @@ class Prediction:
         if spot.quantity == "volt":
             there = self._volts_at(at)
             return there if other is None else there - self._volts_at(other)
-        ohm = self.impedance[:, :, at, at]
-        if other is not None:
-            ohm = ohm + self.impedance[:, :, other, other] - 2 * self.impedance[:, :, at, other]
-        ohm = np.clip(ohm, 0.0, OVER_LIMIT_OHM)
+        ohm = np.clip(self.ohms.between(at, other), 0.0, OVER_LIMIT_OHM)
         if spot.quantity == "ohm":
             return ohm
         if at >= count:
@@ -108,7 +107,7 @@ def predict(supply: Supply, some: tuple[Hypothesis, ...], seed: int = 0) -> Pred
     starved = (low @ nets_of.T) | (down @ lines_of.T)
     line_down = down.any(axis=2) & ~low.any(axis=2)
     return Prediction(
-        supply, draws, volts, lines, amps, _impedance(supply, draws, faults), refs,
+        supply, draws, volts, lines, amps, _ohms(supply, draws, faults), refs,
         np.asarray(starved, dtype=np.float64), np.asarray(line_down, dtype=np.float64),
     )  # fmt: skip
 
@@ -133,27 +132,22 @@ class _Places:
         self.feeders = [at.get(line.feeder) for line in supply.lines]
 
 
-def _join(matrix: Floats, one: int, other: int | None, siemens: Floats | float) -> None:
-    """Add a conductance between two nodes, or to ground, to every matrix of a stack."""
-    matrix[..., one, one] += siemens
-    if other is not None:
-        matrix[..., other, other] += siemens
-        matrix[..., one, other] -= siemens
-        matrix[..., other, one] -= siemens
-
-
-def _linear(supply: Supply, draws: Draws, faults: Faults, ground: Floats) -> tuple[Floats, Floats]:
-    """Return the matrices (hypothesis, sample, net, net) of all that does not bend, and what goes to ground alone."""
+def _linear(supply: Supply, draws: Draws, faults: Faults, ground: Floats, lines: bool) -> tuple[Network, Floats]:
+    """Return the network of all that does not bend, and what goes from each net to ground alone, in siemens."""
     places, n = _Places(supply), len(supply.nets)
     to_ground = ground[None] + faults.short[:, None, :] / draws.short_ohm[None, :, None] + _TINY
-    matrix = np.zeros((*to_ground.shape, n))
-    matrix[..., np.arange(n), np.arange(n)] = to_ground
+    edges = [*places.series, *((one, end) for one, end, _ in places.bleeders if end is not None)]
+    if lines:
+        edges += [(n + number, feeder) for number, feeder in enumerate(places.feeders) if feeder is not None]
+    network = Network(n + len(supply.lines) * lines, edges, (to_ground.shape[0], to_ground.shape[1]))
+    for node in range(n):
+        network.join(node, None, to_ground[..., node])
     for number, (one, other) in enumerate(places.series):
         if not places.one_way[number]:
-            _join(matrix, one, other, _series_siemens(draws, faults, number))
+            network.join(one, other, _series_siemens(draws, faults, number))
     for one, end, ohm in places.bleeders:
-        _join(matrix, one, end, 1.0 / ohm)
-    return matrix, to_ground
+        network.join(one, end, 1.0 / ohm)
+    return network, to_ground
 
 
 def _series_siemens(draws: Draws, faults: Faults, number: int) -> Floats:
@@ -161,25 +155,23 @@ def _series_siemens(draws: Draws, faults: Faults, number: int) -> Floats:
     return np.where(faults.opened[:, number, None], broken[None], good[None])
 
 
-def _impedance(supply: Supply, draws: Draws, faults: Faults) -> Floats:
-    """Return the resistances of the board without power, lines included: the inverse of the matrix."""
-    n, lines = len(supply.nets), len(supply.lines)
-    inner, _ = _linear(supply, draws, faults, 1.0 / draws.idle_ohm)
-    matrix = np.zeros((*inner.shape[:2], n + lines, n + lines))
-    matrix[..., :n, :n] = inner
+def _ohms(supply: Supply, draws: Draws, faults: Faults) -> Resistances:
+    """Return the resistances of the board without power, lines included."""
+    network, _ = _linear(supply, draws, faults, 1.0 / draws.idle_ohm, lines=True)
     for number, feeder in enumerate(_Places(supply).feeders):
-        _join(matrix, n + number, None, 1.0 / draws.pin_ohm[None, :, number])
+        node = len(supply.nets) + number
+        network.join(node, None, 1.0 / draws.pin_ohm[None, :, number])
         if feeder is not None and supply.lines[number].pull_ups:
             missing = faults.released[:, number, None]
             pull = np.where(missing, 1.0 / draws.open_ohm[None], 1.0 / draws.pull_ohm[None, :, number])
-            _join(matrix, n + number, feeder, pull)
-    return np.asarray(np.linalg.inv(matrix), dtype=np.float64)
+            network.join(node, feeder, pull)
+    return network.resistances()
 
 
 def _powered(supply: Supply, draws: Draws, faults: Faults) -> tuple[Floats, Floats, Floats]:
     """Return volts of nets, volts of lines, and amperes of roots, with the board switched on."""
     places = _Places(supply)
-    matrix, to_ground = _linear(supply, draws, faults, draws.load_siemens)
+    network, to_ground = _linear(supply, draws, faults, draws.load_siemens, lines=False)
     nominal = draws.nominal[None]
     volts = np.broadcast_to(nominal, to_ground.shape).copy()
     shape = to_ground.shape[:2]
@@ -189,20 +181,20 @@ def _powered(supply: Supply, draws: Draws, faults: Faults) -> tuple[Floats, Floa
     diodes = np.full((*shape, len(places.series)), 1.0)
     lines = _line_volts(supply, draws, faults, volts)
     for _ in range(_ROUNDS):
-        now, into = matrix.copy(), np.zeros(to_ground.shape)
+        now, into = network.copy(), np.zeros(to_ground.shape)
         target = _targets(places, draws, faults, volts, lines)
         for number, node in enumerate(places.roots):
-            _join(now, node, None, roots[..., number])
+            now.join(node, None, roots[..., number])
             into[..., node] += roots[..., number] * nominal[..., node]
         for number, (source, node, _) in enumerate(places.makers):
-            _join(now, node, None, makers[..., number])
+            now.join(node, None, makers[..., number])
             into[..., node] += makers[..., number] * target[..., number]
             if source is not None:
-                _join(now, source, None, drawn[..., number])
+                now.join(source, None, drawn[..., number])
         for number, (one, other) in enumerate(places.series):
             if places.one_way[number]:
-                _join(now, one, other, diodes[..., number])
-        volts = np.asarray(np.linalg.solve(now, into[..., None])[..., 0], dtype=np.float64)
+                now.join(one, other, diodes[..., number])
+        volts = now.solve(into)
         lines = _line_volts(supply, draws, faults, volts)
         _bend(places, draws, faults, volts, (roots, makers, drawn, diodes), target)
     amps = roots * (nominal[..., places.roots] - volts[..., places.roots])
