@@ -109,9 +109,9 @@ class Diagnoser:
         return float(sum(weights[at] for at, one in enumerate(self.hypotheses) if one.kind == "short"))
 
     def _known(self, one: Measured) -> Measured:
-        """Return a reading between two nets in the order that the diagnosis knows; turned round, volts change sign."""
+        """Return a reading between two nets in the order that the diagnosis knows: volts change sign; a diode does not turn."""
         turned = Spot(one.spot.quantity, one.spot.other, one.spot.net)
-        if one.spot in self._tables or turned not in self._tables:
+        if one.spot.quantity == "diode" or one.spot in self._tables or turned not in self._tables:
             return one
         return Measured(turned, -one.value if one.spot.quantity == "volt" else one.value)
 

@@ -58,7 +58,9 @@ def draw(supply: Supply, samples: int, seed: int = 0) -> Draws:
     diodes = np.array([one.one_way for one in supply.series], dtype=np.bool_)
     return Draws(
         nominal=nominal,
-        load_siemens=wide(0.004 * (0.3 + chips), 1.2, n) / np.maximum(np.abs(nominal), 0.5),
+        load_siemens=wide(0.004 * (0.3 + chips), 1.2, n)
+        * _seen(chips, even(0, 1, n))
+        / np.maximum(np.abs(nominal), 0.5),
         idle_ohm=wide(2e4 / (0.15 + chips), 1.5, n),
         residual=even(0.0, 1.0, n) ** 3 * 0.5,
         diode_volt=np.where(chips > 0, even(0.3, 0.75, n), np.where(even(0, 1, n) < 0.5, even(0.3, 0.75, n), 3.0)),
@@ -90,6 +92,11 @@ def _room(supply: Supply, nominal: Floats) -> Floats:
 def _chips(supply: Supply, net: str) -> float:
     """Return how much hangs on a net, in chips of 16 pins: a regulator of five pins leaks and draws little."""
     return sum(min(4.0, size / 16) for ref, size in supply.sizes.items() if net in supply.consumers[ref])
+
+
+def _seen(chips: Floats, luck: Floats) -> Floats:
+    """Return 0.02 for half of the nets without a chip: what they feed, over switches, may be nothing."""
+    return np.where((chips == 0) & (luck < 0.5), 0.02, 1.0)
 
 
 def _floating(luck: Floats, share: Floats, enabling: NDArray[np.bool_]) -> Floats:

@@ -52,7 +52,7 @@ class Network:
 
     def resistances(self) -> "Resistances":
         """Return the resistances between nodes: the inverse."""
-        return Resistances(self._home, [np.linalg.inv(one) for one in self._matrices])
+        return Resistances(self._home, [np.asarray(np.linalg.inv(one), dtype=np.float64) for one in self._matrices])
 
 
 class Resistances:

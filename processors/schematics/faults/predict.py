@@ -19,6 +19,7 @@ _ROUNDS = 14
 _TINY = 1e-9
 _METER_AMP = 0.001
 """What a meter sends in diode mode, about 1 mA."""
+_NO_JUNCTION_VOLT = 3.0
 _BACKFEED_OHM = 300.0
 _ENABLE_VOLT = 0.9
 _LOW = 0.75
@@ -62,6 +63,7 @@ class Prediction:
 
     supply: Supply
     draws: Draws
+    faults: Faults
     volts: Floats
     line_volts: Floats
     amps: Floats
@@ -74,9 +76,8 @@ class Prediction:
         """Return what a measurement says, (hypothesis, sample); None where the model does not know the place."""
         nodes = {name: at for at, name in enumerate((*self.supply.nets, *(one.net for one in self.supply.lines)))}
         at, other = nodes.get(spot.net), nodes.get(spot.other) if spot.other else None
-        if at is None or (spot.other and (other is None or spot.quantity in {"diode", "amp"})):
+        if at is None or (spot.other and (other is None or spot.quantity == "amp")):
             return None
-        count = len(self.supply.nets)
         if spot.quantity == "amp":
             return self.amps[:, :, self.supply.roots.index(spot.net)] if spot.net in self.supply.roots else None
         if spot.quantity == "volt":
@@ -85,11 +86,22 @@ class Prediction:
         ohm = np.clip(self.ohms.between(at, other), 0.0, OVER_LIMIT_OHM)
         if spot.quantity == "ohm":
             return ohm
-        if at >= count:
+        diode = self._junction(spot, at)
+        if diode is None:
             return None
         # A resistor and a diode side by side: the lower of the two voltages, rounded where they meet.
-        resistive, diode = ohm * _METER_AMP, self.draws.diode_volt[None, :, at]
+        resistive = ohm * _METER_AMP
         return np.asarray((np.maximum(resistive, 1e-4) ** -4.0 + diode**-4.0) ** -0.25, dtype=np.float64)
+
+    def _junction(self, spot: Spot, at: int) -> Floats | None:
+        """Return the forward voltage that a diode reading meets: of the chips on a net, or of a series diode."""
+        if not spot.other:
+            return self.draws.diode_volt[None, :, at] if at < len(self.supply.nets) else None
+        for number, one in enumerate(self.supply.series):
+            if one.one_way and (one.from_net, one.to_net) == (spot.net, spot.other):
+                good = self.draws.series_drop[None, :, number]
+                return np.where(self.faults.opened[:, number, None], _NO_JUNCTION_VOLT, good)
+        return None
 
     def _volts_at(self, at: int) -> Floats:
         count = len(self.supply.nets)
@@ -107,7 +119,7 @@ def predict(supply: Supply, some: tuple[Hypothesis, ...], seed: int = 0) -> Pred
     starved = (low @ nets_of.T) | (down @ lines_of.T)
     line_down = down.any(axis=2) & ~low.any(axis=2)
     return Prediction(
-        supply, draws, volts, lines, amps, _ohms(supply, draws, faults), refs,
+        supply, draws, faults, volts, lines, amps, _ohms(supply, draws, faults), refs,
         np.asarray(starved, dtype=np.float64), np.asarray(line_down, dtype=np.float64),
     )  # fmt: skip
 

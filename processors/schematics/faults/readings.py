@@ -48,7 +48,8 @@ class Spot:
         if self.quantity == "amp":
             return f"current into {self.net}"
         between = f"from {self.net} to {self.other}" if self.other else f"{self.net} to ground"
-        return f"{'resistance' if self.quantity == 'ohm' else self.quantity.replace('volt', 'voltage')} {between}"
+        what = {"ohm": "resistance", "volt": "voltage", "diode": "diode reading"}[self.quantity]
+        return f"{what} {between}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +63,7 @@ class Measured:
 def spots_of(supply: Supply) -> tuple[Spot, ...]:
     """Return every measurement that the diagnosis can propose on a board."""
     found = [Spot(quantity, net) for net in supply.nets for quantity in ("ohm", "volt", "diode")]
-    found += [Spot("ohm", one.from_net, one.to_net) for one in supply.series if not one.one_way]
+    found += [Spot("diode" if one.one_way else "ohm", one.from_net, one.to_net) for one in supply.series]
     found += [Spot("volt", line.net) for line in supply.lines]
     found += [Spot("ohm", line.net, line.feeder) for line in supply.lines if line.pull_ups]
     found += [Spot("amp", net) for net in supply.roots if net in supply.sockets]

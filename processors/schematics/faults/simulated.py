@@ -291,11 +291,18 @@ class SimulatedBoard:
         if other >= 0:
             ohm += self._impedance[other, other] - 2 * self._impedance[at, other]
         if spot.quantity == "diode":
-            volt = self._diode_volt(spot.net, float(ohm)) * noise
+            volt = noise * (
+                self._forward(at, other, float(ohm)) if spot.other else self._diode_volt(spot.net, float(ohm))
+            )
             return float("inf") if volt > OVER_LIMIT_DIODE else volt
         charging = self._rng.uniform(0.4, 0.9) if self._rng.random() < 0.06 else 1.0
         shown = float(ohm * noise * charging + self._rng.uniform(0.05, 0.35))
         return float("inf") if shown > OVER_LIMIT_OHM else shown
+
+    def _forward(self, one: int, other: int, ohm: float) -> float:
+        """Return what 1 mA makes from one net to another: over a diode between them, or over what else joins them."""
+        drops = [wire.drop for wire in self._wires if (wire.one, wire.other) == (one, other) and wire.drop is not None]
+        return min(ohm * 0.001, 3.0, *(drop * self._rng.uniform(0.8, 1.0) for drop in drops))
 
     def _diode_volt(self, net: str, ohm: float) -> float:
         """Return what 1 mA makes across the resistance and an exponential junction of a chip, by bisection."""

@@ -122,11 +122,11 @@ def test_a_reading_where_the_diagnosis_knows_nothing_is_told_and_changes_nothing
 
 
 def test_a_reading_between_two_nets_counts_in_either_order() -> None:
-    one = first(Measured(Spot("ohm", "+5V", "VIN"), 5000.0))
-    other = first(Measured(Spot("ohm", "VIN", "+5V"), 5000.0))
+    one = first(Measured(Spot("ohm", "+5V", "VIN"), 80_000.0))
+    other = first(Measured(Spot("ohm", "VIN", "+5V"), 80_000.0))
     assert one == other
     assert one.suspects[0].parts == ("F1",)
-    assert first(Measured(Spot("diode", "+5V", "VIN"), 0.4)).unused == ("diode from +5V to VIN",)
+    assert first(Measured(Spot("diode", "+5V", "VIN"), 0.4)).unused == ("diode reading from +5V to VIN",)
 
 
 def test_the_same_spot_measured_twice_counts_once() -> None:

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
+from processors.schematics.faults.diagnose import Diagnoser
 from processors.schematics.faults.readings import Spot
 from processors.schematics.faults.simulated import SimulatedBoard
+from tests.processors.schematics.circuit import circuit, part, two
 from tests.processors.schematics.faults.board import board, diagnoser, named, place
 
 
@@ -106,3 +108,22 @@ def test_customers_name_what_is_down_more_often_than_not() -> None:
     # U4 lives on +1V8 and U2 makes it; U1 and U3 do not depend on it.
     assert sum(ref in {"U2", "U4"} for ref in fails) > 0.7 * len(fails) > 10
     assert sum(ref in {"U1", "U3"} for ref in works) > 0.7 * len(works) > 5
+
+
+def test_a_series_diode_shows_its_forward_voltage_and_an_open_one_over_limit() -> None:
+    index = circuit(
+        part("J1", {"1": "VUSB", "2": "GND"}), two("C2", "VUSB", "GND", "10u"), two("C1", "+5V", "GND", "10u"),
+        part("D1", {"1": ("+5V", "K", "passive"), "2": ("VUSB", "A", "passive")}), supplies=["+5V", "VUSB"],
+    )  # fmt: skip
+    one = Diagnoser(index)
+    spot = Spot("diode", "VUSB", "+5V")
+    assert spot in one.spots
+    table = one.predicted.readings(spot)
+    assert table is not None
+    rows = [fault.name for fault in one.hypotheses]
+    assert 0.1 < np.median(table[0]) < 0.8
+    assert np.median(table[rows.index("open:D1")]) > 2.0
+    for name, low, high in (("none:", 0.1, 0.8), ("open:D1", 2.0, np.inf)):
+        fault = one.hypotheses[rows.index(name)]
+        made = [SimulatedBoard(index, one.supply, fault, np.random.default_rng(seed)) for seed in range(9)]
+        assert low < np.median([board.measure(spot).value for board in made]) <= high
