@@ -109,11 +109,10 @@ class Diagnoser:
         return float(sum(weights[at] for at, one in enumerate(self.hypotheses) if one.kind == "short"))
 
     def _known(self, one: Measured) -> Measured:
-        """Return a reading between two nets in the order that the diagnosis knows: volts change sign; a diode does not turn."""
+        """Return a resistance between two nets in the order that the planner knows, so that it is not asked again."""
         turned = Spot(one.spot.quantity, one.spot.other, one.spot.net)
-        if one.spot.quantity == "diode" or one.spot in self._tables or turned not in self._tables:
-            return one
-        return Measured(turned, -one.value if one.spot.quantity == "volt" else one.value)
+        known = one.spot.quantity != "ohm" or turned not in self._tables
+        return one if known else Measured(turned, one.value)
 
     def _near(self, one: Measured) -> Floats | None:
         """Return the density of a reading under each hypothesis and drawn board; None where it says nothing here."""

@@ -67,7 +67,8 @@ def _states(said: Prediction) -> np.ndarray[tuple[int, ...], np.dtype[np.intp]]:
     """Return what is down, as a place in ``_STATES``."""
     share = said.affected.mean(axis=2) if said.refs else np.zeros(said.volts.shape[:2])
     state = np.where(share > _MOST, 0, np.where(share > 0, 1, 3))
-    return np.where(said.line_down > 0, 2, state)
+    # A reset that holds most chips is a dead board, whatever its rails say.
+    return np.where((said.line_down > 0) & (state != 0), 2, state)
 
 
 def _current_weights(said: Prediction) -> Floats:
