@@ -121,6 +121,30 @@ def schematic(
     _report(run_schematic_bench(Plan(board, samples, http), _progress), as_json)
 
 
+@app.command()
+def diagnosis(
+    cases: Annotated[int, typer.Option(min=20, help="injected faults")] = 600,
+    designs: Annotated[
+        Path | None,
+        typer.Option(help="a folder of designs to put faults into; without it boards are drawn", exists=True),
+    ] = None,
+    repairs: Annotated[Path | None, typer.Option(help="repair records as CSV", exists=True)] = None,
+    labels: Annotated[Path | None, typer.Option(help="a folder of labelled records", exists=True)] = None,
+    only: Annotated[str | None, typer.Option(help="run one section")] = None,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="print only the result, as JSON")] = False,
+) -> None:
+    """Score diagnoses: faults put into boards that nobody sees, found with at most six readings."""
+    from infra.bench.diagnosis import run_diagnosis_bench
+    from infra.bench.diagnosis_options import Options
+
+    try:
+        result = run_diagnosis_bench(Options(seed, cases, designs, repairs, labels), _progress, only)
+    except ValueError as error:
+        fail(str(error))
+    _report(result, as_json)
+
+
 def _progress(line: str) -> None:
     err.print(f"  {time.monotonic() - _STARTED:5.1f} s: {line}", soft_wrap=True, markup=False)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from infra.cli.common import err, fail, out, plain
+from infra.cli.schematic_diagnose import diagnose_command
 
 if TYPE_CHECKING:
     from processors.schematics.model import Design
@@ -37,6 +38,21 @@ def nets(
     for net in design.nets:
         out.print(plain(f"{net.name}: {', '.join(f'{ref}.{number}' for ref, number in net.pins)}"), soft_wrap=True)
     out.print(f"{len(design.nets)} nets, {len(design.parts)} parts ({design.format})")
+
+
+@app.command()
+def diagnose(
+    file: File,
+    readings: Annotated[
+        Path | None, typer.Option(help="CSV: net,quantity,value[,other]; ohm, volt, diode, amp; OL", exists=True)
+    ] = None,
+    symptom: Annotated[str | None, typer.Option(help="what is said of the board: dead, bus_silent, hot, ...")] = None,
+    fails: Annotated[list[str] | None, typer.Option(help="a chip whose function is missed")] = None,
+    works: Annotated[list[str] | None, typer.Option(help="a chip that is seen to work")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="print only the diagnosis, as JSON")] = False,
+) -> None:
+    """Rank what may be wrong with a board's supply, and say what to measure next."""
+    diagnose_command(read(file), readings, symptom, fails or [], works or [], as_json)
 
 
 def read(file: Path) -> "Design":

@@ -51,9 +51,19 @@ def power_tree(index: Index, names: Iterable[str] | None = None) -> tuple[Link, 
         if len(nets) != 2 or not set(nets) <= known:
             continue
         ohm = value_of(index.parts[ref].value) if kind == "resistor" else None
+        if kind == "diode":
+            nets = list(diode_ends(index, ref) or nets)
         if kind in _THROUGH or (ohm is not None and ohm <= _SENSE_OHM):
             links.append(Link(ref, kind, nets[0], nets[1], kind == "diode"))  # type: ignore[arg-type]  # one of these
     return tuple(links)
+
+
+def diode_ends(index: Index, ref: str) -> tuple[str, str] | None:
+    """Return the nets of anode and cathode by the names of pins, None without them. The order says nothing: 1 is K."""
+    pins = index.parts[ref].pins
+    ends = {pin.name.upper() or pin.number.upper(): index.net_of.get((ref, pin.number)) for pin in pins}
+    anode, cathode = ends.get("A"), ends.get("K")
+    return (anode, cathode) if anode is not None and cathode is not None else None
 
 
 def shorted_rail_candidates(index: Index, net: str) -> tuple[Suspect, ...]:
