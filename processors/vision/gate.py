@@ -86,6 +86,21 @@ def measure(picture: Picture) -> dict[str, float]:
     return {name: round(value, 4) for name, value in found.items()}
 
 
+def margins(metrics: dict[str, float], limits: GateLimits) -> dict[str, float]:
+    """Return for each problem how far a photo is from it: below 0 it has it, 1 is twice the limit."""
+    return {
+        "too_small": metrics["side_px"] / limits.min_side_px - 1,
+        "too_dark": metrics["p95"] / limits.min_p95 - 1,
+        "too_bright": 1 - metrics["saturated"] / limits.max_saturated,
+        "glare": 1 - metrics["glare"] / limits.max_glare,
+        "blurred": min(
+            metrics["sharp"] / limits.min_sharp, metrics["steep"] / limits.min_steep,
+            metrics["evenness"] / limits.min_evenness,
+        ) - 1,
+        "no_board": 1.0,
+    }  # fmt: skip
+
+
 def _reblur(grey: Picture) -> tuple[float, float]:
     """Return what a second blur takes from the neighbour differences, and how uneven that is over four directions.
 

@@ -143,6 +143,11 @@ def _same_side(found: Registration, limits: PoseLimits) -> bool:
     return near and found.inliers >= limits.min_inliers
 
 
+def pose_margin(found: Registration | None, limits: PoseLimits) -> float:
+    """Return how far a photo's pose is from being refused."""
+    return -1.0 if found is None else found.zncc / limits.min_zncc - 1
+
+
 def _moved(found: Registration, limits: PoseLimits) -> bool:
     """The same side, but seen from elsewhere: many features agree while the pixels do not."""
     return found.inliers >= limits.moved_min_inliers and found.spread >= limits.moved_min_spread
