@@ -186,7 +186,9 @@ def analytics(
 @app.command()
 def vision(
     section: Annotated[str | None, typer.Option(help="run only this one")] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="a few small pictures: does it run, not how good it is")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="a few small pictures: does it run, not how good it is")
+    ] = False,
     seed: Annotated[int, typer.Option(help="9000 to 9999 are for setting limits, all others for scoring")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="print only the result, as JSON")] = False,
 ) -> None:

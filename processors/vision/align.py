@@ -7,6 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from processors.vision.frame import density, scaling, warp_into
+
 Picture = NDArray[Any]
 
 _OFFSET = 8.0
@@ -40,13 +42,12 @@ def align(photo: Picture, golden: Picture, mask: Picture, homography: NDArray[An
     """Warp the photo into the golden's frame at ``side_px``, and undo its light and the difference in blur."""
     scale = min(1.0, side_px / max(golden.shape[:2]))
     # A frame finer than the photo would hold its blur against a sharp golden picture.
-    detail = _density(homography, golden.shape[1] / 2, golden.shape[0] / 2) / scale
+    detail = density(homography, golden.shape[1] / 2, golden.shape[0] / 2) / scale
     scale *= min(1.0, _FINEST * detail)
     size = round(golden.shape[1] * scale), round(golden.shape[0] * scale)
     reference = cv2.resize(golden, size, interpolation=cv2.INTER_AREA)
-    shift = (1 / scale - 1) / 2
-    to_photo = homography @ np.array([[1 / scale, 0, shift], [0, 1 / scale, shift], [0, 0, 1.0]])
-    seen, inside = _warp(photo, to_photo, size)
+    to_photo = homography @ np.linalg.inv(scaling(golden.shape, size))
+    seen, inside = warp_into(photo, to_photo, size)
     board = cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST)
     border = max(3, round(0.004 * side_px))
     whole = cv2.erode(cv2.bitwise_and(board, inside), np.ones((border, border), np.uint8), borderValue=0)
@@ -62,29 +63,6 @@ def greatest(picture: Picture) -> Picture:
     """Return the greatest channel (H, W) of a picture (H, W, 3); far faster than a maximum over the last axis."""
     blue, green, red = cv2.split(picture)
     return cv2.max(cv2.max(blue, green), red)
-
-
-def _warp(photo: Picture, to_photo: NDArray[Any], size: tuple[int, int]) -> tuple[Picture, Picture]:
-    """Sample the photo; one finer than the frame is shrunk first, or its detail would alias."""
-    shrink = max(1.0, _density(to_photo, size[0] / 2, size[1] / 2))
-    if shrink > 1.15:
-        small = round(photo.shape[1] / shrink), round(photo.shape[0] / shrink)
-        fx, fy = small[0] / photo.shape[1], small[1] / photo.shape[0]
-        photo = cv2.resize(photo, small, interpolation=cv2.INTER_AREA)
-        to_photo = np.array([[fx, 0, (fx - 1) / 2], [0, fy, (fy - 1) / 2], [0, 0, 1.0]]) @ to_photo
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    seen = cv2.warpPerspective(photo, to_photo, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
-    inside = cv2.warpPerspective(np.full(photo.shape[:2], 255, np.uint8), to_photo, size, flags=flags)
-    return seen, np.where(inside > 250, 255, 0).astype(np.uint8)
-
-
-def _density(homography: NDArray[Any], x: float, y: float) -> float:
-    """Return how many pixels of the target one pixel of the source becomes at (x, y), along one side."""
-    at = np.array([x, y, 1.0])
-    w = float(homography[2] @ at)
-    seen = (homography[:2] @ at) / w
-    jacobian = (homography[:2, :2] - np.outer(seen, homography[2, :2])) / w
-    return float(np.sqrt(abs(np.linalg.det(jacobian))))
 
 
 def _same_light(seen: Picture, reference: Picture, valid: NDArray[Any]) -> NDArray[Any]:

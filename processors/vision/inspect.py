@@ -117,6 +117,7 @@ def _compared(index: int, picture: Picture, golden: _Golden, metrics: dict[str, 
             "spread": round(found.spread, 4),
             "zncc": round(found.zncc, 4),
             "moved_px": round(found.moved_px, 4),
+            "stray": round(found.stray, 4),
         }
     if found is None or not _same_side(found, policy.pose):
         moved = found is not None and _moved(found, policy.pose)

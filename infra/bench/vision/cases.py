@@ -12,12 +12,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from connectors.images.decode import decode
 from infra.demo.boards import to_jpeg
 from infra.demo.boards_camera import Conditions, conditions, lay_on_bench, shoot
 from infra.demo.boards_defects import DefectKind, draw_with_defects
 from infra.demo.boards_draw import MARGIN, draw_board
 from infra.demo.boards_layout import BoardModel, Layout, PartKind, layout
-from processors.vision.register import project
+from processors.vision.frame import project
 
 Picture = NDArray[Any]
 Difficulty = Literal["easy", "medium", "hard"]
@@ -44,6 +45,15 @@ class Shot:
     homography: NDArray[Any]
     truths: tuple[tuple[DefectKind, tuple[float, float, float, float]], ...] = ()
     """Kind, and left, top, right, bottom in pixels of the photo."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Drawn:
+    """A board (H, W, 3), its alpha (H, W), and for each defect its kind and the mask (H, W) of its pixels."""
+
+    picture: Picture
+    alpha: Picture
+    painted: tuple[tuple[DefectKind, Picture], ...]
 
 
 def draw_layout(rng: np.random.Generator) -> Layout:
@@ -76,19 +86,22 @@ def conditions_of(level: Difficulty, rng: np.random.Generator) -> Conditions:
     return replace(seen, rotation_deg=turn, blur_px=rng.uniform(0.4, 2.2), noise=rng.uniform(2, 10))
 
 
-def take(
-    board: Layout,
-    width_px: int,
-    level: Difficulty,
-    rng: np.random.Generator,
-    defects: tuple[DefectKind, ...] = (),
-    occluders: int = 0,
-) -> Shot:
-    """Return a photo of a board, with these defects and so many things lying on it."""
-    drawn, alpha, painted = draw_with_defects(board, width_px, defects, rng)
-    picture, warp = shoot(drawn.picture, alpha, conditions_of(level, rng), rng)
+def draw(
+    board: Layout, width_px: int, rng: np.random.Generator | None = None, defects: tuple[DefectKind, ...] = ()
+) -> Drawn:
+    """Draw a board once, with these defects at places by chance; many photos may be taken of it."""
+    if not defects or rng is None:
+        canvas, alpha = draw_board(board, width_px)
+        return Drawn(canvas.picture, alpha, ())
+    canvas, alpha, painted = draw_with_defects(board, width_px, defects, rng)
+    return Drawn(canvas.picture, alpha, tuple(painted))
+
+
+def take(drawn: Drawn, level: Difficulty, rng: np.random.Generator, occluders: int = 0) -> Shot:
+    """Return a photo of a drawn board, with so many things lying on it."""
+    picture, warp = shoot(drawn.picture, drawn.alpha, conditions_of(level, rng), rng)
     cover(picture, occluders, rng)
-    truths = tuple((kind, box) for kind, mask in painted if (box := _box(mask, warp)) is not None)
+    truths = tuple((kind, box) for kind, mask in drawn.painted if (box := _box(mask, warp)) is not None)
     return Shot(reopened(picture, JPEG[level]), warp, truths)
 
 
@@ -123,8 +136,7 @@ def off_px(found: NDArray[Any], true: NDArray[Any], points: NDArray[Any]) -> flo
 
 def reopened(picture: Picture, quality: int) -> Picture:
     """Return the picture as it comes out of a JPEG file."""
-    opened: Picture = cv2.imdecode(np.frombuffer(to_jpeg(picture, quality), np.uint8), cv2.IMREAD_COLOR)
-    return opened
+    return decode(to_jpeg(picture, quality))
 
 
 def boards(seed: int, purpose: int, count: int) -> Iterator[tuple[Layout, np.random.Generator]]:
@@ -141,7 +153,13 @@ def bench_scene(rng: np.random.Generator, width_px: int, height_px: int) -> Pict
         _page(scene, rng)
     cover(scene, int(rng.integers(0, 14)), rng)
     noisy = cv2.GaussianBlur(scene, (0, 0), 0.6).astype(np.float32) * float(rng.uniform(0.6, 1.3))
-    return np.clip(noisy + rng.standard_normal(scene.shape, np.float32) * 2, 0, 255).astype(np.uint8)
+    return levels_of(noisy + rng.standard_normal(scene.shape, np.float32) * 2)
+
+
+def levels_of(values: NDArray[Any]) -> Picture:
+    """Return values as they fit into a picture: 0 to 255."""
+    levels: Picture = np.clip(values, 0, 255).astype(np.uint8)
+    return levels
 
 
 def _page(scene: Picture, rng: np.random.Generator) -> None:
@@ -154,9 +172,7 @@ def _page(scene: Picture, rng: np.random.Generator) -> None:
     for y in range(top + 40, bottom - 20, round(34 * size)):
         words = " ".join("".join(rng.choice(list("etaoinshrdlu"), int(rng.integers(2, 10)))) for _ in range(14))
         fits = max(1, round((right - left - 60) / (19 * size)))
-        cv2.putText(
-            scene, words[:fits], (left + 30, y), cv2.FONT_HERSHEY_SIMPLEX, size, (60, 60, 60), 2, cv2.LINE_AA
-        )
+        cv2.putText(scene, words[:fits], (left + 30, y), cv2.FONT_HERSHEY_SIMPLEX, size, (60, 60, 60), 2, cv2.LINE_AA)
 
 
 def _box(mask: Picture, warp: NDArray[Any]) -> tuple[float, float, float, float] | None:

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 
 from infra.bench.vision.auc import auc
-from infra.bench.vision.cases import Picture, Say, bench_scene, boards, conditions_of, draw_golden, reopened, take
+from infra.bench.vision.cases import Picture, Say, bench_scene, boards, draw, draw_golden, levels_of, reopened, take
 from infra.bench.vision.parallax import take_tall
 from processors.vision.board_mask import board_mask
 from processors.vision.config import Policy
@@ -35,7 +35,7 @@ def run(seed: int, quick: bool, say: Say) -> dict[str, Any]:
     spoilt: dict[str, list[float]] = {how: [] for how in SPOILT}
     tally = {"sound": 0, "sent_back": 0, "spoilt": 0, "passed": 0, "named": 0}
     for number, (board, rng) in enumerate(boards(seed, 5, count)):
-        shot = take(board, WIDTH_PX, "easy" if number % 2 else "medium", rng)
+        shot = take(draw(board, WIDTH_PX), "easy" if number % 2 else "medium", rng)
         photo = lit(shot.picture, float(rng.uniform(0.6, 1.2)))
         own = margins(measure(photo), limits)
         tally["sound"] += 1
@@ -58,7 +58,7 @@ def run(seed: int, quick: bool, say: Say) -> dict[str, Any]:
 
 def lit(picture: Picture, gain: float) -> Picture:
     """Return the picture in so much more or less light."""
-    return np.clip(picture.astype(np.float32) * gain, 0, 255).astype(np.uint8)
+    return levels_of(picture.astype(np.float32) * gain)
 
 
 def spoil(photo: Picture, how: str, rng: np.random.Generator) -> Picture:
@@ -73,7 +73,7 @@ def spoil(photo: Picture, how: str, rng: np.random.Generator) -> Picture:
         case "dark":
             return _grained(lit(photo, float(rng.uniform(0.06, 0.22))), rng)
         case "bright":
-            return np.clip(photo.astype(np.float32) * rng.uniform(2.6, 5) + 40, 0, 255).astype(np.uint8)
+            return levels_of(photo.astype(np.float32) * rng.uniform(2.6, 5) + 40)
         case "glare":
             return _glare(photo, rng)
         case "low_resolution":
@@ -107,7 +107,7 @@ def _glare(photo: Picture, rng: np.random.Generator) -> Picture:
     x, y = rng.uniform(0.3, 0.7) * width, rng.uniform(0.3, 0.7) * height
     reach = rng.uniform(0.16, 0.3)
     away = np.hypot((xs - np.float32(x)) / np.float32(reach * width), (ys - np.float32(y)) / np.float32(reach * width))
-    return np.clip(photo + np.clip(1.6 - away, 0, 1)[..., None] * 330, 0, 255).astype(np.uint8)
+    return levels_of(photo + np.clip(1.6 - away, 0, 1)[..., None] * 330)
 
 
 def _smear(length_px: float, turn_deg: float) -> Picture:
@@ -122,4 +122,4 @@ def _smear(length_px: float, turn_deg: float) -> Picture:
 
 def _grained(photo: Picture, rng: np.random.Generator) -> Picture:
     """Blur and dark happen before the sensor: its grain stays sharp."""
-    return np.clip(photo + rng.standard_normal(photo.shape, np.float32) * 1.5, 0, 255).astype(np.uint8)
+    return levels_of(photo + rng.standard_normal(photo.shape, np.float32) * 1.5)

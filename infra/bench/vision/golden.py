@@ -6,7 +6,7 @@ grown by 1.5 % of the picture. The defects of a photo that was sent back count a
 
 from typing import Any
 
-from infra.bench.vision.cases import JPEG, KINDS, LEVELS, Say, Shot, boards, draw_golden, take
+from infra.bench.vision.cases import JPEG, KINDS, LEVELS, Say, Shot, boards, draw, draw_golden, take
 from infra.demo.boards import to_jpeg
 from processors.vision.inspect import PhotoResult, inspect
 from schemas.inspections import Box
@@ -22,8 +22,9 @@ def run(seed: int, quick: bool, say: Say) -> dict[str, Any]:
     tallies = {level: Tally() for level in LEVELS}
     for number, (board, rng) in enumerate(boards(seed, 3, count)):
         golden = to_jpeg(draw_golden(board, width), 92)
+        drawn = draw(board, width, rng, KINDS)
         for level in LEVELS:
-            shot = take(board, width, level, rng, defects=KINDS)
+            shot = take(drawn, level, rng)
             result = inspect([to_jpeg(shot.picture, JPEG[level])], golden).photos[0]
             tallies[level].add(shot, result)
         say(f"golden: board {number + 1} of {count}")
@@ -73,4 +74,3 @@ def _edges(box: Box) -> tuple[float, float, float, float]:
 
 def _holds(box: tuple[float, float, float, float], x: float, y: float, grown: float) -> bool:
     return box[0] - grown < x < box[2] + grown and box[1] - grown < y < box[3] + grown
-

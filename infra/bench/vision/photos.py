@@ -7,9 +7,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import cv2
 import numpy as np
 
+from connectors.images.decode import decode
 from infra.bench.vision.auc import auc
 from infra.bench.vision.cases import LEVELS, OCCLUDERS, Picture, Say, Shot, conditions_of, cover, off_px, reopened
 from infra.bench.vision.gate import CODES, SPOILT, spoil
@@ -91,5 +91,4 @@ def _pairs(folder: Path, most: int | None, say: Say) -> dict[str, Any]:
 
 
 def _opened(file: Path) -> Picture:
-    picture: Picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
-    return picture
+    return decode(file.read_bytes())

@@ -9,10 +9,9 @@ from typing import Any
 import cv2
 import numpy as np
 
-from infra.bench.vision.cases import JPEG, Difficulty, Picture, Say, boards, conditions_of, draw_golden
+from infra.bench.vision.cases import JPEG, Difficulty, Drawn, Say, boards, conditions_of, draw, draw_golden
 from infra.demo.boards import to_jpeg
 from infra.demo.boards_camera import conditions, shoot
-from infra.demo.boards_draw import draw_board
 from processors.vision.inspect import inspect
 
 WIDTH_PX = 1300
@@ -27,9 +26,9 @@ def run(seed: int, quick: bool, say: Say) -> dict[str, Any]:
     failed = findings = not_compared = 0
     for number, (board, rng) in enumerate(boards(seed, 4, count)):
         golden = to_jpeg(draw_golden(board, WIDTH_PX), 92)
-        drawn, alpha = draw_board(board, WIDTH_PX)
+        drawn = draw(board, WIDTH_PX)
         for turn in range(photos):
-            result = inspect([_photo(drawn.picture, alpha, turn, rng)], golden).photos[0]
+            result = inspect([_photo(drawn, turn, rng)], golden).photos[0]
             failed += bool(result.findings)
             findings += len(result.findings)
             not_compared += not result.compared
@@ -41,11 +40,11 @@ def run(seed: int, quick: bool, say: Say) -> dict[str, Any]:
     }
 
 
-def _photo(board: Picture, alpha: Picture, turn: int, rng: np.random.Generator) -> bytes:
+def _photo(drawn: Drawn, turn: int, rng: np.random.Generator) -> bytes:
     levels: tuple[Difficulty | None, ...] = (None, "easy", "medium")
     level = levels[turn % 3]
     seen = conditions("jig", rng) if level is None else conditions_of(level, rng)
-    picture, _ = shoot(board, alpha, seen, rng)
+    picture, _ = shoot(drawn.picture, drawn.alpha, seen, rng)
     if turn % 2:
         size = round(picture.shape[1] * _SMALLER), round(picture.shape[0] * _SMALLER)
         picture = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
