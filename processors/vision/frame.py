@@ -35,7 +35,7 @@ def density(homography: NDArray[Any], x: float, y: float) -> float:
 
 
 def warp_into(photo: Picture, to_photo: NDArray[Any], size: tuple[int, int]) -> tuple[Picture, Picture]:
-    """Sample a photo in a frame of ``size`` (W, H); one finer than the frame is shrunk first, or its detail would alias.
+    """Sample a photo in a frame of ``size`` (W, H); a finer one is shrunk first, or its detail would alias.
 
     Returns:
         The picture in the frame, and a mask (H, W), 255 where the photo reaches.

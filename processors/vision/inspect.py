@@ -15,14 +15,15 @@ from processors.vision.annotate import annotate
 from processors.vision.board_mask import board_mask
 from processors.vision.classify import classify, measure, prepare
 from processors.vision.compare import Blob, find_blobs
-from processors.vision.config import Policy, PoseLimits
+from processors.vision.config import Policy
 from processors.vision.gate import judge
-from processors.vision.register import Features, Registration, features, project, register
+from processors.vision.pose import is_moved, is_same_side, stands_out
+from processors.vision.register import Features, features, project, register
 from processors.vision.severity import severity_of
 from schemas.images import ImageProblem
 from schemas.inspections import Box, Finding
 
-ENGINE = "golden-compare-1"
+ENGINE = "golden-compare-2"
 """Named in every inspection; raised when the same photos could get another answer."""
 
 Picture = NDArray[Any]
@@ -118,9 +119,10 @@ def _compared(index: int, picture: Picture, golden: _Golden, metrics: dict[str, 
             "zncc": round(found.zncc, 4),
             "moved_px": round(found.moved_px, 4),
             "stray": round(found.stray, 4),
+            "stray_places": float(found.stray_places),
         }
-    if found is None or not _same_side(found, policy.pose):
-        moved = found is not None and _moved(found, policy.pose)
+    if found is None or not is_same_side(found, policy.pose):
+        moved = found is not None and is_moved(found, policy.pose)
         problem = _problem("moved", _MOVED, metrics.get("zncc", 0.0), policy.pose.min_zncc)
         return PhotoResult((problem,) if moved else (), metrics)
     aligned = align(picture, golden.picture, golden.mask, found.homography, policy.compare.side_px)
@@ -134,24 +136,11 @@ def _compared(index: int, picture: Picture, golden: _Golden, metrics: dict[str, 
     if changed > policy.pose.max_changed_share or len(blobs) > policy.pose.max_findings:
         # So much difference is a pose or a light that the model does not cover, not a list of defects.
         return PhotoResult((_problem("moved", _MOVED, round(changed, 4), policy.pose.max_changed_share),), metrics)
+    if blobs and stands_out(found, policy.pose):
+        return PhotoResult((_problem("moved", _MOVED, found.stray_places, policy.pose.max_stray_places),), metrics)
     findings = _findings(index, picture.shape, aligned, blobs[: policy.max_findings_per_photo])
     drawn = annotate(picture, findings, policy.annotated_side_px)
     return PhotoResult((), metrics, compared=True, findings=findings, annotated=drawn)
-
-
-def _same_side(found: Registration, limits: PoseLimits) -> bool:
-    near = found.zncc >= limits.min_zncc and found.spread >= limits.min_spread
-    return near and found.inliers >= limits.min_inliers
-
-
-def pose_margin(found: Registration | None, limits: PoseLimits) -> float:
-    """Return how far a photo's pose is from being refused."""
-    return -1.0 if found is None else found.zncc / limits.min_zncc - 1
-
-
-def _moved(found: Registration, limits: PoseLimits) -> bool:
-    """The same side, but seen from elsewhere: many features agree while the pixels do not."""
-    return found.inliers >= limits.moved_min_inliers and found.spread >= limits.moved_min_spread
 
 
 def _findings(photo: int, shape: tuple[int, ...], aligned: Aligned, blobs: Sequence[Blob]) -> tuple[Finding, ...]:

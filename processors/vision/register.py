@@ -41,7 +41,8 @@ class Features:
 class Registration:
     """``homography`` takes golden pixels to photo pixels. ``moved_px`` is how far refinement moved the board.
 
-    ``stray`` is the share of tracked corners that moved otherwise than the board: tall parts seen from elsewhere.
+    ``stray`` is the share of tracked corners that moved otherwise than the board, as tall parts seen from elsewhere do,
+    ``stray_places`` the number of places where they did.
     ``spread`` is the share of the golden's textured cells (10 x 8) that hold inliers: a shared title or edge alone,
     as on the other side of a board, covers few.
     """
@@ -52,7 +53,8 @@ class Registration:
     spread: float
     zncc: float
     moved_px: float
-    stray: float
+    stray: float = 0.0
+    stray_places: int = 0
 
 
 def features(picture: Picture, mask: Picture | None = None) -> Features:
@@ -102,8 +104,11 @@ def register(photo: Picture, golden: Picture, mask: Picture, known: Features | N
         after = correlation(seen, own, mask, tracked.homography)
         moved = _greatest_move(start, tracked.homography, golden.shape)
         if after > before and moved < _MAX_REFINEMENT * max(photo.shape):
-            return Registration(tracked.homography, inliers, ratio, spread, after, moved, tracked.stray)
-    return Registration(start, inliers, ratio, spread, before, 0.0, 1.0 if tracked is None else tracked.stray)
+            return Registration(
+                tracked.homography, inliers, ratio, spread, after, moved, tracked.stray, tracked.stray_places
+            )
+        return Registration(start, inliers, ratio, spread, before, 0.0, tracked.stray, tracked.stray_places)
+    return Registration(start, inliers, ratio, spread, before, 0.0)
 
 
 def correlation(photo: Picture, golden: Picture, mask: Picture, homography: NDArray[Any]) -> float:

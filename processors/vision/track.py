@@ -1,8 +1,8 @@
 """A homography made exact: corners of the golden picture are tracked into the photo, to hundredths of a pixel.
 
-The photo is warped into the golden picture's frame, so that what is left to track is small; both are brought to one local
-contrast, so that light does not pull at the corners. Pyramidal Lucas-Kanade (Bouguet, 2001) there and back again keeps
-the corners that come home, MAGSAC those that move as one plane, least squares over them the homography. Tops of tall
+The photo is warped into the golden picture's frame, so that what is left to track is small; both get one local contrast,
+so that light does not pull at corners. Pyramidal Lucas-Kanade (Bouguet, 2001) there and back keeps the corners that
+come home, MAGSAC those that move as one plane, and least squares over them gives the homography. Tops of tall
 parts move on their own: they lose their say, and their share tells how far the photo is from the golden's place.
 """
 
@@ -25,21 +25,22 @@ _CONTRAST_PX = 31
 _HOME_PX = 0.5
 """A corner that is not back this near, tracked there and back, was lost."""
 _PLANE_PX = 1.0
-_STRAY_PX = 2.0
-"""Off the plane by this much in a frame of 1200 px is no error of tracking: it stands out of the board, or was moved."""
+_STRAY_PX = 1.0
+_STRAY_FACTOR = 8.0
+"""Off the plane by this much, and so many times the usual error of tracking: it stands off the board, or was moved."""
+_CELL_PX = 50
 _FEWEST = 12
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Tracked:
-    """``homography`` takes golden pixels to photo pixels. ``corners`` were tracked; ``stray`` is the share (0 to 1) of
-    them that moved otherwise than the board, ``off_px`` the median distance of the others (in the frame of 1200 px).
+    """``homography`` takes golden pixels to photo pixels. ``stray`` is the share (0 to 1) of the corners tracked that
+    moved otherwise than the board, ``stray_places`` in how many separate places there are several of them.
     """
 
     homography: NDArray[Any]
-    corners: int
     stray: float
-    off_px: float
+    stray_places: int
 
 
 def track(photo: Picture, golden: Picture, mask: Picture, start: NDArray[Any]) -> Tracked | None:
@@ -67,16 +68,16 @@ def track(photo: Picture, golden: Picture, mask: Picture, start: NDArray[Any]) -
         fitted = _fit(even, _even_contrast(seen), corners, _inner(cv2.bitwise_and(board, inside)))
         if fitted is None:
             return found
-        plane, count, stray, off = fitted
+        plane, strays, count = fitted
         better = to_photo @ plane @ to_frame
-        found = Tracked(better / better[2, 2], count, stray, off)
+        found = Tracked(better / better[2, 2], len(strays) / count, _places(strays, size))
     return found
 
 
 def _fit(
     golden: Picture, seen: Picture, corners: NDArray[Any], valid: Picture
-) -> tuple[NDArray[Any], int, float, float] | None:
-    """Return the homography golden to seen, how many corners were tracked, the share of strays, the others' error."""
+) -> tuple[NDArray[Any], NDArray[Any], int] | None:
+    """Return the homography golden to seen, the corners (N, 2) that strayed from it, and how many were tracked."""
     size = (_WINDOW_PX, _WINDOW_PX)
     there, ok, _ = cv2.calcOpticalFlowPyrLK(golden, seen, corners, np.empty_like(corners), winSize=size, maxLevel=2)
     back, home, _ = cv2.calcOpticalFlowPyrLK(seen, golden, there, np.empty_like(corners), winSize=size, maxLevel=2)
@@ -98,7 +99,14 @@ def _fit(
     if exact is None:
         return None
     off = np.linalg.norm(project(exact, source) - target, axis=1)
-    return exact, len(source), float(np.mean(off > _STRAY_PX)), float(np.median(off[near]))
+    return exact, source[off > max(_STRAY_PX, _STRAY_FACTOR * float(np.median(off[near])))], len(source)
+
+
+def _places(strays: NDArray[Any], size: tuple[int, int]) -> int:
+    """Count the groups of neighbouring cells of 50 px that hold two strays or more."""
+    cells: NDArray[Any] = np.zeros((size[1] // _CELL_PX + 1, size[0] // _CELL_PX + 1), np.uint8)
+    np.add.at(cells, tuple((strays.T[::-1] // _CELL_PX).astype(int)), 1)
+    return cv2.connectedComponents((cells >= 2).astype(np.uint8), connectivity=8)[0] - 1
 
 
 def _even_contrast(grey: Picture) -> Picture:

@@ -1,7 +1,7 @@
-"""Boards and photos whose truth is known: drawn from a seed, under three levels of difficulty, with things lying on them.
+"""Boards and photos whose truth is known: drawn from a seed, at three levels of difficulty, with things lying on them.
 
-Every board is drawn anew from the seed, so none was ever looked at. Seeds in ``DEVELOPMENT`` are for setting limits, all
-others for scoring: nothing in ``processors/vision`` was chosen by looking at a board, photo or figure of another seed.
+Every board is drawn anew from the seed. Seeds in ``DEVELOPMENT`` are for setting limits, all others for scoring: no
+limit in ``processors/vision`` was chosen by looking at a board, a photo or a figure of another seed.
 """
 
 from collections.abc import Callable, Iterator

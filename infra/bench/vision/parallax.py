@@ -24,10 +24,9 @@ HEIGHT_MM: dict[PartKind, float] = {
 def take_tall(board: Layout, width_px: int, tilt_deg: float, rng: np.random.Generator) -> Shot:
     """Return a photo in easy conditions whose camera looks at the board from ``tilt_deg`` off the golden picture's."""
     full, alpha = draw_board(board, width_px)
-    empty, _ = draw_board(board, width_px, frozenset(part.refdes for part in board.parts))
     turn = rng.uniform(0, 2 * np.pi)
     reach = np.tan(np.deg2rad(tilt_deg)) * full.scale_px_per_mm
-    picture = empty.picture
+    picture = full.picture.copy()
     for part in sorted(board.parts, key=lambda one: HEIGHT_MM[one.kind]):
         away = HEIGHT_MM[part.kind] * reach
         _stand(picture, full.picture, _window(part, full.px), (away * np.cos(turn), away * np.sin(turn)))
@@ -46,7 +45,7 @@ def _stand(onto: Picture, full: Picture, box: tuple[int, int, int, int], away: t
     left, top, right, bottom = box
     size = (full.shape[1], full.shape[0])
     side = np.array(cv2.mean(full[top:bottom, left:right])[:3]) * 0.55
-    foot = np.array([(left, top), (right, top), (right, bottom), (left, bottom)], np.float32)
+    foot = np.array([(left, top), (right - 1, top), (right - 1, bottom - 1), (left, bottom - 1)], np.float32)
     hull = cv2.convexHull(np.concatenate([foot, foot + np.array(away, np.float32)]))
     cv2.fillConvexPoly(onto, hull.round().astype(np.int32), tuple(float(one) for one in side), cv2.LINE_AA)
     reach = 3

@@ -72,8 +72,9 @@ def _gate(pictures: list[Picture], seed: int, say: Say) -> dict[str, float]:
     found = {}
     for how in ways:
         rng = np.random.default_rng((seed, 8))
-        bad = [margins(measure(spoil(picture, how, rng)), limits)[CODES[how]] for picture in pictures]
-        found[how] = round(auc(bad, [one[CODES[how]] for one in sound]), 4)
+        bad = [margins(measure(spoil(picture, how, rng)), limits) for picture in pictures]
+        worst = [[min(one[code] for code in CODES[how]) for one in ones] for ones in (bad, sound)]
+        found[how] = round(auc(*worst), 4)
         say(f"photos: gate, {how}")
     return found
 
