@@ -14,11 +14,12 @@ from processors.vision.align import Aligned, align
 from processors.vision.annotate import annotate
 from processors.vision.board_mask import board_mask
 from processors.vision.classify import classify, measure, prepare
-from processors.vision.compare import Blob, find_blobs
+from processors.vision.compare import Allowance, Blob, find_blobs
 from processors.vision.config import Policy
 from processors.vision.gate import judge
 from processors.vision.pose import is_moved, is_same_side, stands_out
-from processors.vision.register import Features, features, project, register
+from processors.vision.references import Reference, allowance
+from processors.vision.register import Features, features, match, project, register
 from processors.vision.severity import severity_of
 from schemas.images import ImageProblem
 from schemas.inspections import Box, Finding
@@ -28,6 +29,8 @@ ENGINE = "golden-compare-2"
 
 Picture = NDArray[Any]
 
+_LEARNED = 1.25
+"""How many more features another golden picture must have in common to be preferred over a learned one."""
 _UNREADABLE = "Take the photo again and send it as JPEG, PNG or WebP."
 _MOVED = "Lay the board flat and photograph it straight from above, like the golden picture."
 
@@ -63,34 +66,50 @@ class _Golden:
     picture: Picture
     mask: Picture
     features: Features
+    allowed: Allowance | None = None
 
 
-def inspect(photos: Sequence[bytes | None], golden: bytes | None, policy: Policy | None = None) -> Inspection:
+def inspect(
+    photos: Sequence[bytes | None], golden: bytes | Sequence[Reference] | None, policy: Policy | None = None
+) -> Inspection:
     """Judge each photo and compare those that show the golden picture's side with it.
 
     Args:
         photos: image files; None stands for one that the store could not give.
-        golden: image file of a sound board of this model, photographed from straight above, or None.
+        golden: image file of a sound board of this model, photographed from straight above, or the references of its
+            set (sides, revisions): each photo is held against the one it shows. None or empty: photos are only judged.
         policy: all limits.
     """
     policy = policy or Policy()
-    reference, problem = _read_golden(golden, policy)
-    results = tuple(_photo(index, data, reference, policy) for index, data in enumerate(photos))
+    references, problem = _read_goldens(golden, policy)
+    results = tuple(_photo(index, data, references, policy) for index, data in enumerate(photos))
     return Inspection(results, golden_problem=problem)
 
 
-def _read_golden(data: bytes | None, policy: Policy) -> tuple[_Golden | None, str | None]:
-    if data is None:
-        return None, None
-    try:
-        picture = decode(data, policy.decode)
-    except ImageRefused as refusal:
-        return None, str(refusal)
-    mask = board_mask(picture)
-    return _Golden(picture, mask, features(picture, mask)), None
+def _read_goldens(golden: bytes | Sequence[Reference] | None, policy: Policy) -> tuple[tuple[_Golden, ...], str | None]:
+    listed = (Reference(golden),) if isinstance(golden, bytes) else golden or ()
+    read: list[_Golden] = []
+    problem = None
+    for one in listed:
+        try:
+            picture, allowed = decode(one.picture, policy.decode), allowance(one)
+        except (ImageRefused, ValueError) as refusal:
+            problem = str(refusal)
+            continue
+        mask = board_mask(picture)
+        read.append(_Golden(picture, mask, features(picture, mask), allowed))
+    return tuple(read), problem
 
 
-def _photo(index: int, data: bytes | None, golden: _Golden | None, policy: Policy) -> PhotoResult:
+def _nearest(picture: Picture, goldens: Sequence[_Golden]) -> _Golden:
+    """Return the golden picture that a photo shows: the one with most features in common, a learned one for choice."""
+    if len(goldens) == 1:
+        return goldens[0]
+    own = features(picture)
+    return max(goldens, key=lambda one: match(own, one.features)[1] * (1.0 if one.allowed is None else _LEARNED))
+
+
+def _photo(index: int, data: bytes | None, goldens: Sequence[_Golden], policy: Policy) -> PhotoResult:
     if data is None:
         return PhotoResult((_problem("unreadable", _UNREADABLE, 0, 1),), {})
     try:
@@ -98,9 +117,9 @@ def _photo(index: int, data: bytes | None, golden: _Golden | None, policy: Polic
     except ImageRefused as refusal:
         return PhotoResult((_refused(refusal, policy),), {})
     quality = judge(picture, policy.gate)
-    if quality.problems or golden is None:
+    if quality.problems or not goldens:
         return PhotoResult(quality.problems, quality.metrics)
-    return _compared(index, picture, golden, quality.metrics, policy)
+    return _compared(index, picture, _nearest(picture, goldens), quality.metrics, policy)
 
 
 def _refused(refusal: ImageRefused, policy: Policy) -> ImageProblem:
@@ -126,7 +145,7 @@ def _compared(index: int, picture: Picture, golden: _Golden, metrics: dict[str, 
         problem = _problem("moved", _MOVED, metrics.get("zncc", 0.0), policy.pose.min_zncc)
         return PhotoResult((problem,) if moved else (), metrics)
     aligned = align(picture, golden.picture, golden.mask, found.homography, policy.compare.side_px)
-    blobs = find_blobs(aligned, policy.compare)
+    blobs = find_blobs(aligned, policy.compare, golden.allowed)
     changed = sum(blob.area_px for blob in blobs) / max(1, int(np.count_nonzero(aligned.valid)))
     metrics = metrics | {
         "changed_share": round(changed, 5),

@@ -1,9 +1,9 @@
 """A homography made exact: corners of the golden picture are tracked into the photo, to hundredths of a pixel.
 
-The photo is warped into the golden picture's frame, so that what is left to track is small; both get one local contrast,
-so that light does not pull at corners. Pyramidal Lucas-Kanade (Bouguet, 2001) there and back keeps the corners that
-come home, MAGSAC those that move as one plane, and least squares over them gives the homography. Tops of tall
-parts move on their own: they lose their say, and their share tells how far the photo is from the golden's place.
+The photo is warped into the golden picture's frame, so that what is left to track is small; each gets an even local
+contrast, so that light does not pull at corners. Pyramidal Lucas-Kanade (Bouguet, 2001) there and back keeps the
+corners that come home, MAGSAC those that move as one plane, and least squares over them gives the homography. Tops of
+tall parts move on their own: they lose their say, and the places where they do tell that the camera stood elsewhere.
 """
 
 from dataclasses import dataclass
