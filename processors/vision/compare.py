@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from processors.vision.align import Aligned, greatest
+from processors.vision.align import Aligned
+from processors.vision.frame import greatest
 
 _CORE_SHARE = 0.12
 

@@ -49,3 +49,9 @@ def warp_into(photo: Picture, to_photo: NDArray[Any], size: tuple[int, int]) -> 
     seen = cv2.warpPerspective(photo, to_photo, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     inside = cv2.warpPerspective(np.full(photo.shape[:2], 255, np.uint8), to_photo, size, flags=flags)
     return seen, np.where(inside > 250, 255, 0).astype(np.uint8)
+
+
+def greatest(picture: Picture) -> Picture:
+    """Return the greatest channel (H, W) of a picture (H, W, 3); far faster than a maximum over the last axis."""
+    blue, green, red = cv2.split(picture)
+    return cv2.max(cv2.max(blue, green), red)

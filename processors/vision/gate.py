@@ -48,7 +48,7 @@ class GateLimits:
     min_sharp: float = 0.33
     min_evenness: float = 0.62
     min_steep: float = 0.185
-    min_p95: float = 60.0
+    min_p95: float = 55.0
     max_saturated: float = 0.25
     bright_p5: float = 90.0
     max_glare: float = 0.05

@@ -17,7 +17,7 @@ _GROWN = 0.015
 
 def run(seed: int, quick: bool, say: Say) -> dict[str, Any]:
     """Return golden{easy,medium,hard}{recall,false_per_image,named,sent_back,photos,defects,missed}."""
-    count = 2 if quick else 20
+    count = 2 if quick else 18
     width = 1100 if quick else WIDTH_PX
     tallies = {level: Tally() for level in LEVELS}
     for number, (board, rng) in enumerate(boards(seed, 3, count)):

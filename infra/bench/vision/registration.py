@@ -17,7 +17,7 @@ _LOST_PX = 999.0
 
 def run(seed: int, quick: bool, say: Say) -> dict[str, Any]:
     """Return registration{easy,medium,hard}{p50_px,p95_px,not_found,photos}, and registration_12mp_s (CPU)."""
-    count = 2 if quick else 20
+    count = 2 if quick else 16
     width = 1100 if quick else WIDTH_PX
     found: dict[str, list[float]] = {level: [] for level in LEVELS}
     for number, (board, rng) in enumerate(boards(seed, 1, count)):
