@@ -206,3 +206,23 @@ def analytics(
     _report(result, as_json)
     if not is_exact(result):
         raise typer.Exit(1)
+
+
+@app.command()
+def vision(
+    section: Annotated[str | None, typer.Option(help="run only this one")] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="a few small pictures: does it run, not how good it is")
+    ] = False,
+    seed: Annotated[int, typer.Option(help="9000 to 9999 are for setting limits, all others for scoring")] = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="print only the result, as JSON")] = False,
+) -> None:
+    """Measure the inspection of boards on drawn cases with known truth: registration, golden comparison, false calls,
+    the gate; real photographs too, where NOIZYLAB_SAMPLES has some. One core, about ten minutes."""
+    from infra.bench.vision.sections import run_vision_bench
+
+    try:
+        result = run_vision_bench(seed, quick, section, _progress)
+    except ValueError as error:
+        fail(str(error))
+    _report(result, as_json)

@@ -9,8 +9,10 @@ import typer
 
 from connectors.errors import ConnectorError
 from infra.cli.common import err, fail, out
+from infra.cli.vision_learn import learn
 
-app = typer.Typer(no_args_is_help=True, help="Inspection of boards: train, evaluate.")
+app = typer.Typer(no_args_is_help=True, help="Inspection of boards: train, evaluate, learn.")
+app.command()(learn)
 Pairs = Annotated[Path, typer.Argument(help="folder with the unpacked pairs", exists=True, file_okay=False)]
 Listed = Annotated[Path, typer.Option("--list", help="text file: one line 'image annotation' a pair", dir_okay=False)]
 

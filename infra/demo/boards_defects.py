@@ -31,7 +31,8 @@ def draw_with_defects(
     for kind in (kind for kind in defects if kind != "missing_part"):
         before = canvas.picture.copy()
         if _PAINT[kind](canvas, layout, taken, rng):
-            changed = cv2.absdiff(before, canvas.picture).max(2)
+            blue, green, red = cv2.split(cv2.absdiff(before, canvas.picture))
+            changed = cv2.max(cv2.max(blue, green), red)
             found.append((kind, np.where(changed > 10, 255, 0).astype(np.uint8)))
     return canvas, alpha, found
 

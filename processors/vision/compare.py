@@ -7,7 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from processors.vision.align import Aligned, greatest
+from processors.vision.align import Aligned
+from processors.vision.frame import greatest
 
 _CORE_SHARE = 0.12
 
@@ -26,6 +27,17 @@ class CompareLimits:
     noise_factor: float = 2.5
     min_area_px: int = 16
     join_px: int = 9
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Allowance:
+    """What sound boards differ by: fine and wide difference (H, W) uint8 in levels over the golden picture, of any
+    size, and what is added to every threshold.
+    """
+
+    fine: NDArray[Any]
+    wide: NDArray[Any]
+    lift: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,10 +74,21 @@ def difference(aligned: Aligned, limits: CompareLimits) -> tuple[NDArray[Any], N
     return fine, _wide(aligned, limits.wide_sigma_px)
 
 
-def find_blobs(aligned: Aligned, limits: CompareLimits) -> list[Blob]:
+def find_blobs(aligned: Aligned, limits: CompareLimits, allowed: Allowance | None = None) -> list[Blob]:
     """Return the differences that are strong somewhere and large enough, strongest first."""
     fine, wide = difference(aligned, limits)
     lift = limits.noise_factor * max(0.0, aligned.noise - 3.0)
+    if allowed is not None:
+        size = fine.shape[::-1]
+        fine = fine - cv2.resize(allowed.fine, size, interpolation=cv2.INTER_LINEAR)
+        wide = wide - cv2.resize(allowed.wide, size, interpolation=cv2.INTER_LINEAR)
+        lift += allowed.lift
+    return blobs_of(fine, wide, lift, limits)
+
+
+def blobs_of(fine: NDArray[Any], wide: NDArray[Any], lift: float, limits: CompareLimits) -> list[Blob]:
+    """Return the blobs of two difference maps (H, W) in levels, with thresholds raised by ``lift``; a third of it for
+    the wide one."""
     low = (fine > limits.fine_low + lift) | (wide > limits.wide_low + lift / 3)
     high = (fine > limits.fine_high + lift) | (wide > limits.wide_high + lift / 3)
     low_mask = cv2.morphologyEx(low.astype(np.uint8), cv2.MORPH_CLOSE, np.ones((3, 3), np.uint8))

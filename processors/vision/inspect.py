@@ -14,19 +14,23 @@ from processors.vision.align import Aligned, align
 from processors.vision.annotate import annotate
 from processors.vision.board_mask import board_mask
 from processors.vision.classify import classify, measure, prepare
-from processors.vision.compare import Blob, find_blobs
-from processors.vision.config import Policy, PoseLimits
+from processors.vision.compare import Allowance, Blob, find_blobs
+from processors.vision.config import Policy
 from processors.vision.gate import judge
-from processors.vision.register import Features, Registration, features, project, register
+from processors.vision.pose import is_moved, is_same_side, stands_out
+from processors.vision.references import Reference, allowance
+from processors.vision.register import Features, features, match, project, register
 from processors.vision.severity import severity_of
 from schemas.images import ImageProblem
 from schemas.inspections import Box, Finding
 
-ENGINE = "golden-compare-1"
+ENGINE = "golden-compare-2"
 """Named in every inspection; raised when the same photos could get another answer."""
 
 Picture = NDArray[Any]
 
+_LEARNED = 1.25
+"""How many more features another golden picture must have in common to be preferred over a learned one."""
 _UNREADABLE = "Take the photo again and send it as JPEG, PNG or WebP."
 _MOVED = "Lay the board flat and photograph it straight from above, like the golden picture."
 
@@ -62,34 +66,50 @@ class _Golden:
     picture: Picture
     mask: Picture
     features: Features
+    allowed: Allowance | None = None
 
 
-def inspect(photos: Sequence[bytes | None], golden: bytes | None, policy: Policy | None = None) -> Inspection:
+def inspect(
+    photos: Sequence[bytes | None], golden: bytes | Sequence[Reference] | None, policy: Policy | None = None
+) -> Inspection:
     """Judge each photo and compare those that show the golden picture's side with it.
 
     Args:
         photos: image files; None stands for one that the store could not give.
-        golden: image file of a sound board of this model, photographed from straight above, or None.
+        golden: image file of a sound board of this model, photographed from straight above, or the references of its
+            set (sides, revisions): each photo is held against the one it shows. None or empty: photos are only judged.
         policy: all limits.
     """
     policy = policy or Policy()
-    reference, problem = _read_golden(golden, policy)
-    results = tuple(_photo(index, data, reference, policy) for index, data in enumerate(photos))
+    references, problem = _read_goldens(golden, policy)
+    results = tuple(_photo(index, data, references, policy) for index, data in enumerate(photos))
     return Inspection(results, golden_problem=problem)
 
 
-def _read_golden(data: bytes | None, policy: Policy) -> tuple[_Golden | None, str | None]:
-    if data is None:
-        return None, None
-    try:
-        picture = decode(data, policy.decode)
-    except ImageRefused as refusal:
-        return None, str(refusal)
-    mask = board_mask(picture)
-    return _Golden(picture, mask, features(picture, mask)), None
+def _read_goldens(golden: bytes | Sequence[Reference] | None, policy: Policy) -> tuple[tuple[_Golden, ...], str | None]:
+    listed = (Reference(golden),) if isinstance(golden, bytes) else golden or ()
+    read: list[_Golden] = []
+    problem = None
+    for one in listed:
+        try:
+            picture, allowed = decode(one.picture, policy.decode), allowance(one)
+        except (ImageRefused, ValueError) as refusal:
+            problem = str(refusal)
+            continue
+        mask = board_mask(picture)
+        read.append(_Golden(picture, mask, features(picture, mask), allowed))
+    return tuple(read), problem
 
 
-def _photo(index: int, data: bytes | None, golden: _Golden | None, policy: Policy) -> PhotoResult:
+def _nearest(picture: Picture, goldens: Sequence[_Golden]) -> _Golden:
+    """Return the golden picture that a photo shows: the one with most features in common, a learned one for choice."""
+    if len(goldens) == 1:
+        return goldens[0]
+    own = features(picture)
+    return max(goldens, key=lambda one: match(own, one.features)[1] * (1.0 if one.allowed is None else _LEARNED))
+
+
+def _photo(index: int, data: bytes | None, goldens: Sequence[_Golden], policy: Policy) -> PhotoResult:
     if data is None:
         return PhotoResult((_problem("unreadable", _UNREADABLE, 0, 1),), {})
     try:
@@ -97,9 +117,9 @@ def _photo(index: int, data: bytes | None, golden: _Golden | None, policy: Polic
     except ImageRefused as refusal:
         return PhotoResult((_refused(refusal, policy),), {})
     quality = judge(picture, policy.gate)
-    if quality.problems or golden is None:
+    if quality.problems or not goldens:
         return PhotoResult(quality.problems, quality.metrics)
-    return _compared(index, picture, golden, quality.metrics, policy)
+    return _compared(index, picture, _nearest(picture, goldens), quality.metrics, policy)
 
 
 def _refused(refusal: ImageRefused, policy: Policy) -> ImageProblem:
@@ -117,13 +137,15 @@ def _compared(index: int, picture: Picture, golden: _Golden, metrics: dict[str, 
             "spread": round(found.spread, 4),
             "zncc": round(found.zncc, 4),
             "moved_px": round(found.moved_px, 4),
+            "stray": round(found.stray, 4),
+            "stray_places": float(found.stray_places),
         }
-    if found is None or not _same_side(found, policy.pose):
-        moved = found is not None and _moved(found, policy.pose)
+    if found is None or not is_same_side(found, policy.pose):
+        moved = found is not None and is_moved(found, policy.pose)
         problem = _problem("moved", _MOVED, metrics.get("zncc", 0.0), policy.pose.min_zncc)
         return PhotoResult((problem,) if moved else (), metrics)
     aligned = align(picture, golden.picture, golden.mask, found.homography, policy.compare.side_px)
-    blobs = find_blobs(aligned, policy.compare)
+    blobs = find_blobs(aligned, policy.compare, golden.allowed)
     changed = sum(blob.area_px for blob in blobs) / max(1, int(np.count_nonzero(aligned.valid)))
     metrics = metrics | {
         "changed_share": round(changed, 5),
@@ -133,19 +155,11 @@ def _compared(index: int, picture: Picture, golden: _Golden, metrics: dict[str, 
     if changed > policy.pose.max_changed_share or len(blobs) > policy.pose.max_findings:
         # So much difference is a pose or a light that the model does not cover, not a list of defects.
         return PhotoResult((_problem("moved", _MOVED, round(changed, 4), policy.pose.max_changed_share),), metrics)
+    if blobs and stands_out(found, policy.pose):
+        return PhotoResult((_problem("moved", _MOVED, found.stray_places, policy.pose.max_stray_places),), metrics)
     findings = _findings(index, picture.shape, aligned, blobs[: policy.max_findings_per_photo])
     drawn = annotate(picture, findings, policy.annotated_side_px)
     return PhotoResult((), metrics, compared=True, findings=findings, annotated=drawn)
-
-
-def _same_side(found: Registration, limits: PoseLimits) -> bool:
-    near = found.zncc >= limits.min_zncc and found.spread >= limits.min_spread
-    return near and found.inliers >= limits.min_inliers
-
-
-def _moved(found: Registration, limits: PoseLimits) -> bool:
-    """The same side, but seen from elsewhere: many features agree while the pixels do not."""
-    return found.inliers >= limits.moved_min_inliers and found.spread >= limits.moved_min_spread
 
 
 def _findings(photo: int, shape: tuple[int, ...], aligned: Aligned, blobs: Sequence[Blob]) -> tuple[Finding, ...]:

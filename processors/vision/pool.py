@@ -14,6 +14,7 @@ import cv2
 from connectors.errors import Permanent
 from processors.vision.config import Policy
 from processors.vision.inspect import Inspection, inspect
+from processors.vision.references import Reference
 
 
 class InspectionFailed(Permanent):
@@ -38,7 +39,7 @@ class Inspector:
         self._turn = asyncio.Semaphore(processes)
         self._pool: ProcessPoolExecutor | None = None
 
-    async def inspect(self, photos: Sequence[bytes | None], golden: bytes | None) -> Inspection:
+    async def inspect(self, photos: Sequence[bytes | None], golden: bytes | Sequence[Reference] | None) -> Inspection:
         """Inspect in a process; a process that died is replaced, and the inspection tried once more.
 
         Raises:
@@ -54,7 +55,12 @@ class Inspector:
                     self._discard(pool)
         raise InspectionCrashed("the inspecting process died twice over these photos; inspect the board by eye")
 
-    async def _run(self, pool: ProcessPoolExecutor, photos: Sequence[bytes | None], golden: bytes | None) -> Inspection:
+    async def _run(
+        self,
+        pool: ProcessPoolExecutor,
+        photos: Sequence[bytes | None],
+        golden: bytes | Sequence[Reference] | None,
+    ) -> Inspection:
         future = asyncio.get_running_loop().run_in_executor(pool, inspect, tuple(photos), golden, self._policy)
         try:
             async with asyncio.timeout(self._limit_s):

@@ -1,8 +1,8 @@
-"""Where the golden picture lies in a photo: features, a robust homography, refined on the pixels.
+"""Where the golden picture lies in a photo: features, a robust homography, made exact by tracking corners.
 
 ORB (Rublee et al., 2011) on pictures of 1600 px, ratio test (Lowe, 2004), USAC with MAGSAC++ weights (Barath et al.,
-2020), then enhanced correlation maximisation (Evangelidis and Psarakis, 2008) over the board alone, kept only when the
-correlation rises and the board does not wander off: with tall parts or a busy bench ECC drifts by tens of pixels.
+2020), then :mod:`processors.vision.track`, kept only when the correlation on the board rises and the board does not
+wander off.
 """
 
 from dataclasses import dataclass
@@ -12,15 +12,20 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from processors.vision.frame import project, scaling, warp_into
+from processors.vision.track import track
+
+__all__ = ["Features", "Registration", "correlation", "features", "match", "project", "register"]
+
 Picture = NDArray[Any]
 
 _FEATURES = 3000
 _FEATURE_SIDE_PX = 1600
-_REFINE_SIDE_PX = 800
+_CORRELATED_SIDE_PX = 800
 _RATIO = 0.8
 _REPROJECTION_PX = 2.0
-_MAX_REFINEMENT_PX = 6.0
-_ECC_STEPS = 20
+_MAX_REFINEMENT = 0.0075
+"""How far corners of the golden picture may move, as a share of the photo's longer side: 6 px of 800."""
 _CELLS = (10, 8)
 
 
@@ -36,6 +41,8 @@ class Features:
 class Registration:
     """``homography`` takes golden pixels to photo pixels. ``moved_px`` is how far refinement moved the board.
 
+    ``stray`` is the share of tracked corners that moved otherwise than the board, as tall parts seen from elsewhere do,
+    ``stray_places`` the number of places where they did.
     ``spread`` is the share of the golden's textured cells (10 x 8) that hold inliers: a shared title or edge alone,
     as on the other side of a board, covers few.
     """
@@ -46,18 +53,23 @@ class Registration:
     spread: float
     zncc: float
     moved_px: float
+    stray: float = 0.0
+    stray_places: int = 0
 
 
 def features(picture: Picture, mask: Picture | None = None) -> Features:
     """Return ORB features of a picture (H, W, 3), only inside ``mask`` (H, W) when given."""
     scale = min(1.0, _FEATURE_SIDE_PX / max(picture.shape[:2]))
-    grey = _shrink(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), scale)
+    grey = cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
+    if scale < 1:
+        size = round(picture.shape[1] * scale), round(picture.shape[0] * scale)
+        grey = cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
     small_mask = None if mask is None else cv2.resize(mask, grey.shape[::-1], interpolation=cv2.INTER_NEAREST)
     orb = cv2.ORB_create(nfeatures=_FEATURES, fastThreshold=10)  # type: ignore[attr-defined]  # missing in its stubs
     keypoints, descriptors = orb.detectAndCompute(grey, small_mask)
     points = np.array([point.pt for point in keypoints], np.float64).reshape(-1, 2)
-    # Pixel centres, not corners, keep their place under scaling.
-    return Features((points + 0.5) / scale - 0.5, descriptors)
+    whole = np.linalg.inv(scaling(picture.shape, (grey.shape[1], grey.shape[0])))
+    return Features(project(whole, points) if len(points) else points, descriptors)
 
 
 def match(photo: Features, golden: Features) -> tuple[NDArray[Any] | None, int, float, float]:
@@ -80,63 +92,43 @@ def match(photo: Features, golden: Features) -> tuple[NDArray[Any] | None, int, 
     return found, inliers, inliers / len(good), spread
 
 
-def refine(photo: Picture, golden: Picture, mask: Picture, start: NDArray[Any]) -> tuple[NDArray[Any], float, float]:
-    """Refine a homography on high-passed grey pictures of 800 px.
-
-    Returns:
-        The better homography, its zero-mean normalised cross-correlation on the board, and how far (px of the photo)
-        the board moved; the given one, with 0, when refinement did not help.
-    """
-    golden_scale = min(1.0, _REFINE_SIDE_PX / max(golden.shape[:2]))
-    photo_scale = min(1.0, _REFINE_SIDE_PX / max(photo.shape[:2]))
-    template = _high_pass(_shrink(cv2.cvtColor(golden, cv2.COLOR_BGR2GRAY), golden_scale))
-    target = _high_pass(_shrink(cv2.cvtColor(photo, cv2.COLOR_BGR2GRAY), photo_scale))
-    small_mask = cv2.resize(mask, template.shape[::-1], interpolation=cv2.INTER_NEAREST)
-    down, up = _scaling(photo_scale), np.linalg.inv(_scaling(golden_scale))
-    warp = (down @ start @ up).astype(np.float32)
-    warp /= warp[2, 2]
-    before = _zncc(template, target, small_mask, warp)
-    try:
-        _, refined = cv2.findTransformECCWithMask(
-            template, target, small_mask, np.full(target.shape, 255, np.uint8), warp.copy(), cv2.MOTION_HOMOGRAPHY,
-            (cv2.TERM_CRITERIA_EPS | cv2.TERM_CRITERIA_COUNT, _ECC_STEPS, 1e-5), 3,
-        )  # fmt: skip
-    except cv2.error:  # it throws when the correlation does not converge
-        return start, before, 0.0
-    after = _zncc(template, target, small_mask, refined)
-    better = np.linalg.inv(down) @ refined.astype(np.float64) @ np.linalg.inv(up)
-    better /= better[2, 2]
-    moved = _greatest_move(start, better, golden.shape)
-    if after <= before or moved > _MAX_REFINEMENT_PX / photo_scale:
-        return start, before, 0.0
-    return better, after, moved
-
-
 def register(photo: Picture, golden: Picture, mask: Picture, known: Features | None = None) -> Registration | None:
     """Find the golden picture (H, W, 3) in a photo, or None; ``mask`` (H, W) marks the board in it."""
-    found, inliers, ratio, spread = match(features(photo), known or features(golden, mask))
-    if found is None:
+    start, inliers, ratio, spread = match(features(photo), known or features(golden, mask))
+    if start is None:
         return None
-    better, zncc, moved = refine(photo, golden, mask, found)
-    return Registration(better, inliers, ratio, spread, zncc, moved)
+    seen, own = cv2.cvtColor(photo, cv2.COLOR_BGR2GRAY), cv2.cvtColor(golden, cv2.COLOR_BGR2GRAY)
+    before = correlation(seen, own, mask, start)
+    tracked = track(seen, own, mask, start)
+    if tracked is not None:
+        after = correlation(seen, own, mask, tracked.homography)
+        moved = _greatest_move(start, tracked.homography, golden.shape)
+        if after > before and moved < _MAX_REFINEMENT * max(photo.shape):
+            return Registration(
+                tracked.homography, inliers, ratio, spread, after, moved, tracked.stray, tracked.stray_places
+            )
+        return Registration(start, inliers, ratio, spread, before, 0.0, tracked.stray, tracked.stray_places)
+    return Registration(start, inliers, ratio, spread, before, 0.0)
 
 
-def project(homography: NDArray[Any], points: NDArray[Any]) -> NDArray[Any]:
-    """Return points (N, 2) under a homography."""
-    moved: NDArray[Any] = cv2.perspectiveTransform(points.reshape(-1, 1, 2).astype(np.float64), homography)
-    return moved.reshape(-1, 2)
+def correlation(photo: Picture, golden: Picture, mask: Picture, homography: NDArray[Any]) -> float:
+    """Return the zero-mean normalised cross-correlation on the board, of high-passed grey pictures of 800 px."""
+    scale = min(1.0, _CORRELATED_SIDE_PX / max(golden.shape))
+    size = round(golden.shape[1] * scale), round(golden.shape[0] * scale)
+    to_photo = homography @ np.linalg.inv(scaling(golden.shape, size))
+    seen, reached = warp_into(photo, to_photo, size)
+    inside = (cv2.resize(mask, size, interpolation=cv2.INTER_NEAREST) > 0) & (reached > 0)
+    if np.count_nonzero(inside) < 100:
+        return 0.0
+    a, b = _high_pass(cv2.resize(golden, size, interpolation=cv2.INTER_AREA))[inside], _high_pass(seen)[inside]
+    a, b = a - a.mean(), b - b.mean()
+    norm = float(np.sqrt((a @ a) * (b @ b)))
+    return float(a @ b) / norm if norm > 0 else 0.0
 
 
-def _shrink(grey: Picture, scale: float) -> Picture:
-    if scale == 1.0:
-        return grey
-    size = round(grey.shape[1] * scale), round(grey.shape[0] * scale)
-    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-
-
-def _scaling(scale: float) -> NDArray[Any]:
-    shift = (scale - 1) / 2
-    return np.array([[scale, 0, shift], [0, scale, shift], [0, 0, 1.0]])
+def _greatest_move(a: NDArray[Any], b: NDArray[Any], shape: tuple[int, ...]) -> float:
+    corners = _corners(shape)
+    return float(np.linalg.norm(project(a, corners) - project(b, corners), axis=1).max())
 
 
 def _high_pass(grey: Picture) -> NDArray[Any]:
@@ -145,28 +137,9 @@ def _high_pass(grey: Picture) -> NDArray[Any]:
     return passed
 
 
-def _zncc(template: Picture, target: Picture, mask: Picture, warp: NDArray[Any]) -> float:
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    size = template.shape[::-1]
-    seen = cv2.warpPerspective(target, warp, size, flags=flags)
-    valid = cv2.warpPerspective(np.full(target.shape, 255, np.uint8), warp, size, flags=flags)
-    inside = (mask > 0) & (valid > 250)
-    if np.count_nonzero(inside) < 100:
-        return 0.0
-    a, b = template[inside], seen[inside]
-    a, b = a - a.mean(), b - b.mean()
-    norm = float(np.sqrt((a @ a) * (b @ b)))
-    return float(a @ b) / norm if norm > 0 else 0.0
-
-
 def _corners(shape: tuple[int, ...]) -> NDArray[Any]:
     height, width = shape[:2]
     return np.array([(0, 0), (width - 1, 0), (width - 1, height - 1), (0, height - 1)], np.float64)
-
-
-def _greatest_move(a: NDArray[Any], b: NDArray[Any], shape: tuple[int, ...]) -> float:
-    corners = _corners(shape)
-    return float(np.linalg.norm(project(a, corners) - project(b, corners), axis=1).max())
 
 
 def _spread(inliers: NDArray[Any], textured: NDArray[Any]) -> float:
