@@ -11,6 +11,7 @@ from infra.cli import (
     audit,
     bench,
     blobs,
+    brain,
     broker,
     demo,
     dlq,
@@ -51,6 +52,7 @@ app.add_typer(blobs.app, name="blobs")
 app.add_typer(analytics.app, name="analytics")
 app.add_typer(schematic.app, name="schematic")
 app.add_typer(bench.app, name="bench")
+app.add_typer(brain.app, name="brain")
 app.add_typer(broker.app, name="broker")
 app.add_typer(vision.app, name="vision")
 app.add_typer(serve.app, name="serve", hidden=True)

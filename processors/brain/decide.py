@@ -22,6 +22,7 @@ def decide(command: DiagnoseFault, diagnosis: Diagnosis, now: datetime) -> Outco
                 language=diagnosis.language,
                 engine=diagnosis.engine,
                 degraded=diagnosis.degraded,
+                why=diagnosis.why,
                 abstained_at=now,
             )
         )
@@ -38,6 +39,7 @@ def decide(command: DiagnoseFault, diagnosis: Diagnosis, now: datetime) -> Outco
             language=diagnosis.language,
             engine=diagnosis.engine,
             degraded=diagnosis.degraded,
+            why=diagnosis.why,
             diagnosed_at=now,
         )
     )
