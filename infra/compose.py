@@ -47,14 +47,16 @@ def _vision(app: App, ports: Ports) -> None:
 
 
 def _brain(app: App, ports: Ports) -> None:
-    from connectors.boards.memory import MemoryBoards
     from connectors.bus.lookup import LogFollower
+    from infra.boards import StoredBoards
     from processors.brain.agent import around, wire
     from processors.brain.diagnostician import Diagnostician
     from processors.brain.photos import Photos
     from processors.brain.purse import Budget
     from processors.brain.spending import Spending
+    from processors.schematics.book import Book
     from topics.models import MODEL_EVENTS
+    from topics.schematics import DESIGN_VIEWS
 
     model, settings, spending = ports.language_model, ports.settings, Spending()
     if model is None:
@@ -67,9 +69,16 @@ def _brain(app: App, ports: Ports) -> None:
         lambda record: spending.read(record.headers, record.value),
     )
     ports.on_close(follower.close)
+
+    async def catch_up_designs() -> None:
+        await designs.catch_up()
+
+    boards = StoredBoards(Book(ports.blobs), catch_up_designs)
+    designs = LogFollower(settings.cluster(), "noizylab-brain-designs", (DESIGN_VIEWS,), boards.take)
+    ports.on_close(designs.close)
     budget = Budget(settings.claude_repair_cents, settings.claude_day_cents)
     photos = Photos(ports.blobs, settings.claude_photos)
-    beside = around(app, follower.catch_up, spending, budget, model.name, photos, MemoryBoards())
+    beside = around(app, follower.catch_up, spending, budget, model.name, photos, boards)
     wire(app, Diagnostician.shipped(language_model=model, around=beside), ports.vault)
 
 

@@ -19,6 +19,7 @@ from infra.secret_files import load_or_create_secret
 from infra.settings import Settings, read_settings
 from processors.analytics.figures import FIGURES
 from processors.analytics.reports import REPORTS
+from processors.brain.reliability import calibration
 from processors.gateway.access.seals import Seals
 from processors.gateway.edge.app import create_app
 from processors.gateway.edge.credentials import Credentials
@@ -113,6 +114,7 @@ async def serve_gateway(settings: Settings) -> None:
                     passcodes=ports.passcodes,
                     bounce_rates=bounce_rates,
                     designs=Book(ports.blobs),
+                    brain_calibration=calibration,
                     clock_report=partial(report, policy=ports.sla_policy),
                 )
             )

@@ -7,10 +7,12 @@ from pydantic import Field
 from schemas.core.blob_ref import BlobRef
 from schemas.core.ids import Code, Sku, TicketId
 from schemas.core.message import Command, Event, Value, View
-from schemas.core.text import SealableText
+from schemas.core.text import SealableText, ShortText
 from schemas.core.time import UtcTime
 from schemas.devices import Device
 from schemas.inspections import Finding
+from schemas.suspects import BoardSuspect
+from schemas.tickets import RepairOutcome
 
 
 class Evidence(Value):
@@ -29,6 +31,32 @@ class Measurement(Value):
     expected: str
     why: str
     minutes: int = Field(ge=0)
+    expected_bits: float | None = Field(default=None, ge=0)
+    """Doubt that the reading is expected to remove, in bits; None where a language model asks for it."""
+
+
+class Reading(Value):
+    """What was measured or looked at on the bench.
+
+    ``what`` is the measurement's own words where the brain asked for it. ``normal`` is the judgement of who measured;
+    None: ``low`` and ``high`` judge, in the unit of ``measured``.
+    """
+
+    what: ShortText = Field(min_length=1)
+    where: ShortText = ""
+    measured: float | None = None
+    unit: ShortText = ""
+    low: float | None = None
+    high: float | None = None
+    normal: bool | None = None
+
+
+class EarlierRepair(Value):
+    """A repair of the same device before this one: what was wrong, and how it ended."""
+
+    fault_family: Code
+    outcome: RepairOutcome | None = None
+    days_ago: int = Field(ge=0)
 
 
 class OpinionOnFault(Value):
@@ -92,10 +120,17 @@ class DiagnoseFault(Command):
     complaint: SealableText
     findings: tuple[Finding, ...] = ()
     photos: tuple[BlobRef, ...] = Field(default=(), max_length=24, description="As findings number them.")
+    readings: tuple[Reading, ...] = Field(default=(), max_length=200)
+    suspects: tuple[BoardSuspect, ...] = Field(default=(), max_length=100)
+    earlier: tuple[EarlierRepair, ...] = Field(default=(), max_length=50)
 
 
 class FaultDiagnosed(Event):
-    """The ranked faults of a ticket and the plan for the first. ``degraded``: a vendor model was wanted and failed."""
+    """The ranked faults of a ticket and the plan for the first.
+
+    ``degraded``: a vendor model was wanted and failed, or the complaint is in a language that is not read here.
+    ``why``: the reasons in plain words; empty in what was written before there were any.
+    """
 
     TYPE: ClassVar[str] = "noizylab.fault.diagnosed.v1"
 
@@ -111,6 +146,7 @@ class FaultDiagnosed(Event):
     engine: str
     degraded: bool = False
     opinion: ModelOpinion | None = None
+    why: str = ""
     diagnosed_at: UtcTime
 
 
@@ -129,6 +165,7 @@ class DiagnosisAbstained(Event):
     engine: str
     degraded: bool = False
     opinion: ModelOpinion | None = None
+    why: str = ""
     abstained_at: UtcTime
 
 

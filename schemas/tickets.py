@@ -79,6 +79,8 @@ class MoveEvidence(Value):
     abandonment_case: ShortText | None = None
     return_election: Literal["return", "dispose"] | None = None
     outcome: RepairOutcome | None = None
+    fault_family: Code | None = None
+    """What was really wrong, as a technician found it; the brain's probabilities are judged by it."""
 
 
 class MoveTicket(Command):
@@ -170,6 +172,7 @@ class TicketView(View):
     customer_id: CustomerId
     state: TicketState
     outcome: RepairOutcome | None = None
+    fault_family: Code | None = None
     payment: Payment = "none"
     hold: Hold = "none"
     custody: Custody = "shop"

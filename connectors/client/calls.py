@@ -26,6 +26,7 @@ from connectors.client.models import (
     BulkRequest,
     BulkResult,
     BusesAnswer,
+    Calibration,
     ChangedPassword,
     Channel,
     CheckBegun,
@@ -1786,6 +1787,29 @@ class Client(BaseClient):
             Call(
                 "GET", place("/v1/schematics/{board}/svg", board=board), query={"side": side, "part": part, "net": net}
             )
+        )
+
+    def get_diagnosis_report(self, *, ticket_id: str, format: Literal["md", "pdf"] | None = None) -> Iterator[bytes]:
+        """Return the newest diagnosis of a ticket with its evidence, the next measurement and the plan.
+
+        Scope: `tickets:read`.
+        """
+        return self._pieces(
+            Call(
+                "GET", place("/v1/tickets/{ticket_id}/diagnosis/report", ticket_id=ticket_id), query={"format": format}
+            )
+        )
+
+    def get_calibration(self, *, format: Literal["json", "svg"] | None = None) -> Calibration:
+        """Return how often the brain was right when it was so sure: of all, by model version, by family, and as a
+        diagram.
+
+        What was so is what technicians named (``fault_family`` in the evidence of a move).
+
+        Scope: `tickets:read`.
+        """
+        return cast(
+            "Calibration", self._json(Call("GET", "/v1/brain/calibration", query={"format": format}), Calibration)
         )
 
     def list_tasks(self, *, role: str | None = None, limit: int | None = None) -> Tasks:

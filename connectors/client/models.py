@@ -325,6 +325,7 @@ class EvidenceForm(Model):
     abandonment_case: str | None = None
     return_election: Literal["return", "dispose"] | None = None
     outcome: RepairOutcome | None = None
+    fault_family: str | None = None
 
 
 class BulkActionsMove(Model):
@@ -421,6 +422,40 @@ class BulkResult(Model):
     total: int
     counts: dict[str, int]
     items: list[BulkItem]
+
+
+class CalibrationBin(Model):
+    """The outcomes whose probability lay between ``begin`` and a tenth more."""
+
+    begin: float
+    outcomes: int
+    said: float
+    right: float
+
+
+class Reliability(Model):
+    """How well probabilities fitted what was so."""
+
+    outcomes: int
+    accuracy: float
+    said: float
+    ece: float
+    brier: float
+
+
+class Calibration(Model):
+    """How far the brain's probabilities can be believed.
+
+    ``temperature``: what its log-odds should be divided by; null below ``least_outcomes``. ``success``: the chance of
+    success of plans against how the tickets ended."""
+
+    least_outcomes: int
+    all: Reliability
+    by_engine: dict[str, Reliability]
+    by_family: dict[str, Reliability]
+    bins: list[CalibrationBin]
+    success: Reliability
+    temperature: float | None
 
 
 class ChangedPassword(Model):
@@ -1620,6 +1655,7 @@ class Ticket(Model):
     customer_id: str
     state: TicketState
     outcome: RepairOutcome | None = None
+    fault_family: str | None = None
     payment: Payment = "none"
     hold: Hold = "none"
     custody: Custody = "shop"
@@ -1800,6 +1836,7 @@ class EvidenceBody(Model):
     abandonment_case: str | None = None
     return_election: Literal["return", "dispose"] | None = None
     outcome: RepairOutcome | None = None
+    fault_family: str | None = None
 
 
 class TicketWritesMove(Model):

@@ -10,6 +10,7 @@ import lzma
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from hashlib import blake2b
 from pathlib import Path
 from zlib import crc32
 
@@ -23,6 +24,7 @@ LICENCE = "CC BY-SA 4.0, https://creativecommons.org/licenses/by-sa/4.0/"
 UNCLEAR = "unclear"
 """The class of texts that volunteers could not label: it teaches the model what a useless text looks like."""
 FOLDS = 5
+HELD_BACK_SALT = b"held back: "
 
 _BATTERY = re.compile(r"batt|akku|accu|\bpile")
 _COMPUTER = {
@@ -155,7 +157,11 @@ PRODUCT_CATEGORIES: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class LabelledText:
-    """One labelled record. ``fold`` is 0..4, the same for equal texts, so no text stands on both sides of a split."""
+    """One labelled record.
+
+    ``fold`` is 0..4; ``held_back`` marks the fifth that is for scoring alone. Both are hashes of the normalised text,
+    independent of each other, so no text stands on both sides of a split. ``date`` is ISO, empty where unknown.
+    """
 
     file: str
     category: str
@@ -163,46 +169,77 @@ class LabelledText:
     text: str
     fold: int
     fixed: bool | None
+    held_back: bool = False
+    brand: str = ""
+    age_years: float | None = None
+    date: str = ""
 
 
-def labelled_texts(samples: Path, files: tuple[str, ...] = tuple(LABEL_FILES)) -> list[LabelledText]:
-    """Return the labelled rows with a text and a usable label, in file order.
+def labelled_texts(labels: Path, files: tuple[str, ...] = tuple(LABEL_FILES)) -> list[LabelledText]:
+    """Return the labelled rows with a text and a usable label, in file order. ``labels`` is the folder of label files.
 
     Raises:
-        FileNotFoundError: ``samples`` has no ``repairs/fault_labels/<file>.csv``.
+        FileNotFoundError: ``labels`` has no ``<file>.csv``.
     """
     found = []
     for file in files:
         category, mapping = LABEL_FILES[file]
-        for row in _rows(samples / "repairs" / "fault_labels" / f"{file}.csv"):
+        for row in _rows(labels / f"{file}.csv"):
             family, text = mapping.get(row["fault_type"]), row["problem"].strip()
             if family is None or not text:
                 continue
             if row["fault_type"] == "Power/battery" and _BATTERY.search(text.casefold()):
                 family = "battery"
-            fold = crc32(" ".join(words_of(text)).encode()) % FOLDS
-            found.append(LabelledText(file, category, family, text, fold, _fixed(row["repair_status"])))
+            found.append(
+                LabelledText(
+                    file=file,
+                    category=category,
+                    family=family,
+                    text=text,
+                    fold=crc32(normal(text)) % FOLDS,
+                    fixed=_fixed(row["repair_status"]),
+                    held_back=is_held_back(text),
+                    brand=_brand(row["brand"]),
+                    age_years=_age_years(row),
+                    date=row["event_date"],
+                )
+            )
     return found
+
+
+def normal(text: str) -> bytes:
+    """Return the words of a text as the splits hash them."""
+    return " ".join(words_of(text)).encode()
+
+
+def is_held_back(text: str) -> bool:
+    """Return whether a text belongs to the fifth for scoring: a salted BLAKE2b, no function of ``fold``."""
+    return int.from_bytes(blake2b(HELD_BACK_SALT + normal(text), digest_size=8).digest(), "big") % FOLDS == 0
 
 
 @dataclass(frozen=True, slots=True)
 class OutcomeRow:
-    """What became of one recorded repair. ``age_years`` is None when it is not known."""
+    """What became of one recorded repair. ``age_years`` is None when it is not known, ``date`` is ISO."""
 
     category: str
     age_years: float | None
     fixed: bool
+    brand: str = ""
+    text: str = ""
+    date: str = ""
 
 
-def outcomes(samples: Path) -> Iterator[OutcomeRow]:
-    """Yield the records of the big table whose outcome is known."""
-    path = samples / "repairs" / "repairs_before_2024.csv.xz"
-    with lzma.open(path, "rt", encoding="utf-8", newline="") as file:
+def outcomes(repairs: Path) -> Iterator[OutcomeRow]:
+    """Yield the records of the big table, plain or packed by xz, whose outcome is known."""
+    opened = lzma.open if repairs.suffix == ".xz" else open
+    with opened(repairs, "rt", encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             fixed = _fixed(row["repair_status"])
             if fixed is not None:
                 category = PRODUCT_CATEGORIES.get(row["product_category"], "other")
-                yield OutcomeRow(category, _age_years(row), fixed)
+                yield OutcomeRow(
+                    category, _age_years(row), fixed, _brand(row["brand"]), row["problem"], row["event_date"]
+                )
 
 
 def _rows(path: Path) -> Iterator[dict[str, str]]:
@@ -213,8 +250,12 @@ def _fixed(status: str) -> bool | None:
     return None if status == "Unknown" else status == "Fixed"
 
 
+def _brand(written: str) -> str:
+    return "" if written.casefold() == "unknown" else written.strip()
+
+
 def _age_years(row: Mapping[str, str]) -> float | None:
-    made, event = row["year_of_manufacture"], row["event_date"][:4]
+    made, event = row.get("year_of_manufacture") or "", row["event_date"][:4]
     if not (made.isdigit() and event.isdigit()):
         return None
     age = int(event) - int(made)

@@ -1,6 +1,6 @@
 """From a ranking to an answer: a diagnosis with a plan, or an abstention with the measurement that would settle it."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from processors.brain.config import Policy
@@ -8,11 +8,13 @@ from processors.brain.hazards import hazards
 from processors.brain.measurements import Choice, best_test
 from processors.brain.plan import plan
 from processors.brain.rank import Ranking
-from processors.brain.success import SuccessPrior
+from processors.brain.success import SuccessModel
+from processors.brain.why import why
 from schemas.devices import Device
 from schemas.diagnoses import Measurement, ModelOpinion, RankedFault, RepairPlan
 
 LANGUAGE_NOT_SUPPORTED = "language_not_supported"
+NOT_HEARD = " The language model was not heard: "
 NO_INFORMATION = "no_information"
 LOW_CONFIDENCE = "low_confidence"
 
@@ -51,42 +53,51 @@ class Diagnosis:
     abstained: tuple[str, str] | None = None
     degraded: bool = False
     opinion: ModelOpinion | None = None
+    why: str = ""
 
 
 def assess(
     complaint: str,
     device: Device,
     ranking: Ranking,
-    success: SuccessPrior,
+    success: SuccessModel,
     policy: Policy,
     engine: str,
     advice: Advice | None = None,
     degraded: str = "",
+    done: Collection[str] = (),
 ) -> Diagnosis:
-    """Return the answer that the ranking supports. ``degraded`` says why a wanted language model is missing."""
+    """Return the answer that the ranking supports. ``degraded`` says why a wanted language model is missing; ``done``
+    are the bench tests that need not be asked for."""
     advice = advice or Advice()
     probabilities = {fault.family: fault.probability for fault in ranking.faults}
     top = ranking.faults[0]
     found = hazards(complaint, device.category, [fault.family for fault in ranking.faults[:2]])
     stops = any(hazard.stops_bench for hazard in found)
     off = any(hazard.stays_off for hazard in found)
-    choice = None if stops else best_test(probabilities, device.category, policy.bits_per_minute, live=not off)
+    choice = (
+        None if stops else best_test(probabilities, device.category, policy.bits_per_minute, live=not off, done=done)
+    )
     reason = _reason(ranking, top.probability, policy, advised=bool(advice.summary))
-    note = f" The language model was not heard: {degraded}." if degraded else ""
+    unread = not ranking.language_supported and not advice.summary
+    note = f" {_unread(ranking)}" if unread else ""
+    note += f"{NOT_HEARD}{degraded}." if degraded else ""  # last: a replay cuts it off
     measurement = _LOOK if stops else _measurement(choice, ranking.faults)
+    # A model's measurement may need power: it counts only where power is safe.
+    following = measurement if stops or off else advice.measurement or measurement
     return Diagnosis(
         summary=(advice.summary or _summary(ranking.faults)) + note,
         faults=ranking.faults[: policy.shown_faults],
         confidence=top.probability,
         raise_confidence=_raise_confidence(choice, ranking.faults),
-        # A model's measurement may need power: it counts only where power is safe.
-        next_measurement=measurement if stops or off else advice.measurement or measurement,
+        next_measurement=following,
         hazards=tuple(dict.fromkeys((*(str(hazard) for hazard in found), *advice.hazards))),
         language=ranking.language,
         engine=engine,
-        plan=None if reason else plan(top.family, device, success, dangerous=stops),
+        plan=None if reason else plan(top.family, device, complaint, success, dangerous=stops),
         abstained=(reason, _detail(reason, ranking, choice, policy) + note) if reason else None,
-        degraded=bool(degraded),
+        degraded=bool(degraded) or unread,
+        why=why(ranking.faults[: policy.shown_faults], following, abstained=reason is not None),
     )
 
 
@@ -98,9 +109,9 @@ def _reason(ranking: Ranking, top: float, policy: Policy, advised: bool) -> str 
         and (not ranking.findings_count or top < policy.least_probability)
     ):
         return LANGUAGE_NOT_SUPPORTED
-    if top >= policy.least_probability:
-        return None
-    return NO_INFORMATION if ranking.unclear > 0.5 and not ranking.findings_count else LOW_CONFIDENCE
+    if ranking.unclear > policy.most_unclear and not ranking.findings_count and not advised:
+        return NO_INFORMATION
+    return None if top >= policy.least_probability else LOW_CONFIDENCE
 
 
 def _summary(faults: Sequence[RankedFault]) -> str:
@@ -117,8 +128,7 @@ def _summary(faults: Sequence[RankedFault]) -> str:
 def _detail(reason: str, ranking: Ranking, choice: Choice | None, policy: Policy) -> str:
     first, second = ranking.faults[0], ranking.faults[1]
     where = {
-        LANGUAGE_NOT_SUPPORTED: f"The complaint seems to be in a language ({ranking.language}) that is not read here "
-        "(Danish, German, English, French and Dutch are), and the findings do not decide.",
+        LANGUAGE_NOT_SUPPORTED: "The findings do not decide, and the words were not read.",
         NO_INFORMATION: "The complaint does not say what is wrong.",
         LOW_CONFIDENCE: f"{first.title} ({_percent(first.probability)}) and {second.title.lower()} "
         f"({_percent(second.probability)}) are not told apart; {_percent(policy.least_probability)} is needed.",
@@ -127,9 +137,16 @@ def _detail(reason: str, ranking: Ranking, choice: Choice | None, policy: Policy
     return f"{where} I cannot tell.{measure}"
 
 
+def _unread(ranking: Ranking) -> str:
+    return (
+        f"The complaint seems to be in a language ({ranking.language}) that is not read here (Danish, German, English, "
+        "French and Dutch are): only the kind of device and what was seen and measured count."
+    )
+
+
 def _raise_confidence(choice: Choice | None, faults: Sequence[RankedFault]) -> str:
     if choice is None:
-        return "A trained person's look at the device, before anything is measured."
+        return "A trained person's look at the device."
     return f"{choice.test.what} ({choice.test.minutes} min): {_lower_first(_why(choice, faults))}"
 
 
@@ -142,6 +159,7 @@ def _measurement(choice: Choice | None, faults: Sequence[RankedFault]) -> Measur
         expected=choice.test.expected,
         why=_why(choice, faults),
         minutes=choice.test.minutes,
+        expected_bits=round(choice.gain_bits, 3),
     )
 
 

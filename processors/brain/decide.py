@@ -23,6 +23,7 @@ def decide(command: DiagnoseFault, diagnosis: Diagnosis, now: datetime) -> Outco
                 engine=diagnosis.engine,
                 degraded=diagnosis.degraded,
                 opinion=diagnosis.opinion,
+                why=diagnosis.why,
                 abstained_at=now,
             )
         )
@@ -40,6 +41,7 @@ def decide(command: DiagnoseFault, diagnosis: Diagnosis, now: datetime) -> Outco
             engine=diagnosis.engine,
             degraded=diagnosis.degraded,
             opinion=diagnosis.opinion,
+            why=diagnosis.why,
             diagnosed_at=now,
         )
     )

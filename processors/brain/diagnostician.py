@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import json
 from dataclasses import replace
 from importlib import resources
 from io import BytesIO
@@ -14,9 +13,10 @@ from processors.brain.assess import Diagnosis, assess
 from processors.brain.config import Policy
 from processors.brain.consult import Around, Consultant, NotHeard
 from processors.brain.faultmodel import FaultModel
+from processors.brain.observations import observations, test_of
 from processors.brain.pool import advice, opinion_of, pooled
 from processors.brain.rank import Ranking, rank
-from processors.brain.success import SuccessPrior
+from processors.brain.success import SuccessModel
 from schemas.diagnoses import DiagnoseFault, ModelOpinion
 
 _LONG_COMPLAINT = 600
@@ -29,7 +29,7 @@ class Diagnostician:
     def __init__(
         self,
         model: FaultModel,
-        success: SuccessPrior,
+        success: SuccessModel,
         engine: str,
         policy: Policy | None = None,
         language_model: LanguageModel | None = None,
@@ -59,9 +59,15 @@ class Diagnostician:
         stored = (folder / "faults.npz").read_bytes()
         with np.load(BytesIO(stored), allow_pickle=False) as arrays:
             model = FaultModel.from_arrays({name: arrays[name] for name in arrays.files})
-        success = SuccessPrior.from_json(json.loads((folder / "success.json").read_text("utf-8")))
+        with np.load(BytesIO((folder / "success.npz").read_bytes()), allow_pickle=False) as arrays:
+            success = SuccessModel.from_arrays({name: arrays[name] for name in arrays.files})
         engine = f"offline/{hashlib.sha256(stored).hexdigest()[:8]}"
         return cls(model, success, engine, policy, language_model, around)
+
+    @property
+    def engine(self) -> str:
+        """The name of the shop's own engine: it holds the hash of the weights."""
+        return self._engine
 
     def offline(self, question: DiagnoseFault) -> Diagnosis:
         """Return the answer of the shop's own engine alone."""
@@ -95,6 +101,7 @@ class Diagnostician:
             self._policy,
             f"{self._engine}+{opinion.model}",
             advice(opinion, mixed.faults[0]),
+            done=_done(question),
         )
         return replace(answer, opinion=opinion)
 
@@ -107,9 +114,22 @@ class Diagnostician:
             question.findings,
             policy.shown_faults,
             policy.shown_evidence,
+            observations(question),
         )
 
     def _assessed(self, question: DiagnoseFault, ranking: Ranking, degraded: str = "") -> Diagnosis:
         return assess(
-            question.complaint, question.device, ranking, self._success, self._policy, self._engine, degraded=degraded
+            question.complaint,
+            question.device,
+            ranking,
+            self._success,
+            self._policy,
+            self._engine,
+            degraded=degraded,
+            done=_done(question),
         )
+
+
+def _done(question: DiagnoseFault) -> frozenset[str]:
+    """Return the words of the bench tests that were done already."""
+    return frozenset(test.what for test in map(test_of, question.readings) if test is not None)

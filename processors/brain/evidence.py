@@ -46,7 +46,7 @@ belts and carbon tracks wear out."""
 class Weighed:
     """One observation: its words, and the nats it adds to each family it speaks about."""
 
-    source: Literal["inspection", "history"]
+    source: Literal["inspection", "history", "measurement"]
     text: str
     nats: Mapping[str, float]
 

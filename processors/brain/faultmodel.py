@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from processors.brain.calibration import AS_IT_IS, TopCalibration
 from processors.brain.text import BUCKETS, Features, features
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +20,8 @@ class FaultModel:
     ``classes`` are family codes, the last one ``unclear``. ``idf`` has shape (BUCKETS,); ``weights``
     (BUCKETS, classes) int8, times ``scales`` (classes,) gives nats; ``by_category`` (categories, classes) and
     ``intercept`` (classes,) are nats. ``shares`` (categories, classes) are the classes' shares of the records: the
-    prior of a category when nothing is said. Scores are divided by ``temperature``.
+    prior of a category when nothing is said. Scores are divided by ``temperature``; ``calibration`` sets the
+    probability of the first family right.
     """
 
     classes: tuple[str, ...]
@@ -31,6 +33,7 @@ class FaultModel:
     intercept: NDArray[np.float32]
     shares: NDArray[np.float32]
     temperature: float
+    calibration: TopCalibration = AS_IT_IS
 
     @classmethod
     def quantised(
@@ -43,11 +46,12 @@ class FaultModel:
         intercept: NDArray[np.float32],
         shares: NDArray[np.float32],
         temperature: float,
+        calibration: TopCalibration = AS_IT_IS,
     ) -> "FaultModel":
         """Return the model with its text weights rounded to 255 steps a class."""
         scales = np.maximum(np.abs(weights).max(axis=0), 1e-9).astype(np.float32) / np.float32(127)
         rounded = np.rint(weights / scales).astype(np.int8)
-        return cls(classes, categories, idf, rounded, scales, by_category, intercept, shares, temperature)
+        return cls(classes, categories, idf, rounded, scales, by_category, intercept, shares, temperature, calibration)
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> "FaultModel":
@@ -72,6 +76,7 @@ class FaultModel:
             intercept=arrays["intercept"],
             shares=arrays["shares"],
             temperature=float(arrays["temperature"]),
+            calibration=TopCalibration(*(float(one) for one in arrays["calibration"])),
         )
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
@@ -87,6 +92,7 @@ class FaultModel:
             "intercept": self.intercept,
             "shares": self.shares,
             "temperature": np.array(self.temperature),
+            "calibration": np.array([self.calibration.intercept, self.calibration.slope, self.calibration.bend]),
         }
 
     def read(self, text: str) -> Features:

@@ -6,7 +6,7 @@ The figures are set by hand from bench practice, not learned.
 """
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 NOISE = 0.05
@@ -143,11 +143,16 @@ class Choice:
 
 
 def best_test(
-    probabilities: Mapping[str, float], category: str, bits_per_minute: float, live: bool = True
+    probabilities: Mapping[str, float],
+    category: str,
+    bits_per_minute: float,
+    live: bool = True,
+    done: Collection[str] = (),
 ) -> Choice | None:
     """Return the test with the largest expected information less its cost, or None when none fits the category.
 
-    ``live`` False leaves out the tests for which the device must be powered.
+    ``live`` False leaves out the tests for which the device must be powered; those in ``done``, by their words, are not
+    asked for again.
 
     The gain is the mutual information between the family and the two-valued reading (Lindley 1956, "On a measure
     of the information provided by an experiment"); ``bits_per_minute`` is what a minute of bench time must earn.
@@ -156,7 +161,7 @@ def best_test(
     choices = [
         Choice(test, _gain(test, probabilities), doubt)
         for test in TESTS
-        if test.fits(category) and (live or not test.powered)
+        if test.fits(category) and (live or not test.powered) and test.what not in done
     ]
     best = max(choices, key=lambda one: one.gain_bits - bits_per_minute * one.test.minutes, default=None)
     if best is None or best.gain_bits >= _WORTH_BITS:

@@ -33,7 +33,8 @@ Vector = NDArray[np.float64]
 class Ranking:
     """All families, likeliest first, probabilities summing to 1.
 
-    ``unclear`` is the probability that the text names no fault; ``findings_count`` findings had a say.
+    ``unclear`` is the probability that the text names no fault; ``findings_count`` findings and other
+    observations had a say.
     ``language`` is ISO 639-1 or None; an unsupported one means that the words were not used.
     """
 
@@ -45,9 +46,18 @@ class Ranking:
 
 
 def rank(
-    model: FaultModel, complaint: str, device: Device, findings: Sequence[Finding], shown: int, evidence: int
+    model: FaultModel,
+    complaint: str,
+    device: Device,
+    findings: Sequence[Finding],
+    shown: int,
+    evidence: int,
+    more: Sequence[Weighed] = (),
 ) -> Ranking:
-    """Return the ranking with up to ``evidence`` reasons for each of the first ``shown`` families. Total and pure."""
+    """Return the ranking with up to ``evidence`` reasons for each of the first ``shown`` families. Total and pure.
+
+    ``more``: what else was observed, of which each counts like a finding.
+    """
     language = guess(complaint)
     read = model.read(complaint if language.supported else "")
     parts = model.contributions(read).astype(np.float64)
@@ -60,9 +70,9 @@ def rank(
     before = shares[:-1] / shares[:-1].sum()
     unclear = float(_softmax(logits)[-1]) if len(read.indices) else 1.0
     # A text that says nothing leaves the prior; in between the two are mixed by how much it says.
-    base = (1 - unclear) * _softmax(logits[:-1]) + unclear * before
-    weighed = (*finding_weights(findings), *age_weights(device.category, device.age_years))
-    final = _softmax(np.log(base) + _added(weighed))
+    base = model.calibration.applied((1 - unclear) * _softmax(logits[:-1]) + unclear * before)
+    weighed = (*finding_weights(findings), *age_weights(device.category, device.age_years), *more)
+    final = _softmax(np.log(np.maximum(base, 1e-9)) + _added(weighed))
     order = np.argsort(-final, kind="stable")
     codes = tuple(FAMILIES)
     faults = [
@@ -78,7 +88,7 @@ def rank(
         )
         for position, place in enumerate(order.tolist())
     ]
-    return Ranking(tuple(faults), unclear, language.code, language.supported, len(findings))
+    return Ranking(tuple(faults), unclear, language.code, language.supported, len(findings) + len(more))
 
 
 def prior(model: FaultModel, category: str) -> Vector:

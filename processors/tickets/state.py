@@ -86,6 +86,7 @@ def _moved(ticket: TicketView, event: TicketMoved) -> TicketView:
     changes: dict[str, Any] = {
         "state": event.to_state,
         "outcome": _outcome(ticket, event),
+        "fault_family": event.evidence.fault_family or ticket.fault_family,
         "payment": _payment(ticket, event),
         "custody": _custody(ticket, event),
         "version": event.version,

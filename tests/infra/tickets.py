@@ -25,17 +25,21 @@ def intake(ticket_id: str) -> SubmitIntake:
     )
 
 
-def triage(ticket_id: str) -> MoveTicket:
+def triage(ticket_id: str, fault_family: str | None = None) -> MoveTicket:
     return MoveTicket(
-        ticket_id=ticket_id, to="triage", reason="intake_done", actor="flow", evidence=MoveEvidence(bin="shelf")
+        ticket_id=ticket_id,
+        to="triage",
+        reason="intake_done",
+        actor="flow",
+        evidence=MoveEvidence(bin="shelf", fault_family=fault_family),
     )
 
 
-async def two_tickets() -> Driver:
+async def two_tickets(fault_family: str | None = None) -> Driver:
     """Return a driver that opened two tickets and moved the first; its log holds four records of it."""
     driver = Driver(lambda app: wire(app, Policy(), vault_in(NO_PLACE)), "tickets")
     await driver.pipe(intake(TICKET), id=UUID(int=1), correlation_id=TICKET)
     driver.clock.advance(timedelta(seconds=1))
-    await driver.pipe(triage(TICKET), id=UUID(int=2), correlation_id=TICKET)
+    await driver.pipe(triage(TICKET, fault_family), id=UUID(int=2), correlation_id=TICKET)
     await driver.pipe(intake(OTHER), id=UUID(int=3), correlation_id=OTHER)
     return driver

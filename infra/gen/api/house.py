@@ -37,6 +37,7 @@ from infra.ports import Ports
 from infra.settings import Settings, read_settings
 from processors.analytics.figures import FIGURES
 from processors.analytics.reports import REPORTS
+from processors.brain.reliability import calibration
 from processors.gateway.access.roles import ROLES
 from processors.gateway.access.seals import Seals
 from processors.gateway.config import Policy
@@ -187,6 +188,7 @@ class House:
                 webhook_master="master",
                 bounce_rates=bounce_rates,
                 designs=Book(self.blobs),
+                brain_calibration=calibration,
                 reports={report.name: report for report in REPORTS},
             )
         )

@@ -86,6 +86,8 @@ async def _intake(house: House, desk: Recorder) -> None:
     await house.tell(example(QuotePrepared, ticket_id=ticket))
     await house.tell(example(ClocksView, ticket_id=ticket, workspace_id="main"))
     await desk.call("get_ticket", query={"include": "diagnosis,quote,timeline"}, ticket_id=ticket)
+    await desk.call("get_diagnosis_report", ticket_id=ticket)
+    await desk.call("get_calibration")
     await desk.call("list_tickets", query={"state": ["received"], "limit": 20, "count": "exact"})
     for name in ("get_timeline", "get_customer_links", "get_clocks"):
         await desk.call(name, ticket_id=ticket)

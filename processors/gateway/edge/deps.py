@@ -43,8 +43,10 @@ from processors.gateway.tenancy import within
 from processors.gateway.views import ReadModel
 from schemas.core.ids import WorkspaceId
 from schemas.devices import DeviceCategory
+from schemas.diagnoses import DiagnosisView
 from schemas.qc import QcView
 from schemas.sla import ClocksReport, ClocksView
+from schemas.tickets import TicketView
 
 PAGES_MAX_BYTES = 16_000_000
 
@@ -153,6 +155,7 @@ class GatewayDeps:
     checklist_of: Callable[[DeviceCategory], Sequence[str]] | None = None
     clock_report: Callable[[ClocksView, datetime], ClocksReport] | None = None
     bounce_rates: Callable[[Iterable[QcView], WorkspaceId], dict[str, Any]] | None = None
+    brain_calibration: Callable[[Iterable[tuple[TicketView, DiagnosisView]]], dict[str, Any]] | None = None
     passcodes: SealedPasscodes | None = None
     designs: DesignBook | None = None
     policy: Policy = field(default_factory=Policy)

@@ -11,7 +11,6 @@ from processors.brain.families import FAMILIES, generic_skus
 from processors.brain.hazards import hazards
 from processors.brain.language import SUPPORTED, guess
 from processors.brain.measurements import TESTS, best_test
-from processors.brain.success import SuccessPrior, age_band
 from schemas.devices import DEVICE_CATEGORIES
 
 
@@ -127,29 +126,3 @@ def test_sees_no_danger_where_there_is_none(complaint: str) -> None:
 def test_guesses_the_language(text: str, code: str | None, supported: bool) -> None:
     language = guess(text)
     assert (language.code, language.supported) == (code, supported)
-
-
-SUCCESS = SuccessPrior(
-    0.5,
-    {"laptop": 0.6},
-    {"laptop": {"": 0.5, "screen": 0.3}},
-    {"laptop": {"": 0.6, "0-3": 0.7, "4-7": 0.6, "8-15": 0.5, "over 15": 0.4}},
-)
-
-
-def test_success_falls_back_to_what_is_known() -> None:
-    assert SUCCESS.probability("screen", "tv", 3) == pytest.approx(0.5)
-    assert SUCCESS.probability("motor", "laptop", None) == pytest.approx(0.6)
-
-
-def test_success_moves_with_family_and_age() -> None:
-    assert SUCCESS.probability("screen", "laptop", None) < 0.6
-    assert SUCCESS.probability("motor", "laptop", 2) == pytest.approx(0.7)
-    assert SUCCESS.probability("motor", "laptop", 90) == pytest.approx(0.4)
-
-
-@pytest.mark.parametrize(
-    ("age", "band"), [(None, None), (0, "0-3"), (3, "0-3"), (3.5, "4-7"), (15, "8-15"), (16, "over 15")]
-)
-def test_ages_have_bands(age: float | None, band: str | None) -> None:
-    assert age_band(age) == band

@@ -26,6 +26,7 @@ from connectors.vault.passcodes import SealedPasscodes
 from connectors.vault.people import Person
 from connectors.vault.sealed import SealedVault
 from connectors.vault.sealed_people import SealedPeople
+from processors.brain.reliability import calibration
 from processors.gateway.access.roles import Role
 from processors.gateway.access.seals import Seals
 from processors.gateway.commands import Caller
@@ -233,6 +234,7 @@ class World:
                 check_flow=check,
                 checklist_of=checklist_of,
                 bounce_rates=bounce_rates,
+                brain_calibration=calibration,
                 passcodes=self.passcodes,
                 clock_report=partial(report, policy=SlaPolicy.load(SHIPPED)),
                 policy=self.policy,

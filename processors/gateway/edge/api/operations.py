@@ -7,6 +7,7 @@ from typing import Final
 from pydantic import BaseModel
 
 from processors.gateway.edge.api import answers as one
+from processors.gateway.edge.api import answers_brain as brain
 from processors.gateway.edge.api import answers_house as house
 from processors.gateway.edge.api import answers_quality as quality
 from processors.gateway.edge.api import answers_reports as reports
@@ -198,6 +199,10 @@ _OF_CHECKS: Mapping[str, Operation] = {
     f"POST {_CHECK}/conclusion": _op("conclude_check", CheckPassed, CheckFailed, late=one.Accepted),
     f"POST {_CHECK}/waiver": _op("waive_check", CheckWaived, late=one.Accepted),
 }
+_OF_DIAGNOSES: Mapping[str, Operation] = {
+    f"GET {_TICKET}/diagnosis/report": _op("get_diagnosis_report", media=("text/markdown", "application/pdf")),
+    "GET /v1/brain/calibration": _op("get_calibration", brain.Calibration, media=("image/svg+xml",)),
+}
 _OF_REPORTS: Mapping[str, Operation] = {
     "GET /v1/analytics/figures": _op("list_reports", reports.Reports),
     "GET /v1/analytics/figures/{name}": _op("get_report", reports.Report),
@@ -221,5 +226,10 @@ _OF_DESIGNS: Mapping[str, Operation] = {
     f"GET {_DESIGN}/svg": _op("get_design_drawing", media=("image/svg+xml",)),
 }
 OPERATIONS: Final[Mapping[str, Operation]] = {
-    **_OF_TICKETS, **_OF_CHECKS, **_OF_DESIGNS, **_OF_REPORTS, **_OF_THE_HOUSE
-}  # fmt: skip
+    **_OF_TICKETS,
+    **_OF_CHECKS,
+    **_OF_DIAGNOSES,
+    **_OF_DESIGNS,
+    **_OF_REPORTS,
+    **_OF_THE_HOUSE,
+}
