@@ -60,13 +60,19 @@ def run(options: Options, say: Callable[[str], None]) -> dict[str, Any]:
 
 
 def play(diagnosers: Mapping[str, Diagnoser], cases: int, seed: int, complaints: bool = True) -> Iterator[Case]:
-    """Yield the cases: a kind, then a board with room for it, then a place, all by chance."""
+    """Yield the cases: a kind, then a board with room for it, then a place, all by chance.
+
+    Raises:
+        ValueError: no board has room for a fault.
+    """
     rng = np.random.default_rng([seed, 77])
     room: dict[FaultKind, list[tuple[str, int]]] = defaultdict(list)
     for name, one in diagnosers.items():
         for number, fault in enumerate(one.hypotheses):
             room[fault.kind].append((name, number))
     kinds = [kind for kind in INJECTED if room[kind]]
+    if not kinds:
+        raise ValueError("no board has room for a fault: give schematics or boards that carry the supply")
     for _ in range(cases):
         kind: FaultKind = "none" if rng.random() < NO_FAULT else kinds[int(rng.integers(len(kinds)))]
         names = sorted({name for name, _ in room[kind]})

@@ -11,6 +11,8 @@ from infra.bench.diagnosis_injected import DEVELOPED_ON, play, rank_of, summary
 from infra.bench.diagnosis_options import Options
 from processors.schematics.faults.diagnose import Diagnoser
 from processors.schematics.faults.supply import supply_of
+from processors.schematics.index import Index
+from processors.schematics.model import Design
 from tests.processors.schematics.samples import names, needed
 
 
@@ -66,3 +68,9 @@ def test_a_folder_without_designs_is_refused_and_one_with_them_is_read(tmp_path:
 def test_real_boards_that_were_developed_on_are_among_the_samples_and_few() -> None:
     assert set(names) > DEVELOPED_ON
     assert len(names) - len(DEVELOPED_ON) > len(DEVELOPED_ON)
+
+
+def test_boards_without_a_supply_are_told() -> None:
+    bare = {"bare": Diagnoser(Index(Design("bare", "test")))}
+    with pytest.raises(ValueError, match="no board has room for a fault"):
+        list(play(bare, 1, seed=1))
