@@ -11,7 +11,7 @@ from infra.bench.diagnosis_boards import boards_in, drawn_boards
 from infra.bench.diagnosis_options import Options
 from processors.schematics.faults.diagnose import SURE, Diagnoser
 from processors.schematics.faults.hypotheses import FaultKind
-from processors.schematics.faults.readings import Measured
+from processors.schematics.faults.readings import Floats, Measured
 from processors.schematics.faults.simulated import SimulatedBoard
 from processors.schematics.faults.symptoms import NOTHING_SAID
 
@@ -60,13 +60,19 @@ def run(options: Options, say: Callable[[str], None]) -> dict[str, Any]:
 
 
 def play(diagnosers: Mapping[str, Diagnoser], cases: int, seed: int, complaints: bool = True) -> Iterator[Case]:
-    """Yield the cases: a kind, then a board with room for it, then a place, all by chance."""
+    """Yield the cases: a kind, then a board with room for it, then a place, all by chance.
+
+    Raises:
+        ValueError: no board has room for a fault.
+    """
     rng = np.random.default_rng([seed, 77])
     room: dict[FaultKind, list[tuple[str, int]]] = defaultdict(list)
     for name, one in diagnosers.items():
         for number, fault in enumerate(one.hypotheses):
             room[fault.kind].append((name, number))
     kinds = [kind for kind in INJECTED if room[kind]]
+    if not kinds:
+        raise ValueError("no board has room for a fault: give schematics or boards that carry the supply")
     for _ in range(cases):
         kind: FaultKind = "none" if rng.random() < NO_FAULT else kinds[int(rng.integers(len(kinds)))]
         names = sorted({name for name, _ in room[kind]})
@@ -86,14 +92,17 @@ def _case(one: Diagnoser, name: str, fault: int, rng: np.random.Generator, compl
             break
         readings.append(board.measure(spot))
         weights = one.weights(readings, complaint)
-    chances, alone = one.posterior(weights), weights
-    truth = int(one.class_of[fault])
+    chances, truth = one.posterior(weights), int(one.class_of[fault])
     return Case(
-        # What is as likely as the truth counts as before it: a tie is no answer.
-        one.hypotheses[fault].kind, name, int((chances >= chances[truth]).sum()),
-        int((alone >= alone[fault]).sum()), len(readings), float(chances.max()), len(one.classes[truth]),
-        bool(chances.max() >= SURE), sum(reading.spot.minutes for reading in readings),
+        one.hypotheses[fault].kind, name, rank_of(chances, truth), rank_of(weights, fault), len(readings),
+        float(chances.max()), len(one.classes[truth]), bool(chances.max() >= SURE),
+        sum(reading.spot.minutes for reading in readings),
     )  # fmt: skip
+
+
+def rank_of(chances: Floats, truth: int) -> int:
+    """Return the place of the truth, from 1. What is as likely counts as before it: a tie is no answer."""
+    return int((chances >= chances[truth]).sum())
 
 
 def summary(cases: list[Case]) -> dict[str, Any]:
