@@ -44,7 +44,7 @@ _GLARE_SIDE_PX = 200
 class GateLimits:
     """Measured on drawn boards and on photographs at 1600 px; see the README for the figures."""
 
-    min_side_px: int = 480
+    min_side_px: int = 400
     min_sharp: float = 0.33
     min_evenness: float = 0.62
     min_steep: float = 0.185

@@ -112,7 +112,7 @@ def _places(strays: NDArray[Any], size: tuple[int, int]) -> int:
 def _even_contrast(grey: Picture) -> Picture:
     levels = grey.astype(np.float32)
     away = levels - cv2.blur(levels, (_CONTRAST_PX, _CONTRAST_PX))
-    spread = cv2.sqrt(cv2.blur(away * away, (_CONTRAST_PX, _CONTRAST_PX)))
+    spread = cv2.sqrt(np.maximum(cv2.blur(away * away, (_CONTRAST_PX, _CONTRAST_PX)), 0))  # a running sum may dip below
     even: Picture = np.clip(128 + 40 * away / (spread + 6), 0, 255).astype(np.uint8)
     return even
 

@@ -8,8 +8,12 @@ import numpy as np
 import pytest
 
 from connectors.images.decode import decode
+from infra.bench.vision.cases import draw_golden
+from infra.bench.vision.parallax import take_tall
 from infra.demo.boards import Conditions, Photo, golden, photo, to_jpeg
+from infra.demo.boards_layout import board_model, layout
 from processors.vision.board_mask import board_mask
+from processors.vision.config import Policy
 from processors.vision.inspect import Inspection, PhotoResult, inspect
 from processors.vision.register import project, register
 
@@ -63,6 +67,26 @@ def test_finds_and_names_defects_when_they_are_there(name: str) -> None:
 def test_finds_nothing_when_the_board_is_sound_and_lies_on_another_bench(name: str) -> None:
     result = seen(photo(name, 34, width_px=WIDTH, level="easy"), name)
     assert result.compared
+    assert result.findings == ()
+
+
+def test_finds_nothing_when_the_photo_of_a_sound_board_is_smaller_than_the_golden_picture() -> None:
+    name = "NZL-USB-HUB"
+    picture = photo(name, 35, width_px=WIDTH, level="medium").picture
+    small = cv2.resize(picture, (WIDTH * 2 // 3, round(picture.shape[0] * 2 / 3)), interpolation=cv2.INTER_AREA)
+    result = inspect([to_jpeg(small)], reference(name)).photos[0]
+    assert result.compared
+    assert result.findings == ()
+
+
+def test_asks_for_another_photo_when_tall_parts_stand_beside_their_place_by_little() -> None:
+    board = layout(board_model("NZL-PSU-24"))
+    golden_file, rng = to_jpeg(draw_golden(board, WIDTH)), np.random.default_rng(4)
+    still, moved = (to_jpeg(take_tall(board, WIDTH, tilt, rng).picture) for tilt in (0, 3))
+    assert inspect([still], golden_file).photos[0].findings == ()
+    result = inspect([moved], golden_file).photos[0]
+    assert result.metrics["zncc"] > Policy().pose.min_zncc, "else this shows nothing about stray places"
+    assert [problem.code for problem in result.problems] == ["moved"]
     assert result.findings == ()
 
 
