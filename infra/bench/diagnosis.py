@@ -9,7 +9,11 @@ from typing import Any
 
 from infra.bench.diagnosis_options import Options
 
-SECTIONS: tuple[str, ...] = ("infra.bench.diagnosis_injected", "infra.bench.diagnosis_claude")
+SECTIONS: tuple[str, ...] = (
+    "infra.bench.diagnosis_injected",
+    "infra.bench.diagnosis_text",
+    "infra.bench.diagnosis_claude",
+)
 """The modules, in the order they run. Each is loaded when it runs: none pays for the imports of another."""
 
 

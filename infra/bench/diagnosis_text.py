@@ -7,12 +7,11 @@ fifth. The chance of success is trained on all years but the last of the given r
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from infra.bench.diagnosis_options import Options
 from infra.train.brain import fit_model, measure
 from infra.train.repairs import LabelledText, labelled_texts, outcomes
 from infra.train.success import last_year
@@ -24,21 +23,16 @@ TIMED = 400
 """Complaints whose answers are timed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
-    """``repairs``: the table of repairs, CSV or CSV packed by xz. ``labels``: the folder of label files."""
-
-    repairs: Path
-    labels: Path
-
-
 def run(options: Options, say: Callable[[str], None]) -> dict[str, Any]:
-    """Return ``text`` (accuracy of ``mobiles`` and ``laptops``), ``ece`` over all label files, ``success_auc``, and
+    """Return nothing without the records; else ``text`` (accuracy of ``mobiles`` and ``laptops``), ``ece`` over all label files, ``success_auc``, and
     ``offline_ms_p95``; ``details`` hold what stands behind them.
 
     Raises:
         FileNotFoundError: the table or a label file is missing; says which.
     """
+    if options.repairs is None or options.labels is None:
+        say("no records are given (--repairs, --labels): complaints and the chance of success are not scored")
+        return {}
     rows = labelled_texts(options.labels)
     known = [row for row in rows if not row.held_back]
     say(f"training the classifier on {len(known)} texts; {len(rows) - len(known)} are held back")

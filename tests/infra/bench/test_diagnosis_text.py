@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.bench.diagnosis_text import Options, offline_ms_p95, run
+from infra.bench.diagnosis_options import Options
+from infra.bench.diagnosis_text import offline_ms_p95, run
 from infra.train.repairs import LabelledText
 
 
@@ -24,7 +25,7 @@ def test_reaches_its_figures_on_texts_that_were_held_back() -> None:
         pytest.skip("NOIZYLAB_SAMPLES is not set, or holds no repairs/")
     folder = Path(samples) / "repairs"
     told: list[str] = []
-    result = run(Options(folder / "repairs_before_2024.csv.xz", folder / "fault_labels"), told.append)
+    result = run(Options(repairs=folder / "repairs_before_2024.csv.xz", labels=folder / "fault_labels"), told.append)
     assert result["text"]["mobiles"] > 0.8
     assert result["text"]["laptops"] > 0.72
     assert result["ece"] < 0.04

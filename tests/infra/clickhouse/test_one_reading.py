@@ -6,7 +6,7 @@ from uuid import UUID
 from connectors.clickhouse.port import Row
 from connectors.clickhouse.server import ServerWarehouse
 from infra.clickhouse.migrate import Migrator
-from processors.analytics.rows import Record, event_row
+from processors.analytics.rows import COLUMNS, Record, event_row
 from schemas.core.envelope import Envelope
 from tests.schemas.examples import examples_of
 from topics.registry import EVENTS
@@ -21,7 +21,7 @@ async def _columns(warehouse: ServerWarehouse) -> list[Row]:
     for number, (topic, event) in enumerate(examples):
         envelope = Envelope(UUID(int=number), "/noizylab/x", event.TYPE, "T-1", now, now, "T-1")
         lines.append(event_row(Record(topic.name, 0, number, envelope.to_headers(), event.to_json())).line)
-    await warehouse.insert_json_rows("events", b"\n".join(lines))
+    await warehouse.insert_lines("events", COLUMNS["events"], b"\n".join(lines))
     names = ", ".join(row["name"] for row in await warehouse.query(COMPUTED))
     rows = await warehouse.query(f"SELECT k_offset, {names} FROM events ORDER BY k_offset")
     await warehouse.command("TRUNCATE TABLE events")
