@@ -414,7 +414,7 @@ class Reliability(Model):
 class Calibration(Model):
     """How far the brain's probabilities can be believed.
 
-    ``temperature``: what its log-odds should be divided by; null below ``least_outcomes``. ``success``: the chance of
+    ``temperatures``: what a model version's log-odds should be divided by; null below ``least_outcomes``. ``success``: the chance of
     success of plans against how the tickets ended."""
 
     least_outcomes: int
@@ -423,7 +423,7 @@ class Calibration(Model):
     by_family: dict[str, Reliability]
     bins: list[CalibrationBin]
     success: Reliability
-    temperature: float | None
+    temperatures: dict[str, float | None]
 
 
 class ChangedPassword(Model):
