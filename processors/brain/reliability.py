@@ -66,8 +66,8 @@ def outcome_of(ticket: TicketView, diagnosis: DiagnosisView) -> Outcome | None:
 
 
 def calibration(pairs: Iterable[tuple[TicketView, DiagnosisView]]) -> dict[str, Any]:
-    """Return the reliability as JSON: of all, by model version, by family that was said, in bins, and of success; and the
-    temperature of each model version, None below the guard."""
+    """Return the reliability as JSON: of all, by model version, by family that was said, in bins, and of success; and
+    the temperature of each model version, None below the guard."""
     found = [outcome for ticket, view in pairs if (outcome := outcome_of(ticket, view)) is not None]
     ends = [(one.success_said, one.fixed) for one in found if one.success_said is not None and one.fixed is not None]
     return {
