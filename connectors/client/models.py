@@ -446,8 +446,8 @@ class Reliability(Model):
 class Calibration(Model):
     """How far the brain's probabilities can be believed.
 
-    ``temperature``: what its log-odds should be divided by; null below ``least_outcomes``. ``success``: the chance of
-    success of plans against how the tickets ended."""
+    ``temperatures``: what a model version's log-odds should be divided by; null below ``least_outcomes``.
+    ``success``: the chance of success of plans against how the tickets ended."""
 
     least_outcomes: int
     all: Reliability
@@ -455,7 +455,7 @@ class Calibration(Model):
     by_family: dict[str, Reliability]
     bins: list[CalibrationBin]
     success: Reliability
-    temperature: float | None
+    temperatures: dict[str, float | None]
 
 
 class ChangedPassword(Model):

@@ -168,7 +168,10 @@ def calibration(as_json: AsJson = False) -> None:
     out.print(table)
     if not report["all"]["outcomes"]:
         out.print("nobody has named a fault yet: move a ticket with evidence.fault_family")
-    elif report["temperature"] is None:
-        out.print(f"too few outcomes to fit a temperature: {report['least_outcomes']} are needed")
-    else:
-        out.print(f"temperature {report['temperature']:.3f}; train with it: python -m infra.train.brain --temperature")
+    for engine, temperature in report["temperatures"].items():
+        if temperature is None:
+            out.print(f"{plain(engine)}: too few outcomes for a temperature; {report['least_outcomes']} are needed")
+        else:
+            out.print(
+                f"{plain(engine)}: train the next with --temperature {temperature:.3f} (python -m infra.train.brain)"
+            )

@@ -66,7 +66,8 @@ def outcome_of(ticket: TicketView, diagnosis: DiagnosisView) -> Outcome | None:
 
 
 def calibration(pairs: Iterable[tuple[TicketView, DiagnosisView]]) -> dict[str, Any]:
-    """Return the reliability as JSON: of all, by model version, by family that was said, in bins, and of success."""
+    """Return the reliability as JSON: of all, by model version, by family that was said, in bins, and of success; and
+    the temperature of each model version, None below the guard."""
     found = [outcome for ticket, view in pairs if (outcome := outcome_of(ticket, view)) is not None]
     ends = [(one.success_said, one.fixed) for one in found if one.success_said is not None and one.fixed is not None]
     return {
@@ -76,7 +77,10 @@ def calibration(pairs: Iterable[tuple[TicketView, DiagnosisView]]) -> dict[str, 
         "by_family": _by(found, lambda one: one.family),
         "bins": _bins([(one.confidence, one.right) for one in found]),
         "success": asdict(reliability(ends)),
-        "temperature": temperature_of(found),
+        "temperatures": {
+            engine: temperature_of([one for one in found if one.engine == engine])
+            for engine in sorted({one.engine for one in found})
+        },
     }
 
 

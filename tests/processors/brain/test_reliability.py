@@ -45,7 +45,7 @@ def test_reliability_is_by_model_version_and_by_family() -> None:
     assert report["all"]["accuracy"] == 0.5
     assert sum(one["outcomes"] for one in report["bins"]) == 2
     assert report["success"]["outcomes"] == 2
-    assert report["temperature"] is None
+    assert report["temperatures"] == {engine: None}
 
 
 def test_says_nothing_of_nothing() -> None:

@@ -27,8 +27,8 @@ class CalibrationBin(Answer):
 class Calibration(Answer):
     """How far the brain's probabilities can be believed.
 
-    ``temperature``: what its log-odds should be divided by; null below ``least_outcomes``. ``success``: the chance of
-    success of plans against how the tickets ended.
+    ``temperatures``: what a model version's log-odds should be divided by; null below ``least_outcomes``.
+    ``success``: the chance of success of plans against how the tickets ended.
     """
 
     least_outcomes: int
@@ -37,4 +37,4 @@ class Calibration(Answer):
     by_family: dict[str, Reliability]
     bins: list[CalibrationBin]
     success: Reliability
-    temperature: float | None
+    temperatures: dict[str, float | None]
