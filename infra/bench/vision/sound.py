@@ -1,7 +1,7 @@
 """500 photos of sound boards against their golden pictures: how many would fail?
 
 A third as from a jig, a third easy, a third medium; every second photo is a third smaller than the golden picture, as
-phones and document cameras differ. The golden pictures have 1080 px.
+phones and document cameras differ. The golden pictures have 1140 px.
 """
 
 from typing import Any
@@ -14,7 +14,7 @@ from infra.demo.boards import to_jpeg
 from infra.demo.boards_camera import conditions, shoot
 from processors.vision.inspect import inspect
 
-WIDTH_PX = 1080
+WIDTH_PX = 1140
 _SMALLER = 2 / 3
 _PHOTOS_A_BOARD = 20
 
