@@ -24,8 +24,8 @@ TIMED = 400
 
 
 def run(options: Options, say: Callable[[str], None]) -> dict[str, Any]:
-    """Return nothing without the records; else ``text`` (accuracy of ``mobiles`` and ``laptops``), ``ece`` over all label files, ``success_auc``, and
-    ``offline_ms_p95``; ``details`` hold what stands behind them.
+    """Return ``text`` (accuracy of ``mobiles`` and ``laptops``), ``ece`` over all label files, ``success_auc``, and
+    ``offline_ms_p95``; ``details`` hold what stands behind them. Without records: nothing.
 
     Raises:
         FileNotFoundError: the table or a label file is missing; says which.
