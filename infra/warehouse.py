@@ -11,6 +11,8 @@ from infra.clickhouse.migrate import Migration, MigrationError, Migrator, Status
 from infra.ports import warehouse_connection
 from infra.settings import Settings
 
+MIGRATION_TIMEOUT_S = 3600.0
+
 
 async def migrate_warehouse(settings: Settings) -> tuple[list[Migration], list[Status]]:
     """Make the database when it is missing and apply what is pending; returns what was applied, and where all stand.
@@ -46,7 +48,8 @@ async def migrator_of(settings: Settings) -> AsyncIterator[Migrator]:
     Raises:
         Misconfigured: the files and the recorded history do not fit, or a cluster is named and no server.
     """
-    warehouse = ServerWarehouse(warehouse_connection(settings, ADMIN))
+    # A statement may fill a table from ten million rows before it answers.
+    warehouse = ServerWarehouse(replace(warehouse_connection(settings, ADMIN), timeout_s=MIGRATION_TIMEOUT_S))
     try:
         yield Migrator(warehouse, cluster=_cluster(settings))
     except MigrationError as error:

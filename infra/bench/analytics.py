@@ -1,28 +1,35 @@
 """The analytics stream: rows a second from the log to visible, beside the bare engine, and how fresh they are.
 
 The bound is the same engine that is given the same rows, made beforehand, in inserts of the sink's size, into the same
-tables with the same three materialised views, in the same run.
+tables with the same materialised views, in the same run.
+
+The figures are measured apart from that, on an engine of their own and a year that was filled straight into it
+(``warehouse_year``): the sink's log is an even stream of equal tickets, on which every figure would be quick.
 """
 
 import asyncio
 import os
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import islice
 from pathlib import Path
 from statistics import quantiles
-from typing import Any
+from typing import Any, Literal
 
 from connectors.bus.restore import LogReader
-from connectors.clickhouse.server import ServerWarehouse
+from connectors.clickhouse.server import Connection, ServerWarehouse
 from connectors.clock.clock import SystemClock
 from connectors.errors import Transient
+from infra.bench.warehouse_figures import CountingWarehouse, measure_figures
 from infra.bench.warehouse_log import EVENTS_A_TICKET, tickets
 from infra.bench.warehouse_stand import LOOK_EVERY_S, Stand, connect, running_stand
+from infra.bench.warehouse_year import fill_year
+from infra.clickhouse.layout import DATABASE, READER
 from infra.clickhouse.migrate import Migrator
+from infra.clickhouse.server import EmbeddedClickHouse
 from processors.analytics.agent import as_record
 from processors.analytics.batch import blocks
 from processors.analytics.rows import COLUMNS, Row, event_row
@@ -38,32 +45,41 @@ GLANCE_EVERY_S = 0.25
 """While the sink works off the log: fifty looks a second took a fifth of a core from it."""
 
 Say = Callable[[str], None]
-Figures = Callable[[ServerWarehouse], Awaitable[list[dict[str, Any]]]]
-"""Measures the figures on the filled warehouse: one entry each, ``name``, ``p95_ms``, ``rows_read``."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """How many events, and the seed of their ids. ``figures`` measures what is made of them."""
+    """How many events on the log, the seed of their ids and of the year, how many events the year of the figures has
+    (0: as many as the log), and whether only one of the two parts is measured."""
 
     events: int = 1_000_000
     seed: int = 1
-    figures: Figures | None = None
+    figures_events: int = 0
+    only: Literal["sink", "figures"] | None = None
 
 
 async def run_analytics_bench(plan: Plan, say: Say) -> dict[str, Any]:
-    """Fill a log, then a warehouse from it; returns rates in rows a second, times in milliseconds.
+    """Measure the parts; returns rates in rows a second, times in milliseconds, ``load``: of the machine, at the start.
 
     Raises:
         Transient: a server does not come up, or the sink stands still.
     """
+    found: dict[str, Any] = {"cores": os.cpu_count(), "load": round(os.getloadavg()[0], 2)}
+    if plan.only != "figures":
+        found |= await _sink_part(plan, say)
+    if plan.only != "sink":
+        found |= await _figures_part(plan, say)
+    return found
+
+
+async def _sink_part(plan: Plan, say: Say) -> dict[str, Any]:
+    """Fill a log, then a warehouse from it."""
     with tempfile.TemporaryDirectory(prefix="noizylab-analytics-") as folder:
         async with running_stand(Path(folder)) as stand:
             say(f"writing {plan.events} events to the log")
             written = await _fill(stand, plan)
             say("the sink, from the log to visible")
             sink = await _sink(stand, written)
-            figures = await plan.figures(stand.warehouse) if plan.figures is not None else []
             say(f"sink: {sink['rows_per_s']:.0f} rows/s; now {PACED_PER_S} events/s for {PACED_S} s")
             freshness = await _freshness(stand, plan, written)
             await asyncio.to_thread(stand.sink.stop)
@@ -71,14 +87,36 @@ async def run_analytics_bench(plan: Plan, say: Say) -> dict[str, Any]:
             raw = await _raw(stand, written)
             return {
                 "events": written,
-                "cores": os.cpu_count(),
                 "sink_rows_per_s": round(sink["rows_per_s"]),
                 "raw_rows_per_s": round(raw),
                 "sink_to_raw_ratio": round(sink["rows_per_s"] / raw, 3),
                 "sink_cpu_us_per_row": sink["cpu_us_per_row"],
                 "freshness_ms": freshness,
-                "figures": figures,
             }
+
+
+async def _figures_part(plan: Plan, say: Say) -> dict[str, Any]:
+    """Fill a year, and ask for every figure of it."""
+    until = SystemClock().now().date()
+    with tempfile.TemporaryDirectory(prefix="noizylab-figures-") as folder:
+        engine = EmbeddedClickHouse(Path(folder))
+        await engine.start()
+        reads = Connection("127.0.0.1", engine.http_port, READER, engine.passwords[READER], DATABASE)
+        admin, reader = connect(engine, DATABASE), CountingWarehouse(reads)
+        try:
+            await Migrator(admin).apply()
+            filled = await fill_year(admin, plan.figures_events or plan.events, plan.seed, until, say)
+            figures = await measure_figures(admin, reader, until, say)
+        finally:
+            await reader.close()
+            await admin.close()
+            await engine.stop()
+    return {
+        "figures_events": filled.events,
+        "figures_tickets": filled.tickets,
+        "figures_filled_s": round(filled.seconds, 1),
+        "figures": figures,
+    }
 
 
 async def _fill(stand: Stand, plan: Plan) -> int:

@@ -2,12 +2,21 @@
 
 import json
 import time
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from infra.cli.common import err, fail, out, run
+
+
+class AnalyticsPart(StrEnum):
+    """One of the two parts of ``noizylab bench analytics``."""
+
+    sink = "sink"
+    figures = "figures"
+
 
 _STARTED = time.monotonic()
 app = typer.Typer(no_args_is_help=True, help="Benchmarks. Each starts what it needs and stops it again.")
@@ -190,15 +199,20 @@ def analytics(
     control: Annotated[
         bool, typer.Option(help="the same kills without the intent log: can the judge find them?")
     ] = True,
+    figures_events: Annotated[
+        int, typer.Option(min=0, help="events of the year that figures are asked of; 0: as many as on the log")
+    ] = 0,
+    only: Annotated[AnalyticsPart | None, typer.Option(help="measure one of the two parts")] = None,
     seed: Annotated[int, typer.Option()] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="print only the result, as JSON")] = False,
 ) -> None:
-    """Measure the sink from the log to visible rows beside the bare engine; or kill it, and count what is there. Exit
-    status 1: something is missing, double or wrong."""
+    """Measure the sink from the log to visible rows beside the bare engine, and every figure on a year of a shop; or
+    kill the sink, and count what is there. Exit status 1: something is missing, double or wrong."""
     if not kill:
         from infra.bench.analytics import Plan, run_analytics_bench
 
-        _report(run(run_analytics_bench(Plan(events, seed), _progress)), as_json)
+        plan = Plan(events, seed, figures_events, only.value if only is not None else None)
+        _report(run(run_analytics_bench(plan, _progress)), as_json)
         return
     from infra.bench.analytics_kill import KillPlan, is_exact, run_analytics_kills
 

@@ -3,7 +3,8 @@
 Rendered from the migration files, statement by statement, so that there is one source. ``events`` becomes
 ``events_local`` (ReplicatedMergeTree) and ``events`` (Distributed over the local ones). Materialised views work between
 local tables, where an insert arrives; other views read the distributed ones. Rows go to shards by the sorting key, so
-that rows which replace or join each other lie together.
+that rows which replace or join each other lie together. What fills a table from another runs once, from any of the
+servers, between the distributed ones.
 """
 
 import re
@@ -20,6 +21,7 @@ _ORDER_BY = re.compile(r"\bORDER BY (\((?:[^()]|\([^()]*\))*\)|\w+)")
 _MATERIALIZED_VIEW = re.compile(r"CREATE MATERIALIZED VIEW IF NOT EXISTS (\w+) TO (\w+)")
 _FROM = re.compile(r"\bFROM (\w+)")
 _VIEW = re.compile(r"CREATE VIEW IF NOT EXISTS (\w+)")
+_INSERT = re.compile(r"INSERT INTO (\w+) .*\sSETTINGS insert_deduplicate = 0", re.DOTALL)
 _DROP = re.compile(r"DROP (TABLE|VIEW) IF EXISTS (\w+)")
 _ALTER = re.compile(r"ALTER TABLE (\w+)")
 _COMMENT = re.compile(r"ALTER TABLE \w+ MODIFY COMMENT ")
@@ -40,6 +42,9 @@ def on_cluster(statement: str, cluster: str) -> list[str]:
         return [_FROM.sub(rf"FROM \1{LOCAL}", local)]
     if _VIEW.match(statement):
         return [_VIEW.sub(rf"CREATE VIEW IF NOT EXISTS \1 {on}", statement)]
+    if _INSERT.match(statement):
+        # Stored when its shards have it, not when it is queued for them.
+        return [f"{statement}, distributed_foreground_insert = 1"]
     if (dropped := _DROP.match(statement)) is not None:
         kind, name = dropped.groups()
         names = [name, f"{name}{LOCAL}"] if kind == "TABLE" else [name]

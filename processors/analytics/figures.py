@@ -75,7 +75,8 @@ FIGURES = (
         view="v_quote_funnel",
         title="Quote funnel",
         definition="Tickets with a quote prepared in the month, and how many of these had such a quote accepted, "
-        "declined or expired, whenever that was. The rate is accepted over prepared.",
+        "declined or expired (valid no longer, without an answer), whenever that was. The rate is accepted over "
+        "prepared.",
         unit="tickets",
         columns=_columns(
             month="month",

@@ -62,13 +62,7 @@ async def get_report(
         raise Problem(403, "all_workspaces", detail)
     begin, end = _period(since, until, deps.clock.now())
     warehouse = _warehouse(deps.warehouse)
-    now = {"workspace": principal.workspace_id, "since": _text(begin), "until": _text(end)}
-    before = now | {"since": _text(begin - (end - begin)), "until": _text(begin)}
-    rows, daily, earlier = await asyncio.gather(
-        warehouse.query(report.sql, now),
-        warehouse.query(report.daily_sql, now),
-        warehouse.query(report.daily_sql, before),
-    )
+    rows, daily, earlier = await ask(warehouse, report, principal.workspace_id, begin, end)
     value, previous = _total(daily), _total(earlier)
     return _json(
         {
@@ -110,6 +104,20 @@ async def get_forecast(
     [run] = found
     points = await warehouse.query(POINTS_SQL, asked | {"run_at": _text(run["run_at"])})
     return _json({**run, "points": points})
+
+
+async def ask(
+    warehouse: Warehouse, report: Report, workspace_id: str, begin: datetime, end: datetime
+) -> tuple[list[Row], list[Row], list[Row]]:
+    """Return the rows of a figure over a period, the numbers of its days, and those of the period before."""
+    now = {"workspace": workspace_id, "since": _text(begin), "until": _text(end)}
+    before = now | {"since": _text(begin - (end - begin)), "until": _text(begin)}
+    rows, daily, earlier = await asyncio.gather(
+        warehouse.query(report.sql, now),
+        warehouse.query(report.daily_sql, now),
+        warehouse.query(report.daily_sql, before),
+    )
+    return rows, daily, earlier
 
 
 def _about(report: Report) -> dict[str, str]:

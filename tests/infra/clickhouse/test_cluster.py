@@ -27,6 +27,9 @@ def test_table_becomes_a_replicated_one_and_a_distributed_one_of_its_name() -> N
     ]
 
 
+UNIQUE = "SETTINGS insert_deduplicate = 0"
+
+
 @pytest.mark.parametrize(
     ("statement", "rendered"),
     [
@@ -49,6 +52,12 @@ def test_table_becomes_a_replicated_one_and_a_distributed_one_of_its_name() -> N
             ["ALTER TABLE t_local ON CLUSTER 'c' ADD COLUMN IF NOT EXISTS n UInt8",
              "ALTER TABLE t ON CLUSTER 'c' ADD COLUMN IF NOT EXISTS n UInt8"],
         ),
+        (
+            f"INSERT INTO t (n) SELECT 1 FROM events {UNIQUE}",
+            [f"INSERT INTO t (n) SELECT 1 FROM events {UNIQUE}, distributed_foreground_insert = 1"],
+        ),
+        ("ALTER TABLE t ADD INDEX i n TYPE minmax", ["ALTER TABLE t_local ON CLUSTER 'c' ADD INDEX i n TYPE minmax"]),
+        ("ALTER TABLE t MATERIALIZE COLUMN n", ["ALTER TABLE t_local ON CLUSTER 'c' MATERIALIZE COLUMN n"]),
         ("ALTER TABLE v_a MODIFY COMMENT 'b'", ["ALTER TABLE v_a ON CLUSTER 'c' MODIFY COMMENT 'b'"]),
         ("ALTER TABLE t MODIFY TTL day", ["ALTER TABLE t_local ON CLUSTER 'c' MODIFY TTL day"]),
     ],
@@ -57,7 +66,9 @@ def test_every_kind_of_statement_has_its_form(statement: str, rendered: list[str
     assert on_cluster(statement, "c") == rendered
 
 
-@pytest.mark.parametrize("statement", ["OPTIMIZE TABLE t", "CREATE TABLE IF NOT EXISTS t (a UInt8) ENGINE = Log"])
+@pytest.mark.parametrize(
+    "statement", ["OPTIMIZE TABLE t", "INSERT INTO t SELECT 1", "CREATE TABLE IF NOT EXISTS t (a UInt8) ENGINE = Log"]
+)
 def test_statement_without_a_form_is_refused(statement: str) -> None:
     with pytest.raises(ScriptError):
         on_cluster(statement, "c")
@@ -71,7 +82,7 @@ async def test_every_migration_is_rendered_and_read_by_the_engine(server: Embedd
     rendered = [one for statement in scripts for one in on_cluster(statement, "shop")]
     try:
         for statement in rendered:
-            assert "ON CLUSTER 'shop'" in statement
+            assert "ON CLUSTER 'shop'" in statement or statement.startswith("INSERT INTO")
             assert await admin.query("SELECT formatQuery({sql:String}) AS sql", {"sql": statement})
             await admin.command(f"EXPLAIN AST {statement}")
     finally:

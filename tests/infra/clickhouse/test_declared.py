@@ -51,6 +51,8 @@ async def test_declared_columns_are_those_of_the_migrated_database(empty_databas
     for version in range(versions - 1, -1, -1):
         await migrator.revert(version)
         await migrator.apply()
+        await migrator.revert(version)
+    await migrator.apply()
     assert await _document(empty_database) == declared
     await migrator.revert(0)
     left = await empty_database.query("SELECT name FROM system.tables WHERE database = currentDatabase()")

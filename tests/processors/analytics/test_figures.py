@@ -16,6 +16,7 @@ from processors.analytics.batch import Range, progress_lines
 from processors.analytics.figures import BY_NAME, FIGURES
 from processors.analytics.rows import COLUMNS, Record, event_row
 from processors.analytics.sink import Sink
+from schemas.core.time import rfc3339
 from tests.support.clickhouse import connect
 from tests.support.facts import ListedLog, again, fact
 
@@ -39,8 +40,9 @@ def _history() -> list[tuple[str, datetime, str, dict[str, Any]]]:
     def diagnosed(*faults: tuple[str, float]) -> dict[str, Any]:
         return {"faults": [{"family": family, "probability": p} for family, p in faults], "confidence": faults[0][1]}
 
-    def quoted(quote: str, cents: int, currency: str = "EUR") -> dict[str, Any]:
-        return {"quote_hash": quote * 64, "total_cents": cents, "currency": currency}
+    def quoted(quote: str, cents: int, currency: str = "EUR", valid_until: datetime = MONTH) -> dict[str, Any]:
+        until = rfc3339(valid_until)
+        return {"quote_hash": quote * 64, "total_cents": cents, "currency": currency, "valid_until": until}
 
     battery, screen = {"sku": "battery.laptop", "quantity": 1}, {"sku": "screen.laptop", "quantity": 2}
     return [
@@ -70,7 +72,7 @@ def _history() -> list[tuple[str, datetime, str, dict[str, Any]]]:
         ("fault.diagnosed", _at(22), "T-0003", diagnosed(("no_power", 0.25), ("battery_worn", 0.25))),
         ("quote.prepared", _at(26), "T-0003", quoted("c", 7_000)),
         ("quote.prepared", _at(27), "T-0003", quoted("d", 8_000)),
-        ("quote.prepared", _at(28), "T-0003", quoted("e", 900, "CHF")),
+        ("quote.prepared", _at(28), "T-0003", quoted("e", 900, "CHF", NOW + timedelta(days=3))),
         ("quote.accepted", _at(30), "T-0003", quoted("d", 8_000)),
         ("ticket.moved", _at(31), "T-0003", moved("received", "approved", 2)),
         ("ticket.opened", NOW - timedelta(hours=30, minutes=20), "T-0004", opened),
@@ -116,7 +118,8 @@ def _expected() -> dict[str, list[tuple[Any, ...]]]:
         "tickets_by_state": [("approved", 1), ("cancelled", 1), ("collected", 1), ("received", 2)],
         "time_to_diagnosis": [(month, 3, 2 * HOUR_MS, 2.9 * HOUR_MS)],
         "time_to_quote": [(month, 3, 4 * HOUR_MS, 5.8 * HOUR_MS)],
-        "quote_funnel": [(month, 3, 2, 1, 0, 2 / 3)],
+        # Of three quotes of one ticket one was accepted, one is valid no longer, and one still is.
+        "quote_funnel": [(month, 3, 2, 1, 1, 2 / 3)],
         "quote_value": [(month, "CHF", 1, 900, 0), (month, "EUR", 4, 30_000, 20_000)],
         "faults_ranked": [
             ("no_power", 2, 2, 0.5),

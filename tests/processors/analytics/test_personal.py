@@ -23,6 +23,7 @@ SUSPECT = re.compile(
 )
 HARMLESS = {
     "assignment": "who works on it is staff",
+    "design_id": "a workspace and a board model",
     "note_id": "an id",
     "notes": "its members are looked at themselves",
     "passcode": "the number of the entry, not what unlocks",
