@@ -43,23 +43,25 @@ class CountingWarehouse(ServerWarehouse):
 
 
 async def measure_figures(
-    admin: Warehouse, reader: CountingWarehouse, until: date, say: Callable[[str], None]
+    admin: Warehouse, reader: CountingWarehouse, until: date, say: Callable[[str], None], *, ends: int = ENDS
 ) -> list[dict[str, Any]]:
     """Return one entry a figure: ``name``, ``cold_ms``, ``p50_ms``, ``p95_ms``, ``asked``, and ``rows_read``, the most
     that one ask read."""
     found = []
     for report in REPORTS:
-        found.append(await _measure(report, admin, reader, until))
+        found.append(await _measure(report, admin, reader, until, ends))
         say(", ".join(f"{key} {value}" for key, value in found[-1].items()))
     return found
 
 
-async def _measure(report: Report, admin: Warehouse, reader: CountingWarehouse, until: date) -> dict[str, Any]:
+async def _measure(
+    report: Report, admin: Warehouse, reader: CountingWarehouse, until: date, ends: int
+) -> dict[str, Any]:
     for cache in CACHES:
         await admin.command(f"SYSTEM DROP {cache}")
     cold_ms, most = await _asked(report, reader, *_period(until, LENGTHS_DAYS[1]))
     waits = []
-    for begin, end in periods(until):
+    for begin, end in periods(until, ends):
         wait_ms, rows = await _asked(report, reader, begin, end)
         waits.append(wait_ms)
         most = max(most, rows)
@@ -74,10 +76,10 @@ async def _measure(report: Report, admin: Warehouse, reader: CountingWarehouse, 
     }
 
 
-def periods(until: date) -> Iterator[tuple[datetime, datetime]]:
+def periods(until: date, ends: int = ENDS) -> Iterator[tuple[datetime, datetime]]:
     """Yield the periods, from the newest to the oldest, their lengths in turn."""
-    for number in range(ENDS):
-        end = until - timedelta(days=number * (REACH_DAYS - 2 * LENGTHS_DAYS[-1]) // (ENDS - 1))
+    for number in range(ends):
+        end = until - timedelta(days=number * (REACH_DAYS - 2 * LENGTHS_DAYS[-1]) // max(1, ends - 1))
         for length in LENGTHS_DAYS:
             yield _period(end, length)
 

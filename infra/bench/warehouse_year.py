@@ -41,13 +41,13 @@ STAGED = (
         "ORDER BY k_offset"
     ),
 )
-# Ids of tickets begin with T-, and nothing else in a made-up year begins so.
+# Ids of tickets begin with T-, and nothing else in a made-up year has these two letters in a row.
 COPY_EVENTS = """
 INSERT INTO events ({columns}, ingested_at)
 SELECT
     reinterpretAsUUID(sipHash128(event_id, {copy})), event_type, source, replaceAll(subject, 'T-', 'T{copy}-'),
     replaceAll(correlation_id, 'T-', 'T{copy}-'), reinterpretAsUUID(sipHash128(causation_id, {copy})), event_ts,
-    recorded_ts, k_topic, k_partition, k_offset + {copy} * 0x100000000, replaceAll(payload, '"T-', '"T{copy}-'),
+    recorded_ts, k_topic, k_partition, k_offset + {copy} * 0x100000000, replaceAll(payload, 'T-', 'T{copy}-'),
     recorded_ts + toIntervalMillisecond(100 + cityHash64(event_id) % 1500)
 FROM staged_events
 WHERE toYYYYMM(event_ts) = {month}
@@ -55,7 +55,7 @@ ORDER BY event_ts
 """
 COPY_SNAPSHOTS = """
 INSERT INTO ticket_snapshots (snapshot, k_partition, k_offset)
-SELECT replaceAll(snapshot, '"T-', '"T{copy}-'), k_partition, k_offset + {copy} * 0x100000000 FROM staged_snapshots
+SELECT replaceAll(snapshot, 'T-', 'T{copy}-'), k_partition, k_offset + {copy} * 0x100000000 FROM staged_snapshots
 """
 IN_BLOCKS = (
     f" SETTINGS max_block_size = {BLOCK_ROWS}, min_insert_block_size_rows = {BLOCK_ROWS}, "

@@ -1,4 +1,4 @@
-"""The bench of the figures: it fills a year in which every copy is of its own, and asks for every figure."""
+"""The bench of the figures: every copy in the year that it fills is of its own, and every figure is asked for."""
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
@@ -47,13 +47,13 @@ async def test_every_figure_is_asked_of_a_year_whose_copies_share_no_ticket_and_
     assert tickets == rows > 50
     for table in ("tickets", "ticket_snapshots"):
         assert await _one(admin, f"SELECT uniqExact(ticket_id) FROM {table} WHERE ticket_id LIKE 'T%'") == (tickets,)
-    nowhere_else = "SELECT countIf(payload LIKE '%\"T-%') FROM events WHERE ticket_id LIKE 'T1-%'"
+    nowhere_else = "SELECT countIf(payload LIKE '%T-%') FROM events WHERE ticket_id LIKE 'T1-%'"
     assert await _one(admin, nowhere_else) == (0,)
 
-    figures = await measure_figures(admin, reader, UNTIL, print)
+    figures = await measure_figures(admin, reader, UNTIL, print, ends=1)
     assert [one["name"] for one in figures] == [one.name for one in REPORTS]
     for one in figures:
-        assert one["asked"] == ENDS * len(LENGTHS_DAYS) >= 20
+        assert one["asked"] == len(LENGTHS_DAYS)
         assert 0 < one["p50_ms"] <= one["p95_ms"]
         assert one["rows_read"] > 0
     await reader.close()
@@ -62,7 +62,7 @@ async def test_every_figure_is_asked_of_a_year_whose_copies_share_no_ticket_and_
 
 def test_periods_lie_within_the_year_with_the_period_before_them() -> None:
     asked = list(periods(UNTIL))
-    assert len(set(asked)) == len(asked) == ENDS * len(LENGTHS_DAYS)
+    assert len(set(asked)) == len(asked) == ENDS * len(LENGTHS_DAYS) >= 20
     first = min(begin - (end - begin) for begin, end in asked)
     assert first.date() >= UNTIL - timedelta(days=365)
     assert {(end - begin).days for begin, end in asked} == set(LENGTHS_DAYS)
