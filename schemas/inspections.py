@@ -11,8 +11,10 @@ from schemas.core.time import UtcTime
 from schemas.images import ImageJudged, ImageProblem
 
 DefectKind = Literal[
-    "missing_part", "shifted_part", "bridge", "open", "residue", "corrosion", "burn", "scratch", "difference"
-]
+    "missing_part", "shifted_part", "bridge", "open", "residue", "corrosion", "burn", "scratch", "difference",
+    "short", "mouse_bite", "spur", "spurious_copper", "pin_hole",
+]  # fmt: skip
+"""The last five, and ``open``, are those of bare boards."""
 
 
 class Box(Value):
