@@ -108,6 +108,7 @@ def _told(file: Path, result: "PhotoResult", opened: "OpenGoldens") -> dict[str,
         "verdict": _VERDICTS[_status(result)],
         "problems": [one.model_dump(mode="json") for one in result.problems],
         "findings": [one.model_dump(mode="json") for one in result.findings],
+        "condition": None if result.condition is None else result.condition.model_dump(mode="json"),
         "metrics": result.metrics,
     }
     if result.usable and not result.compared:
@@ -123,6 +124,9 @@ def _print(told: dict[str, Any]) -> None:
         place = f"{box['width_px']} x {box['height_px']} px at ({box['x_px']}, {box['y_px']})"
         sure = f"{one['confidence']:.0%} sure, severity {one['severity']}"
         out.print(f"  {number} {one['kind']}: {place}, {sure}; {one['note']}", soft_wrap=True, markup=False)
+    for one in (told["condition"] or {"areas": []})["areas"]:
+        if one["zone"] == "board":
+            out.print(f"  {one['kind']} on {one['percent']:g} % of the board ({told['condition']['verdict']})")
     for one in told["problems"]:
         out.print(f"  {one['code']}: {one['advice']}", soft_wrap=True, markup=False)
     if "why" in told:

@@ -17,6 +17,7 @@ from processors.vision.bare.findings import hold_against
 from processors.vision.board_mask import board_mask
 from processors.vision.classify import classify, measure, prepare
 from processors.vision.compare import Allowance, Blob, find_blobs
+from processors.vision.condition import condition_of, soil_of, suspects_of
 from processors.vision.config import Policy
 from processors.vision.frame import same_colours
 from processors.vision.gate import judge
@@ -26,7 +27,7 @@ from processors.vision.register import Features, features, match, project, regis
 from processors.vision.severity import severity_of
 from processors.vision.slider import Slider, slider
 from schemas.images import ImageProblem
-from schemas.inspections import Box, Finding
+from schemas.inspections import BoardCondition, Box, Finding
 
 ENGINE = "golden-compare-3"
 """Named in every inspection; raised when the same photos could get another answer."""
@@ -50,6 +51,8 @@ class PhotoResult:
     annotated: bytes | None = None
     slider: Slider | None = None
     """Before and after, when the policy asks for it; not of bare boards."""
+    condition: BoardCondition | None = None
+    """How soiled the board is; of usable photos, not of bare boards."""
 
     @property
     def usable(self) -> bool:
@@ -142,9 +145,15 @@ def inspect_photo(index: int, data: bytes | None, goldens: OpenGoldens, policy: 
         # The gate is for photos: black and white alone are neither glare nor a page to it.
         return _bare(index, picture, goldens.bare, policy)
     quality = judge(picture, policy.gate)
-    if quality.problems or not goldens.colour:
+    if quality.problems:
         return PhotoResult(quality.problems, quality.metrics)
+    if not goldens.colour:
+        return PhotoResult((), quality.metrics, condition=_suspected(index, picture))
     return _compared(index, picture, _nearest(picture, goldens.colour), quality.metrics, policy)
+
+
+def _suspected(index: int, picture: Picture) -> BoardCondition:
+    return condition_of(index, suspects_of(picture), with_golden=False)
 
 
 def _bare(index: int, picture: Picture, templates: Sequence[Picture], policy: Policy) -> PhotoResult:
@@ -180,7 +189,9 @@ def _compared(index: int, picture: Picture, golden: _Golden, metrics: dict[str, 
     if found is None or not is_same_side(found, policy.pose):
         moved = found is not None and is_moved(found, policy.pose)
         problem = _problem("moved", _MOVED, metrics.get("zncc", 0.0), policy.pose.min_zncc)
-        return PhotoResult((problem,) if moved else (), metrics)
+        if moved:
+            return PhotoResult((problem,), metrics)
+        return PhotoResult((), metrics, condition=_suspected(index, picture))
     shown, reference = same_colours(picture, golden.picture)
     aligned = align(shown, reference, golden.mask, found.homography, policy.compare.side_px)
     blobs = find_blobs(aligned, policy.compare, golden.allowed)
@@ -198,7 +209,8 @@ def _compared(index: int, picture: Picture, golden: _Golden, metrics: dict[str, 
     findings = _findings(index, picture.shape, aligned, blobs[: policy.max_findings_per_photo])
     drawn = annotate(picture, findings, policy.annotated_side_px)
     before_after = slider(aligned, golden.picture, picture, findings, policy.compare) if policy.slider else None
-    return PhotoResult((), metrics, compared=True, findings=findings, annotated=drawn, slider=before_after)
+    condition = condition_of(index, soil_of(aligned, blobs), with_golden=True)
+    return PhotoResult((), metrics, True, findings, drawn, before_after, condition)
 
 
 def _findings(photo: int, shape: tuple[int, ...], aligned: Aligned, blobs: Sequence[Blob]) -> tuple[Finding, ...]:
