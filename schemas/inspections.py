@@ -11,8 +11,10 @@ from schemas.core.time import UtcTime
 from schemas.images import ImageJudged, ImageProblem
 
 DefectKind = Literal[
-    "missing_part", "shifted_part", "bridge", "open", "residue", "corrosion", "burn", "scratch", "difference"
-]
+    "missing_part", "shifted_part", "bridge", "open", "residue", "corrosion", "burn", "scratch", "difference",
+    "short", "mouse_bite", "spur", "spurious_copper", "pin_hole",
+]  # fmt: skip
+"""The last five, and ``open``, are those of bare boards."""
 
 
 class Box(Value):
@@ -34,6 +36,30 @@ class Finding(Value):
     box: Box
     area_px: int = Field(ge=0)
     note: str = ""
+
+
+SoilKind = Literal["residue", "corrosion", "burn"]
+Zone = Literal[
+    "board", "top_left", "top", "top_right", "left", "middle", "right", "bottom_left", "bottom", "bottom_right"
+]
+
+
+class Area(Value):
+    """How much of a zone is soiled: nine thirds of the board as the picture shows it, and the whole board."""
+
+    kind: SoilKind
+    zone: Zone
+    percent: float = Field(ge=0, le=100)
+    severity: Literal["low", "medium", "high"]
+
+
+class BoardCondition(Value):
+    """How soiled one photo shows the board. Without a golden picture the verdict is ``suspect`` at most."""
+
+    photo: int = Field(ge=0, description="Index of the photo within the ticket, from 0.")
+    with_golden: bool
+    verdict: Literal["clean", "suspect", "fail"]
+    areas: tuple[Area, ...] = ()
 
 
 class InspectBoard(Command):
@@ -60,6 +86,7 @@ class BoardInspected(Event):
     photos_refused: int = Field(ge=0)
     engine: str
     inspected_at: UtcTime
+    condition: tuple[BoardCondition, ...] = Field(default=(), description="Of each photo of a board that was judged.")
 
 
 class BoardInspectionRefused(Event):

@@ -61,12 +61,16 @@ from schemas.diagnoses import RankedFault as RankedFault
 from schemas.diagnoses import RepairPlan as RepairPlan
 from schemas.images import ImageJudged as ImageJudged
 from schemas.images import ImageProblem as ImageProblem
+from schemas.inspections import Area as Area
+from schemas.inspections import BoardCondition as BoardCondition
 from schemas.inspections import BoardInspected as BoardInspected
 from schemas.inspections import BoardInspectionRefused as BoardInspectionRefused
 from schemas.inspections import Box as Box
 from schemas.inspections import DefectKind as DefectKind
 from schemas.inspections import Finding as Finding
 from schemas.inspections import InspectionView as InspectionView
+from schemas.inspections import SoilKind as SoilKind
+from schemas.inspections import Zone as Zone
 from schemas.inventory import StockReceived as StockReceived
 from schemas.inventory import StockView as StockView
 from schemas.models import ModelOutcome as ModelOutcome

@@ -1,4 +1,4 @@
-"""``noizylab vision``: train and evaluate the inspection of bare boards."""
+"""``noizylab vision``: inspect photos of boards; train and evaluate the inspection of bare ones."""
 
 import json
 import time
@@ -9,9 +9,11 @@ import typer
 
 from connectors.errors import ConnectorError
 from infra.cli.common import err, fail, out
+from infra.cli.vision_inspect import inspect
 from infra.cli.vision_learn import learn
 
-app = typer.Typer(no_args_is_help=True, help="Inspection of boards: train, evaluate, learn.")
+app = typer.Typer(no_args_is_help=True, help="Inspection of boards: inspect, learn, train, evaluate.")
+app.command()(inspect)
 app.command()(learn)
 Pairs = Annotated[Path, typer.Argument(help="folder with the unpacked pairs", exists=True, file_okay=False)]
 Listed = Annotated[Path, typer.Option("--list", help="text file: one line 'image annotation' a pair", dir_okay=False)]

@@ -25,6 +25,11 @@ FINDING_NATS: Mapping[str, Mapping[str, float]] = {
     "shifted_part": {"system_board": 1.8, "housing": 0.7, "software": -0.7, "performance": -0.7},
     "scratch": {"housing": 0.8, "system_board": 0.3},
     "difference": {"system_board": 0.4},
+    "short": {"system_board": 2.8, "power": 0.8, "liquid": 0.3, "software": -1.5, "performance": -1.5},
+    "mouse_bite": {"system_board": 0.6},
+    "spur": {"system_board": 0.6},
+    "spurious_copper": {"system_board": 0.6},
+    "pin_hole": {"system_board": 0.3},
 }  # fmt: skip
 """Log-likelihood ratio of a fault family when a finding of full confidence and high severity is seen.
 

@@ -29,6 +29,11 @@ _NAMES: dict[str, str] = {
     "burn": "burn",
     "scratch": "scratch",
     "difference": "difference",
+    "short": "short",
+    "mouse_bite": "mouse bite",
+    "spur": "spur",
+    "spurious_copper": "spurious copper",
+    "pin_hole": "pin hole",
 }
 
 
@@ -65,20 +70,23 @@ def place_labels(shape: tuple[int, ...], findings: Sequence[Finding], scale: flo
     placed: list[Label] = []
     taken: list[Rect] = []
     for number, (finding, box) in enumerate(zip(findings, boxes, strict=True), 1):
-        text = f"{number} {_NAMES[finding.kind]} {finding.confidence:.0%}"
-        width, height = _text_size(text, unit)
-        spots = list(_spots(box, width, height, shape, unit))
         others = [other for other in boxes if other is not box]
-        free = [spot for spot in spots if not any(_overlap(spot, rect) for rect in taken)]
-        clear = [spot for spot in free if not any(_overlap(spot, rect) for rect in others)]
-        if not free:
-            # Nowhere near is free; the number in the legend still says which finding the box is.
-            place = (box[0], box[1], box[0], box[1])
-        else:
-            place = (clear or free)[0]
-            taken.append(place)
+        full = f"{number} {_NAMES[finding.kind]} {finding.confidence:.0%}"
+        for text in (full, str(number)):  # where findings crowd, the number alone still fits
+            spot = _free_spot(list(_spots(box, *_text_size(text, unit), shape, unit)), taken, others)
+            if spot is not None:
+                break
+        place = spot or (box[0], box[1], box[0], box[1])
+        taken += [place] if spot else []
         placed.append(Label(text, place, box, finding.severity))
     return placed
+
+
+def _free_spot(spots: Sequence[Rect], taken: Sequence[Rect], boxes: Sequence[Rect]) -> Rect | None:
+    """Return the first spot clear of labels and boxes, or else of labels; None when there is none."""
+    free = [spot for spot in spots if not any(_overlap(spot, rect) for rect in taken)]
+    clear = (spot for spot in free if not any(_overlap(spot, rect) for rect in boxes))
+    return next(clear, free[0] if free else None)
 
 
 def _spots(box: Rect, width: int, height: int, shape: tuple[int, ...], unit: float) -> Iterator[Rect]:
@@ -129,6 +137,7 @@ def _draw_label(drawing: Picture, label: Label, unit: float) -> None:
     if right <= left:
         return
     colour = _COLOURS[label.severity]
+    _draw_leader(drawing, label, unit)
     cv2.rectangle(drawing, (left, top), (right - 1, bottom - 1), _DARK, -1)
     cv2.rectangle(drawing, (left, top), (left + round(4 * unit), bottom - 1), colour, -1)
     pad = round(5 * unit)
@@ -136,6 +145,20 @@ def _draw_label(drawing: Picture, label: Label, unit: float) -> None:
     _, below = cv2.getTextSize(label.text, _FONT, 0.62 * unit, weight)
     at = (left + pad + round(2 * unit), bottom - pad - below + round(2 * unit))
     cv2.putText(drawing, label.text, at, _FONT, 0.62 * unit, _INK, weight, cv2.LINE_AA)
+
+
+def _draw_leader(drawing: Picture, label: Label, unit: float) -> None:
+    """Draw a line from a label to its box when another label or box keeps them apart."""
+    (left, top, right, bottom), box = label.place, label.box
+    ends = []
+    for low, high, other_low, other_high in ((left, right, box[0], box[2]), (top, bottom, box[1], box[3])):
+        middle = (max(low, other_low) + min(high, other_high)) // 2
+        overlap = low < other_high and other_low < high
+        ends.append((middle, middle) if overlap else (high, other_low) if high <= other_low else (low, other_high))
+    (x0, x1), (y0, y1) = ends
+    if abs(x1 - x0) + abs(y1 - y0) > 12 * unit:
+        cv2.line(drawing, (x0, y0), (x1, y1), _DARK, max(3, round(4 * unit)), cv2.LINE_AA)
+        cv2.line(drawing, (x0, y0), (x1, y1), _COLOURS[label.severity], max(1, round(2 * unit)), cv2.LINE_AA)
 
 
 def _legend(width: int, findings: Sequence[Finding], unit: float) -> Picture:

@@ -56,7 +56,8 @@ def board_mask(golden: Picture) -> Picture:
     # The rim itself shows the bench, its shadow or the milled edge, as the camera happens to stand.
     inner = cv2.erode(mask, np.ones((_RIM_PX, _RIM_PX), np.uint8), borderValue=0)
     large = cv2.resize(inner, (width, height), interpolation=cv2.INTER_LINEAR)
-    return np.where(large > 127, 255, 0).astype(np.uint8)
+    _, filled = cv2.threshold(large, 127, 255, cv2.THRESH_BINARY)  # np.where would take eight times the memory
+    return filled
 
 
 def _cut(small: Picture, unlike: Picture) -> Picture:

@@ -37,5 +37,7 @@ class Policy:
     compare: CompareLimits = field(default_factory=CompareLimits)
     max_findings_per_photo: int = 24
     annotated_side_px: int = 1600
+    slider: bool = False
+    """Whether to make the pictures of before and after as well."""
     golden_bucket: str = "goldens"
     image_bucket: str = "images"

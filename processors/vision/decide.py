@@ -47,6 +47,7 @@ def decide(command: InspectBoard, inspection: Inspection, annotated: Mapping[int
         photos_refused=len(inspection.photos) - usable,
         engine=inspection.engine,
         inspected_at=now,
+        condition=tuple(result.condition for result in inspection.photos if result.condition is not None),
     )
     return Emit.of(*judged, summary)
 

@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 
 Picture = NDArray[Any]
 
+_TINT, _TINTED_SHARE = 8, 0.001
+
 
 def project(homography: NDArray[Any], points: NDArray[Any]) -> NDArray[Any]:
     """Return points (N, 2) under a homography."""
@@ -49,6 +51,21 @@ def warp_into(photo: Picture, to_photo: NDArray[Any], size: tuple[int, int]) -> 
     seen = cv2.warpPerspective(photo, to_photo, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
     inside = cv2.warpPerspective(np.full(photo.shape[:2], 255, np.uint8), to_photo, size, flags=flags)
     return seen, np.where(inside > 250, 255, 0).astype(np.uint8)
+
+
+def same_colours(a: Picture, b: Picture) -> tuple[Picture, Picture]:
+    """Return two pictures (H, W, 3), both grey if one of them is: a camera in black and white recolours no board."""
+    if is_grey(a) == is_grey(b):
+        return a, b
+    first, second = (cv2.cvtColor(cv2.cvtColor(one, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR) for one in (a, b))
+    return first, second
+
+
+def is_grey(picture: Picture) -> bool:
+    """Whether a picture (H, W, 3) holds no colours; compression alone gives none to a grey one."""
+    blue, green, red = cv2.split(picture[::4, ::4])
+    tint = cv2.max(cv2.absdiff(blue, green), cv2.absdiff(red, green))
+    return float(np.mean(tint > _TINT)) < _TINTED_SHARE
 
 
 def greatest(picture: Picture) -> Picture:

@@ -12,19 +12,24 @@ from connectors.images.decode import decode
 from connectors.images.header import ImageRefused
 from processors.vision.align import Aligned, align
 from processors.vision.annotate import annotate
+from processors.vision.bare.binarised import is_binarised
+from processors.vision.bare.findings import hold_against
 from processors.vision.board_mask import board_mask
 from processors.vision.classify import classify, measure, prepare
 from processors.vision.compare import Allowance, Blob, find_blobs
+from processors.vision.condition import condition_of, soil_of, suspects_of
 from processors.vision.config import Policy
+from processors.vision.frame import same_colours
 from processors.vision.gate import judge
 from processors.vision.pose import is_moved, is_same_side, stands_out
 from processors.vision.references import Reference, allowance
 from processors.vision.register import Features, features, match, project, register
 from processors.vision.severity import severity_of
+from processors.vision.slider import Slider, slider
 from schemas.images import ImageProblem
-from schemas.inspections import Box, Finding
+from schemas.inspections import BoardCondition, Box, Finding
 
-ENGINE = "golden-compare-2"
+ENGINE = "golden-compare-3"
 """Named in every inspection; raised when the same photos could get another answer."""
 
 Picture = NDArray[Any]
@@ -44,6 +49,10 @@ class PhotoResult:
     compared: bool = False
     findings: tuple[Finding, ...] = ()
     annotated: bytes | None = None
+    slider: Slider | None = None
+    """Before and after, when the policy asks for it; not of bare boards."""
+    condition: BoardCondition | None = None
+    """How soiled the board is; of usable photos, not of bare boards."""
 
     @property
     def usable(self) -> bool:
@@ -69,6 +78,16 @@ class _Golden:
     allowed: Allowance | None = None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class OpenGoldens:
+    """Golden pictures ready for any number of photos: those in colour, and templates of bare boards."""
+
+    colour: tuple[_Golden, ...] = ()
+    bare: tuple[Picture, ...] = ()
+    problem: str | None = None
+    """Why one of them could not be used, when one could not."""
+
+
 def inspect(
     photos: Sequence[bytes | None], golden: bytes | Sequence[Reference] | None, policy: Policy | None = None
 ) -> Inspection:
@@ -81,14 +100,16 @@ def inspect(
         policy: all limits.
     """
     policy = policy or Policy()
-    references, problem = _read_goldens(golden, policy)
-    results = tuple(_photo(index, data, references, policy) for index, data in enumerate(photos))
-    return Inspection(results, golden_problem=problem)
+    goldens = open_goldens(golden, policy)
+    results = tuple(inspect_photo(index, data, goldens, policy) for index, data in enumerate(photos))
+    return Inspection(results, golden_problem=goldens.problem)
 
 
-def _read_goldens(golden: bytes | Sequence[Reference] | None, policy: Policy) -> tuple[tuple[_Golden, ...], str | None]:
+def open_goldens(golden: bytes | Sequence[Reference] | None, policy: Policy) -> OpenGoldens:
+    """Decode golden pictures and find the board and its features in them; what cannot be used is left out."""
     listed = (Reference(golden),) if isinstance(golden, bytes) else golden or ()
-    read: list[_Golden] = []
+    colour: list[_Golden] = []
+    bare: list[Picture] = []
     problem = None
     for one in listed:
         try:
@@ -96,9 +117,12 @@ def _read_goldens(golden: bytes | Sequence[Reference] | None, policy: Policy) ->
         except (ImageRefused, ValueError) as refusal:
             problem = str(refusal)
             continue
+        if is_binarised(picture):
+            bare.append(picture)
+            continue
         mask = board_mask(picture)
-        read.append(_Golden(picture, mask, features(picture, mask), allowed))
-    return tuple(read), problem
+        colour.append(_Golden(picture, mask, features(picture, mask), allowed))
+    return OpenGoldens(tuple(colour), tuple(bare), problem)
 
 
 def _nearest(picture: Picture, goldens: Sequence[_Golden]) -> _Golden:
@@ -109,17 +133,39 @@ def _nearest(picture: Picture, goldens: Sequence[_Golden]) -> _Golden:
     return max(goldens, key=lambda one: match(own, one.features)[1] * (1.0 if one.allowed is None else _LEARNED))
 
 
-def _photo(index: int, data: bytes | None, goldens: Sequence[_Golden], policy: Policy) -> PhotoResult:
+def inspect_photo(index: int, data: bytes | None, goldens: OpenGoldens, policy: Policy) -> PhotoResult:
+    """Judge one photo and compare it; ``index`` is its place among the photos, for the findings."""
     if data is None:
         return PhotoResult((_problem("unreadable", _UNREADABLE, 0, 1),), {})
     try:
         picture = decode(data, policy.decode)
     except ImageRefused as refusal:
         return PhotoResult((_refused(refusal, policy),), {})
+    if is_binarised(picture):
+        # The gate is for photos: black and white alone are neither glare nor a page to it.
+        return _bare(index, picture, goldens.bare, policy)
     quality = judge(picture, policy.gate)
-    if quality.problems or not goldens:
+    if quality.problems:
         return PhotoResult(quality.problems, quality.metrics)
-    return _compared(index, picture, _nearest(picture, goldens), quality.metrics, policy)
+    if not goldens.colour:
+        return PhotoResult((), quality.metrics, condition=_suspected(index, picture))
+    return _compared(index, picture, _nearest(picture, goldens.colour), quality.metrics, policy)
+
+
+def _suspected(index: int, picture: Picture) -> BoardCondition:
+    return condition_of(index, suspects_of(picture), with_golden=False)
+
+
+def _bare(index: int, picture: Picture, templates: Sequence[Picture], policy: Policy) -> PhotoResult:
+    metrics = {"side_px": float(min(picture.shape[:2])), "binarised": 1.0}
+    if not templates:
+        return PhotoResult((), metrics)
+    held = hold_against(index, picture, templates, policy.max_findings_per_photo)
+    metrics["disagreement"] = round(held.disagreement, 4)
+    if not held.comparable:
+        return PhotoResult((), metrics)
+    drawn = annotate(picture, held.findings, policy.annotated_side_px)
+    return PhotoResult((), metrics, compared=True, findings=held.findings, annotated=drawn)
 
 
 def _refused(refusal: ImageRefused, policy: Policy) -> ImageProblem:
@@ -143,8 +189,11 @@ def _compared(index: int, picture: Picture, golden: _Golden, metrics: dict[str, 
     if found is None or not is_same_side(found, policy.pose):
         moved = found is not None and is_moved(found, policy.pose)
         problem = _problem("moved", _MOVED, metrics.get("zncc", 0.0), policy.pose.min_zncc)
-        return PhotoResult((problem,) if moved else (), metrics)
-    aligned = align(picture, golden.picture, golden.mask, found.homography, policy.compare.side_px)
+        if moved:
+            return PhotoResult((problem,), metrics)
+        return PhotoResult((), metrics, condition=_suspected(index, picture))
+    shown, reference = same_colours(picture, golden.picture)
+    aligned = align(shown, reference, golden.mask, found.homography, policy.compare.side_px)
     blobs = find_blobs(aligned, policy.compare, golden.allowed)
     changed = sum(blob.area_px for blob in blobs) / max(1, int(np.count_nonzero(aligned.valid)))
     metrics = metrics | {
@@ -159,7 +208,9 @@ def _compared(index: int, picture: Picture, golden: _Golden, metrics: dict[str, 
         return PhotoResult((_problem("moved", _MOVED, found.stray_places, policy.pose.max_stray_places),), metrics)
     findings = _findings(index, picture.shape, aligned, blobs[: policy.max_findings_per_photo])
     drawn = annotate(picture, findings, policy.annotated_side_px)
-    return PhotoResult((), metrics, compared=True, findings=findings, annotated=drawn)
+    before_after = slider(aligned, golden.picture, picture, findings, policy.compare) if policy.slider else None
+    condition = condition_of(index, soil_of(aligned, blobs), with_golden=True)
+    return PhotoResult((), metrics, True, findings, drawn, before_after, condition)
 
 
 def _findings(photo: int, shape: tuple[int, ...], aligned: Aligned, blobs: Sequence[Blob]) -> tuple[Finding, ...]:

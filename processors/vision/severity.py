@@ -6,7 +6,7 @@ from schemas.inspections import DefectKind
 
 Severity = Literal["low", "medium", "high"]
 
-_ALWAYS_HIGH: frozenset[DefectKind] = frozenset({"bridge", "open", "missing_part"})
+_ALWAYS_HIGH: frozenset[DefectKind] = frozenset({"bridge", "open", "short", "missing_part"})
 """Each of them breaks the circuit, however small it looks."""
 
 _LIMITS: dict[DefectKind, tuple[float, float]] = {
@@ -17,6 +17,10 @@ _LIMITS: dict[DefectKind, tuple[float, float]] = {
     "residue": (0.001, 0.01),
     "scratch": (0.0005, 0.01),
     "difference": (0.001, 0.02),
+    "mouse_bite": (0.0, 0.002),
+    "spur": (0.0, 0.002),
+    "spurious_copper": (0.0, 0.005),
+    "pin_hole": (0.0005, 0.005),
 }
 
 

@@ -3,10 +3,12 @@
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from connectors.blobs.local import LocalBlobs
 from infra.demo.boards import golden, photo, to_jpeg
+from infra.train.bare_boards import draw_pair
 from processors.vision.agent import wire
 from processors.vision.goldens import Goldens
 from processors.vision.pool import Inspector
@@ -57,6 +59,23 @@ async def test_finds_a_fault_once_and_stores_the_picture_when_all_is_sent_twice(
     drawn = await blobs.get(inspected.annotated[0])
     assert drawn.startswith(b"\xff\xd8")
     assert driver.dead() == []
+
+
+async def test_finds_the_defects_of_a_bare_board_when_its_template_is_stored(
+    blobs: LocalBlobs, inspector: Inspector
+) -> None:
+    pair = draw_pair(9001, 3)
+    template, tested = (to_jpeg((1 - one) * np.uint8(255)) for one in (pair.template, pair.tested))
+    await blobs.put("goldens", "BARE-1.jpg", template, "image/jpeg")
+    driver = Driver(lambda app: wire(app, inspector, Goldens(blobs), blobs), "vision")
+
+    await driver.pipe(InspectBoard(ticket_id=TICKET, photos=await stored(blobs, tested), board_model="BARE-1"))
+
+    [inspected] = driver.read(BoardInspected)
+    assert inspected.compared
+    assert len(inspected.findings) >= len(pair.marks) - 1
+    assert {one.kind for one in inspected.findings} <= {one.kind for one in pair.marks}
+    assert len(inspected.annotated) == 1
 
 
 async def test_calls_a_photo_unreadable_when_the_store_lost_it(blobs: LocalBlobs, inspector: Inspector) -> None:

@@ -1,10 +1,14 @@
 """Drawn pictures: labels stay inside, and never cover each other."""
 
+from typing import get_args
+
+import cv2
+import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from processors.vision.annotate import place_labels
-from schemas.inspections import Box, Finding
+from processors.vision.annotate import annotate, place_labels
+from schemas.inspections import Box, DefectKind, Finding
 
 SHAPE = (1200, 1600, 3)
 
@@ -51,3 +55,26 @@ def test_labels_every_finding_when_they_are_apart() -> None:
         for i in range(4)
     ]
     assert all(label.place[2] > label.place[0] for label in place_labels(SHAPE, listed, 1.0, 1.0))
+
+
+def test_numbers_every_finding_when_they_crowd_too_much_for_words() -> None:
+    listed = [finding(600 + 18 * (i % 8), 500 + 18 * (i // 8)) for i in range(24)]
+    labels = place_labels(SHAPE, listed, 1.0, 1.0)
+    assert all(label.place[2] > label.place[0] for label in labels)
+    assert [label.text.split()[0] for label in labels] == [str(number) for number in range(1, 25)]
+
+
+def test_draws_every_kind_and_only_near_its_box() -> None:
+    blank = np.full((600, 800, 3), 90, np.uint8)
+    for kind in get_args(DefectKind):
+        drawn = cv2.imdecode(np.frombuffer(annotate(blank, [finding(350, 250, kind)]), np.uint8), cv2.IMREAD_COLOR)
+        changed = np.abs(drawn[:600].astype(int) - 90).max(2) > 60
+        ys, xs = np.nonzero(changed)
+        assert xs.size, kind
+        assert 340 <= xs.min() <= xs.max() <= 520, kind
+        assert 220 <= ys.min() <= ys.max() <= 275, kind
+
+
+def finding(x_px: int, y_px: int, kind: DefectKind = "bridge") -> Finding:
+    box = Box(x_px=x_px, y_px=y_px, width_px=16, height_px=16)
+    return Finding(kind=kind, confidence=0.9, severity="high", photo=0, box=box, area_px=99)
