@@ -9,7 +9,7 @@ from typing import Any
 
 import cv2
 
-from infra.bench.vision import gate, golden, photos, registration, residue, sound
+from infra.bench.vision import barcodes, gate, golden, photos, registration, residue, sound
 from infra.bench.vision.cases import DEVELOPMENT, Say
 
 SECTIONS: Mapping[str, Callable[[int, bool, Say], dict[str, Any]]] = {
@@ -18,6 +18,7 @@ SECTIONS: Mapping[str, Callable[[int, bool, Say], dict[str, Any]]] = {
     "sound": sound.run,
     "gate": gate.run,
     "residue": residue.run,
+    "barcodes": barcodes.run,
     "photos": photos.run,
 }
 

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from infra.bench.vision_parts.labels import CONDITIONS, SYMBOLOGIES, Condition, Symbology, label_picture
+from infra.bench.vision.labels import CONDITIONS, SYMBOLOGIES, Condition, Symbology, label_picture
 from processors.vision.codes.read import _trusted, read_codes
 
 

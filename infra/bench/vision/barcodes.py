@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from infra.bench.vision_parts.labels import CONDITIONS, SYMBOLOGIES, label_picture
+from infra.bench.vision.labels import CONDITIONS, SYMBOLOGIES, label_picture
 from processors.vision.codes.read import read_codes
 
 _EACH, _EACH_QUICK = 10, 1
@@ -17,7 +17,7 @@ def run(seed: int, quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """Read drawn labels, ten of each symbology and condition (one when quick).
 
     Returns:
-        ``read``: share of the codes that were read rightly, 0 to 1. ``wrong``: readings of anything else.
+        ``barcodes``, with ``read``: share of the codes that were read rightly, 0 to 1. ``wrong``: readings of anything else.
         ``by_symbology`` and ``by_condition``: the same shares. ``ms``: mean processor time a picture.
     """
     each = _EACH_QUICK if quick else _EACH
@@ -39,11 +39,13 @@ def run(seed: int, quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
         say(f"codes, {condition}: {sum(right[condition])} of {len(right[condition])}")
     total = [hit for symbology in SYMBOLOGIES for hit in right[symbology]]
     return {
-        "read": _share(total),
-        "wrong": wrong,
-        "by_symbology": {name: _share(right[name]) for name in SYMBOLOGIES},
-        "by_condition": {name: _share(right[name]) for name in CONDITIONS},
-        "ms": round(1000 * spent / len(total), 1),
+        "barcodes": {
+            "read": _share(total),
+            "wrong": wrong,
+            "by_symbology": {name: _share(right[name]) for name in SYMBOLOGIES},
+            "by_condition": {name: _share(right[name]) for name in CONDITIONS},
+            "ms": round(1000 * spent / len(total), 1),
+        }
     }
 
 

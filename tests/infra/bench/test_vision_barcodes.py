@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from infra.bench.vision_parts.barcodes import run
-from infra.bench.vision_parts.labels import label_picture
+from infra.bench.vision.barcodes import run
+from infra.bench.vision.labels import label_picture
 
 
 def test_reads_nine_of_ten_codes_and_none_wrongly() -> None:
     said: list[str] = []
-    found = run(51, True, said.append)
+    found = run(51, True, said.append)["barcodes"]
     assert found["read"] >= 0.9
     assert found["wrong"] == 0
     assert len(said) == len(found["by_condition"]) == 10

@@ -1,1 +1,0 @@
-"""Sections of the vision benchmark for codes, markings and board condition: cases drawn from a seed, truth known."""
