@@ -17,8 +17,8 @@ def run(seed: int, quick: bool, say: Callable[[str], None]) -> dict[str, Any]:
     """Read drawn labels, ten of each symbology and condition (one when quick).
 
     Returns:
-        ``barcodes``, with ``read``: share of the codes that were read rightly, 0 to 1. ``wrong``: readings of anything else.
-        ``by_symbology`` and ``by_condition``: the same shares. ``ms``: mean processor time a picture.
+        ``barcodes``, with ``read``: share of the codes that were read rightly, 0 to 1. ``wrong``: readings of anything
+        else. ``by_symbology`` and ``by_condition``: the same shares. ``ms``: mean processor time a picture.
     """
     each = _EACH_QUICK if quick else _EACH
     right: dict[str, list[bool]] = defaultdict(list)
