@@ -16,6 +16,7 @@ Rect = tuple[int, int, int, int]
 
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _QUALITY = 88
+_LEAST_SIDE_PX = 1000
 _COLOURS: dict[str, tuple[int, int, int]] = {"high": (40, 40, 230), "medium": (0, 150, 255), "low": (60, 200, 245)}
 _INK = (255, 255, 255)
 _DARK = (24, 24, 24)
@@ -48,14 +49,20 @@ class Label:
 
 
 def annotate(photo: Picture, findings: Sequence[Finding], side_px: int = 1600) -> bytes:
-    """Return the photo (H, W, 3), at most ``side_px`` long, with its findings drawn in, as a JPEG file."""
-    scale = min(1.0, side_px / max(photo.shape[:2]))
+    """Return the photo (H, W, 3) with its findings drawn in, as a JPEG file, ``side_px`` long at most; a small photo is
+    blown up to 1000 px, or its labels could not be read.
+    """
+    longest = max(photo.shape[:2])
+    scale = min(side_px, max(longest, _LEAST_SIDE_PX)) / longest
     size = round(photo.shape[1] * scale), round(photo.shape[0] * scale)
-    drawing = cv2.resize(photo, size, interpolation=cv2.INTER_AREA) if scale < 1 else photo.copy()
+    way = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    drawing = photo.copy() if scale == 1 else cv2.resize(photo, size, interpolation=way)
     unit = max(drawing.shape[:2]) / 1600
     labels = place_labels(drawing.shape, findings, scale, unit)
     for label in labels:
         _draw_box(drawing, label, unit)
+    for label in labels:
+        _draw_leader(drawing, label, unit)
     for label in labels:
         _draw_label(drawing, label, unit)
     drawing = np.vstack([drawing, _legend(drawing.shape[1], findings, unit)])
@@ -137,7 +144,6 @@ def _draw_label(drawing: Picture, label: Label, unit: float) -> None:
     if right <= left:
         return
     colour = _COLOURS[label.severity]
-    _draw_leader(drawing, label, unit)
     cv2.rectangle(drawing, (left, top), (right - 1, bottom - 1), _DARK, -1)
     cv2.rectangle(drawing, (left, top), (left + round(4 * unit), bottom - 1), colour, -1)
     pad = round(5 * unit)
@@ -150,6 +156,8 @@ def _draw_label(drawing: Picture, label: Label, unit: float) -> None:
 def _draw_leader(drawing: Picture, label: Label, unit: float) -> None:
     """Draw a line from a label to its box when another label or box keeps them apart."""
     (left, top, right, bottom), box = label.place, label.box
+    if right <= left:
+        return
     ends = []
     for low, high, other_low, other_high in ((left, right, box[0], box[2]), (top, bottom, box[1], box[3])):
         middle = (max(low, other_low) + min(high, other_high)) // 2

@@ -175,7 +175,14 @@ def vision_cases() -> Cases:
     for name, command in owned(COMMANDS, "vision"):
         assert isinstance(command, InspectBoard)
         unreadable = inspect([None] * len(command.photos), None)
-        compared = PhotoResult((), {"sharp": 0.7}, compared=True, findings=shown.findings, annotated=b"jpeg")
+        compared = PhotoResult(
+            (),
+            {"sharp": 0.7},
+            compared=True,
+            findings=shown.findings,
+            annotated=b"jpeg",
+            condition=next(iter(shown.condition), None),
+        )
         one_good = Inspection((compared, *unreadable.photos[1:]))
         yield f"{name} on photos that cannot be read", vision(command, unreadable, {}, NOW)
         yield f"{name} on one good photo", vision(command, one_good, drawn, NOW)

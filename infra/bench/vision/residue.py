@@ -41,7 +41,7 @@ def run(seed: int, quick: bool, say: Say) -> dict[str, Any]:
             seen, none = _soil(shot.picture, golden, mask), _soil(spotless.picture, golden, mask)
             truth, right = _truth(soiled, seen)
             got = _any(seen)
-            share = 100 / max(1, np.count_nonzero(seen.board))
+            share = 100 / max(1, int(np.count_nonzero(seen.board)))
             apart = abs(int(np.count_nonzero(got)) - int(np.count_nonzero(truth))) * share
             iou = int(np.count_nonzero(got & truth)) / max(1, int(np.count_nonzero(got | truth)))
             found[level].append((iou, _percent(none), apart))

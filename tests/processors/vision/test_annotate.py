@@ -65,7 +65,7 @@ def test_numbers_every_finding_when_they_crowd_too_much_for_words() -> None:
 
 
 def test_draws_every_kind_and_only_near_its_box() -> None:
-    blank = np.full((600, 800, 3), 90, np.uint8)
+    blank = np.full((600, 1000, 3), 90, np.uint8)
     for kind in get_args(DefectKind):
         drawn = cv2.imdecode(np.frombuffer(annotate(blank, [finding(350, 250, kind)]), np.uint8), cv2.IMREAD_COLOR)
         changed = np.abs(drawn[:600].astype(int) - 90).max(2) > 60
@@ -78,3 +78,11 @@ def test_draws_every_kind_and_only_near_its_box() -> None:
 def finding(x_px: int, y_px: int, kind: DefectKind = "bridge") -> Finding:
     box = Box(x_px=x_px, y_px=y_px, width_px=16, height_px=16)
     return Finding(kind=kind, confidence=0.9, severity="high", photo=0, box=box, area_px=99)
+
+
+def test_blows_a_small_photo_up_so_that_labels_can_be_read() -> None:
+    for given, drawn_px in ((400, 1000), (1200, 1200), (3000, 1600)):
+        file = annotate(np.zeros((given, given, 3), np.uint8), [])
+        drawn = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR)
+        assert drawn is not None
+        assert drawn.shape[1] == drawn_px
