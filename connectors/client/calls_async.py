@@ -19,6 +19,7 @@ from connectors.client.models import (
     Answer,
     Assignment,
     Beginning,
+    Bench,
     BlobRef,
     Board,
     BoardSide,
@@ -55,6 +56,7 @@ from connectors.client.models import (
     Deliveries,
     Deployable,
     DesignAnalysed,
+    DesignDiagnosis,
     Designs,
     DesignView,
     DeviceAddedAnswer,
@@ -1810,6 +1812,25 @@ class AsyncClient(BaseAsyncClient):
             Call(
                 "GET", place("/v1/schematics/{board}/svg", board=board), query={"side": side, "part": part, "net": net}
             )
+        )
+
+    async def diagnose_board(self, *, board: str, body: Bench, idempotency_key: str | None = None) -> DesignDiagnosis:
+        """Return what readings and a complaint point at, likeliest first, and what to measure next. Nothing is kept.
+
+        Scope: `tickets:read`.
+        """
+        return cast(
+            "DesignDiagnosis",
+            await self._json(
+                Call(
+                    "POST",
+                    place("/v1/schematics/{board}/diagnosis", board=board),
+                    body=body,
+                    keyed=True,
+                    idempotency_key=idempotency_key,
+                ),
+                DesignDiagnosis,
+            ),
         )
 
     def get_diagnosis_report(

@@ -20,10 +20,12 @@ from schemas.conditions import DocumentSigned as DocumentSigned
 from schemas.conditions import Language as Language
 from schemas.core.blob_ref import BlobRef as BlobRef
 from schemas.design_answers import BoardBox as BoardBox
+from schemas.design_answers import BoardMeasurement as BoardMeasurement
 from schemas.design_answers import BoardPlace as BoardPlace
 from schemas.design_answers import BoardSide as BoardSide
 from schemas.design_answers import BusesAnswer as BusesAnswer
 from schemas.design_answers import BusFound as BusFound
+from schemas.design_answers import DesignDiagnosis as DesignDiagnosis
 from schemas.design_answers import KnownReading as KnownReading
 from schemas.design_answers import NetAnswer as NetAnswer
 from schemas.design_answers import NetPin as NetPin
@@ -115,6 +117,9 @@ from schemas.sla import ClockReport as ClockReport
 from schemas.sla import ClocksReport as ClocksReport
 from schemas.sla import Party as Party
 from schemas.sla import Priority as Priority
+from schemas.suspects import BoardQuantity as BoardQuantity
+from schemas.suspects import BoardSuspect as BoardSuspect
+from schemas.suspects import BoardSymptom as BoardSymptom
 from schemas.ticket_devices import DeviceAdded as DeviceAdded
 from schemas.ticket_devices import DeviceMoved as DeviceMoved
 from schemas.ticket_devices import DeviceRemoved as DeviceRemoved
@@ -218,6 +223,31 @@ class Beginning(Model):
 
     by: str | None = None
     repaired_by: str | None = None
+
+
+class BenchReading(Model):
+    """A reading, and nothing else."""
+
+    net: str
+    other: str = ""
+    quantity: BoardQuantity | None = None
+    measured: float | None = None
+    unit: str = ""
+
+
+class Symptoms(Model):
+    """What is known before the first reading, and nothing else."""
+
+    symptom: BoardSymptom | None = None
+    fails: list[str] = Field(default_factory=list)
+    works: list[str] = Field(default_factory=list)
+
+
+class Bench(Model):
+    """What was measured on the board, and what fails and works."""
+
+    readings: list[BenchReading] = Field(default_factory=list)
+    complaint: Symptoms | None = None
 
 
 class Card(Model):

@@ -227,6 +227,8 @@ async def _designs(house: House, desk: Recorder) -> None:
     await desk.call("get_design_part", **place, ref="U1")
     await desk.call("get_design_net", query={"name": "+3V3"}, **place)
     await desk.call("get_design_path", query={"start": "C1", "end": "C2"}, **place)
+    bench = [{"net": "TP1", "measured": 0.4, "unit": "V"}, {"net": "+5V", "measured": 5.02, "unit": "V"}]
+    await desk.call("diagnose_board", {"readings": bench, "complaint": {"symptom": "dead"}}, **place)
     await desk.call("get_design_overlay", query={"part": ["U1"], "net": ["+3V3"]}, **place)
     await desk.call("get_design_drawing", query={"side": "top", "part": "U1", "net": "+3V3"}, **place)
 
