@@ -92,6 +92,7 @@ from connectors.client.models import (
     Language,
     Login,
     Me,
+    Measured,
     Member,
     Members,
     MergeBody,
@@ -140,6 +141,7 @@ from connectors.client.models import (
     Ticket,
     TicketAmendedAnswer,
     TicketAssignedAnswer,
+    TicketDiagnosis,
     TicketErasedAnswer,
     TicketMergedAnswer,
     TicketMovedAnswer,
@@ -1830,6 +1832,27 @@ class AsyncClient(BaseAsyncClient):
                     idempotency_key=idempotency_key,
                 ),
                 DesignDiagnosis,
+            ),
+        )
+
+    async def diagnose_ticket(
+        self, *, ticket_id: str, body: Measured, idempotency_key: str | None = None
+    ) -> TicketDiagnosis:
+        """Have a ticket diagnosed with all that is known by now: readings, findings, its board's design, its history.
+
+        Scope: `tickets:write`.
+        """
+        return cast(
+            "TicketDiagnosis",
+            await self._json(
+                Call(
+                    "POST",
+                    place("/v1/tickets/{ticket_id}/diagnosis", ticket_id=ticket_id),
+                    body=body,
+                    keyed=True,
+                    idempotency_key=idempotency_key,
+                ),
+                TicketDiagnosis,
             ),
         )
 

@@ -60,6 +60,7 @@ from schemas.diagnoses import ModelOpinion as ModelOpinion
 from schemas.diagnoses import OpinionOnFault as OpinionOnFault
 from schemas.diagnoses import PartLine as PartLine
 from schemas.diagnoses import RankedFault as RankedFault
+from schemas.diagnoses import Reading as Reading
 from schemas.diagnoses import RepairPlan as RepairPlan
 from schemas.images import ImageJudged as ImageJudged
 from schemas.images import ImageProblem as ImageProblem
@@ -1203,6 +1204,28 @@ class Me(Model):
     sessions: list[OpenSession] = Field(default_factory=list)
 
 
+class NewReading(Model):
+    """A reading, and nothing else."""
+
+    what: str
+    where: str = ""
+    measured: float | None = None
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    normal: bool | None = None
+
+
+class Measured(Model):
+    """What was measured since, and what fails and works on the board. Earlier readings stay known.
+
+    A reading on a board says where: a net (``+3V3``), two (``+5V to +3V3``), or a part on one net beside ground; what a
+    meter shows as OL is written as 40 Mohm, or 2 V of a diode. One of a bench test is called by that test's words."""
+
+    readings: list[NewReading] = Field(default_factory=list)
+    complaint: Symptoms | None = None
+
+
 class Member(Model):
     """A member of the workspace. Name and address are null once they were forgotten."""
 
@@ -1751,6 +1774,20 @@ class TicketAssignedAnswer(Model):
     file_id: str | None = None
     number: int | None = None
     new_ticket_id: str | None = None
+
+
+class TicketDiagnosis(Model):
+    """What the brain says now: ``done`` with its event, or ``accepted`` (it is still thinking).
+
+    ``board`` is what the stored design of the device's board says to the readings; where that is null, ``note`` says
+    why and what to do."""
+
+    ticket_id: str
+    links: TicketAddress
+    status: Literal["done", "accepted"]
+    event: FaultDiagnosed | DiagnosisAbstained | None = None
+    board: DesignDiagnosis | None = None
+    note: str = ""
 
 
 class TicketErasedAnswer(Model):

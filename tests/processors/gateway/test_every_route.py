@@ -96,6 +96,7 @@ BODIES: dict[tuple[str, str], Any] = {
             ("POST", "qc/signature", {}),
             ("POST", "qc/conclusion", {"verdict": "pass"}),
             ("POST", "qc/waiver", {"reason": "in a hurry"}),
+            ("POST", "diagnosis", {"readings": [{"what": "x", "normal": True}]}),
             ("POST", "moves", {"to": "triage", "reason": "begun"}),
             ("PUT", "hold", {"reason": "asked", "hold": "customer"}),
             ("POST", "hold/release", {"reason": "asked"}),

@@ -208,6 +208,7 @@ _OF_CHECKS: Mapping[str, Operation] = {
     f"POST {_CHECK}/waiver": _op("waive_check", CheckWaived, late=one.Accepted),
 }
 _OF_DIAGNOSES: Mapping[str, Operation] = {
+    f"POST {_TICKET}/diagnosis": _op("diagnose_ticket", brain.TicketDiagnosis, late=brain.TicketDiagnosis),
     f"GET {_TICKET}/diagnosis/report": _op("get_diagnosis_report", media=("text/markdown", "application/pdf")),
     "GET /v1/brain/calibration": _op("get_calibration", brain.Calibration, media=("image/svg+xml",)),
 }
