@@ -83,7 +83,9 @@ async def _on_the_board(
 ) -> OnTheBoard:
     model, book = ticket.device.board_model, edge.deps.designs
     if model is None:
-        return OnTheBoard(note="the device names no board; PATCH the ticket's board_model to have its design asked")
+        return OnTheBoard(
+            note="the device names no board; PATCH the ticket's device.board_model to have its design asked"
+        )
     if book is None:
         return OnTheBoard(note="this gateway opens no designs; ask one that does")
     view = edge.deps.views.view(DESIGN_VIEWS, design_id(ticket.workspace_id, model), DesignView)
