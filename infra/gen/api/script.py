@@ -88,7 +88,7 @@ async def _intake(house: House, desk: Recorder) -> None:
     await desk.call("get_ticket", query={"include": "diagnosis,quote,timeline"}, ticket_id=ticket)
     await desk.call("get_diagnosis_report", ticket_id=ticket)
     said = {"ticket_id": ticket, "links": {"ticket": f"/v1/tickets/{ticket}"}, "status": "done", "board": None}
-    note = "the device names no board; PATCH the ticket's device.board_model to have its design asked"
+    note = "the device names no board; PATCH its device.board_model to have the design asked"
     again = json.loads(example(FaultDiagnosed, ticket_id=ticket).to_json())
     desk.told(
         "diagnose_ticket", {"readings": again["readings"]}, {**said, "note": note, "event": again}, ticket_id=ticket
