@@ -9,6 +9,7 @@ from typing import Literal
 from pydantic import Field
 
 from schemas.core.message import Value
+from schemas.suspects import BoardQuantity, BoardSuspect
 
 BoardSide = Literal["top", "bottom", "both"]
 
@@ -228,3 +229,32 @@ class Overlay(Value):
     parts: tuple[OverlayPart, ...]
     nets: tuple[OverlayNet, ...] = ()
     without_place: tuple[str, ...] = ()
+
+
+class BoardMeasurement(Value):
+    """What to measure next: ``what`` in words, what a board without a fault shows, and what to mind before it.
+
+    ``expected_bits`` is the doubt among the suspects that the reading is expected to remove.
+    """
+
+    quantity: BoardQuantity
+    net: str
+    other: str = ""
+    what: str
+    expected: str
+    minutes: float = Field(ge=0)
+    expected_bits: float = Field(ge=0)
+    hazard: str = ""
+
+
+class DesignDiagnosis(Value):
+    """What readings on a board point at, likeliest first, and what to measure next; null where no reading tells more.
+
+    Suspects of less than one in a hundred are left out. ``used`` counts the readings that said something, ``unused``
+    has a sentence for each of the others.
+    """
+
+    suspects: tuple[BoardSuspect, ...]
+    next_measurement: BoardMeasurement | None = None
+    used: int = Field(default=0, ge=0)
+    unused: tuple[str, ...] = ()

@@ -123,6 +123,9 @@ class DiagnoseFault(Command):
     readings: tuple[Reading, ...] = Field(default=(), max_length=200)
     suspects: tuple[BoardSuspect, ...] = Field(default=(), max_length=100)
     earlier: tuple[EarlierRepair, ...] = Field(default=(), max_length=50)
+    board_measurement: Measurement | None = Field(
+        default=None, description="What the board's schematic asks for next, where one is stored."
+    )
 
 
 class FaultDiagnosed(Event):
@@ -147,6 +150,7 @@ class FaultDiagnosed(Event):
     degraded: bool = False
     opinion: ModelOpinion | None = None
     why: str = ""
+    readings: tuple[Reading, ...] = Field(default=(), description="What had been measured when this was said.")
     diagnosed_at: UtcTime
 
 
@@ -166,6 +170,7 @@ class DiagnosisAbstained(Event):
     degraded: bool = False
     opinion: ModelOpinion | None = None
     why: str = ""
+    readings: tuple[Reading, ...] = Field(default=(), description="What had been measured when this was said.")
     abstained_at: UtcTime
 
 

@@ -19,6 +19,7 @@ from connectors.client.models import (
     Answer,
     Assignment,
     Beginning,
+    Bench,
     BlobRef,
     Board,
     BoardSide,
@@ -55,6 +56,7 @@ from connectors.client.models import (
     Deliveries,
     Deployable,
     DesignAnalysed,
+    DesignDiagnosis,
     Designs,
     DesignView,
     DeviceAddedAnswer,
@@ -90,6 +92,7 @@ from connectors.client.models import (
     Language,
     Login,
     Me,
+    Measured,
     Member,
     Members,
     MergeBody,
@@ -138,6 +141,7 @@ from connectors.client.models import (
     Ticket,
     TicketAmendedAnswer,
     TicketAssignedAnswer,
+    TicketDiagnosis,
     TicketErasedAnswer,
     TicketMergedAnswer,
     TicketMovedAnswer,
@@ -1810,6 +1814,46 @@ class AsyncClient(BaseAsyncClient):
             Call(
                 "GET", place("/v1/schematics/{board}/svg", board=board), query={"side": side, "part": part, "net": net}
             )
+        )
+
+    async def diagnose_board(self, *, board: str, body: Bench, idempotency_key: str | None = None) -> DesignDiagnosis:
+        """Return what readings and a complaint point at, likeliest first, and what to measure next. Nothing is kept.
+
+        Scope: `tickets:read`.
+        """
+        return cast(
+            "DesignDiagnosis",
+            await self._json(
+                Call(
+                    "POST",
+                    place("/v1/schematics/{board}/diagnosis", board=board),
+                    body=body,
+                    keyed=True,
+                    idempotency_key=idempotency_key,
+                ),
+                DesignDiagnosis,
+            ),
+        )
+
+    async def diagnose_ticket(
+        self, *, ticket_id: str, body: Measured, idempotency_key: str | None = None
+    ) -> TicketDiagnosis:
+        """Have a ticket diagnosed with all that is known by now: readings, findings, its board's design, its history.
+
+        Scope: `tickets:write`.
+        """
+        return cast(
+            "TicketDiagnosis",
+            await self._json(
+                Call(
+                    "POST",
+                    place("/v1/tickets/{ticket_id}/diagnosis", ticket_id=ticket_id),
+                    body=body,
+                    keyed=True,
+                    idempotency_key=idempotency_key,
+                ),
+                TicketDiagnosis,
+            ),
         )
 
     def get_diagnosis_report(

@@ -20,10 +20,12 @@ from schemas.conditions import DocumentSigned as DocumentSigned
 from schemas.conditions import Language as Language
 from schemas.core.blob_ref import BlobRef as BlobRef
 from schemas.design_answers import BoardBox as BoardBox
+from schemas.design_answers import BoardMeasurement as BoardMeasurement
 from schemas.design_answers import BoardPlace as BoardPlace
 from schemas.design_answers import BoardSide as BoardSide
 from schemas.design_answers import BusesAnswer as BusesAnswer
 from schemas.design_answers import BusFound as BusFound
+from schemas.design_answers import DesignDiagnosis as DesignDiagnosis
 from schemas.design_answers import KnownReading as KnownReading
 from schemas.design_answers import NetAnswer as NetAnswer
 from schemas.design_answers import NetPin as NetPin
@@ -58,6 +60,7 @@ from schemas.diagnoses import ModelOpinion as ModelOpinion
 from schemas.diagnoses import OpinionOnFault as OpinionOnFault
 from schemas.diagnoses import PartLine as PartLine
 from schemas.diagnoses import RankedFault as RankedFault
+from schemas.diagnoses import Reading as Reading
 from schemas.diagnoses import RepairPlan as RepairPlan
 from schemas.images import ImageJudged as ImageJudged
 from schemas.images import ImageProblem as ImageProblem
@@ -119,6 +122,9 @@ from schemas.sla import ClockReport as ClockReport
 from schemas.sla import ClocksReport as ClocksReport
 from schemas.sla import Party as Party
 from schemas.sla import Priority as Priority
+from schemas.suspects import BoardQuantity as BoardQuantity
+from schemas.suspects import BoardSuspect as BoardSuspect
+from schemas.suspects import BoardSymptom as BoardSymptom
 from schemas.ticket_devices import DeviceAdded as DeviceAdded
 from schemas.ticket_devices import DeviceMoved as DeviceMoved
 from schemas.ticket_devices import DeviceRemoved as DeviceRemoved
@@ -222,6 +228,31 @@ class Beginning(Model):
 
     by: str | None = None
     repaired_by: str | None = None
+
+
+class BenchReading(Model):
+    """A reading, and nothing else."""
+
+    net: str
+    other: str = ""
+    quantity: BoardQuantity | None = None
+    measured: float | None = None
+    unit: str = ""
+
+
+class Symptoms(Model):
+    """What is known before the first reading, and nothing else."""
+
+    symptom: BoardSymptom | None = None
+    fails: list[str] = Field(default_factory=list)
+    works: list[str] = Field(default_factory=list)
+
+
+class Bench(Model):
+    """What was measured on the board, and what fails and works."""
+
+    readings: list[BenchReading] = Field(default_factory=list)
+    complaint: Symptoms | None = None
 
 
 class Card(Model):
@@ -1177,6 +1208,28 @@ class Me(Model):
     sessions: list[OpenSession] = Field(default_factory=list)
 
 
+class NewReading(Model):
+    """A reading, and nothing else."""
+
+    what: str
+    where: str = ""
+    measured: float | None = None
+    unit: str = ""
+    low: float | None = None
+    high: float | None = None
+    normal: bool | None = None
+
+
+class Measured(Model):
+    """What was measured since, and what fails and works on the board. Earlier readings stay known.
+
+    A reading on a board says where: a net (``+3V3``), two (``+5V to +3V3``), or a part on one net beside ground; what a
+    meter shows as OL is written as 40 Mohm, or 2 V of a diode. One of a bench test is called by that test's words."""
+
+    readings: list[NewReading] = Field(default_factory=list)
+    complaint: Symptoms | None = None
+
+
 class Member(Model):
     """A member of the workspace. Name and address are null once they were forgotten."""
 
@@ -1725,6 +1778,20 @@ class TicketAssignedAnswer(Model):
     file_id: str | None = None
     number: int | None = None
     new_ticket_id: str | None = None
+
+
+class TicketDiagnosis(Model):
+    """What the brain says now: ``done`` with its event, or ``accepted`` (it is still thinking).
+
+    ``board`` is what the stored design of the device's board says to the readings; where that is null, ``note`` says
+    why and what to do."""
+
+    ticket_id: str
+    links: TicketAddress
+    status: Literal["done", "accepted"]
+    event: FaultDiagnosed | DiagnosisAbstained | None = None
+    board: DesignDiagnosis | None = None
+    note: str = ""
 
 
 class TicketErasedAnswer(Model):

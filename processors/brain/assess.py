@@ -19,6 +19,9 @@ NO_INFORMATION = "no_information"
 LOW_CONFIDENCE = "low_confidence"
 
 
+ON_THE_BOARD = frozenset({"system_board", "power", "boot", "charging_port"})
+"""Families that a reading on the board settles: where one of them is the likeliest, what the board asks for is next."""
+
 _LOOK = Measurement(
     what="Look at the device without touching, opening or powering it",
     where="safe place away from the bench, by trained staff",
@@ -66,9 +69,10 @@ def assess(
     advice: Advice | None = None,
     degraded: str = "",
     done: Collection[str] = (),
+    board: Measurement | None = None,
 ) -> Diagnosis:
     """Return the answer that the ranking supports. ``degraded`` says why a wanted language model is missing; ``done``
-    are the bench tests that need not be asked for."""
+    are the bench tests that need not be asked for, ``board`` is what the schematic asks for."""
     advice = advice or Advice()
     probabilities = {fault.family: fault.probability for fault in ranking.faults}
     top = ranking.faults[0]
@@ -82,20 +86,22 @@ def assess(
     unread = not ranking.language_supported and not advice.summary
     note = f" {_unread(ranking)}" if unread else ""
     note += f"{NOT_HEARD}{degraded}." if degraded else ""  # last: a replay cuts it off
-    measurement = _LOOK if stops else _measurement(choice, ranking.faults)
-    # A model's measurement may need power: it counts only where power is safe.
-    following = measurement if stops or off else advice.measurement or measurement
+    # What a model or the board asks for may need power: it counts only where power is safe.
+    board = None if stops or off or top.family not in ON_THE_BOARD else board
+    own = board or _measurement(choice, ranking.faults)
+    measurement = _LOOK if stops else own
+    following = measurement if stops or off or board else advice.measurement or measurement
     return Diagnosis(
         summary=(advice.summary or _summary(ranking.faults)) + note,
         faults=ranking.faults[: policy.shown_faults],
         confidence=top.probability,
-        raise_confidence=_raise_confidence(choice, ranking.faults),
+        raise_confidence=_raise_confidence(own),
         next_measurement=following,
         hazards=tuple(dict.fromkeys((*(str(hazard) for hazard in found), *advice.hazards))),
         language=ranking.language,
         engine=engine,
         plan=None if reason else plan(top.family, device, complaint, success, dangerous=stops),
-        abstained=(reason, _detail(reason, ranking, choice, policy) + note) if reason else None,
+        abstained=(reason, _detail(reason, ranking, own, policy) + note) if reason else None,
         degraded=bool(degraded) or unread,
         why=why(ranking.faults[: policy.shown_faults], following, abstained=reason is not None),
     )
@@ -125,7 +131,7 @@ def _summary(faults: Sequence[RankedFault]) -> str:
     )
 
 
-def _detail(reason: str, ranking: Ranking, choice: Choice | None, policy: Policy) -> str:
+def _detail(reason: str, ranking: Ranking, own: Measurement | None, policy: Policy) -> str:
     first, second = ranking.faults[0], ranking.faults[1]
     where = {
         LANGUAGE_NOT_SUPPORTED: "The findings do not decide, and the words were not read.",
@@ -133,7 +139,7 @@ def _detail(reason: str, ranking: Ranking, choice: Choice | None, policy: Policy
         LOW_CONFIDENCE: f"{first.title} ({_percent(first.probability)}) and {second.title.lower()} "
         f"({_percent(second.probability)}) are not told apart; {_percent(policy.least_probability)} is needed.",
     }[reason]
-    measure = f" Measure first: {_lower_first(choice.test.what)}; where: {choice.test.where}." if choice else ""
+    measure = f" Measure first: {_lower_first(own.what)}; where: {own.where}." if own else ""
     return f"{where} I cannot tell.{measure}"
 
 
@@ -144,10 +150,10 @@ def _unread(ranking: Ranking) -> str:
     )
 
 
-def _raise_confidence(choice: Choice | None, faults: Sequence[RankedFault]) -> str:
-    if choice is None:
+def _raise_confidence(own: Measurement | None) -> str:
+    if own is None:
         return "A trained person's look at the device."
-    return f"{choice.test.what} ({choice.test.minutes} min): {_lower_first(_why(choice, faults))}"
+    return f"{own.what} ({own.minutes} min): {_lower_first(own.why)}"
 
 
 def _measurement(choice: Choice | None, faults: Sequence[RankedFault]) -> Measurement | None:

@@ -24,6 +24,7 @@ def decide(command: DiagnoseFault, diagnosis: Diagnosis, now: datetime) -> Outco
                 degraded=diagnosis.degraded,
                 opinion=diagnosis.opinion,
                 why=diagnosis.why,
+                readings=command.readings,
                 abstained_at=now,
             )
         )
@@ -42,6 +43,7 @@ def decide(command: DiagnoseFault, diagnosis: Diagnosis, now: datetime) -> Outco
             degraded=diagnosis.degraded,
             opinion=diagnosis.opinion,
             why=diagnosis.why,
+            readings=command.readings,
             diagnosed_at=now,
         )
     )

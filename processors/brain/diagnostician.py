@@ -102,6 +102,7 @@ class Diagnostician:
             f"{self._engine}+{opinion.model}",
             advice(opinion, mixed.faults[0]),
             done=_done(question),
+            board=question.board_measurement,
         )
         return replace(answer, opinion=opinion)
 
@@ -127,6 +128,7 @@ class Diagnostician:
             self._engine,
             degraded=degraded,
             done=_done(question),
+            board=question.board_measurement,
         )
 
 

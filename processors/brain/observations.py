@@ -27,6 +27,15 @@ SUSPECT_NATS: Mapping[str, Mapping[str, float]] = {
     "dead_regulator": {"system_board": 2.5, "power": 1.5, "software": -1.5, "performance": -1.5},
     "missing_enable": {"system_board": 2.2, "boot": 0.8, "power": 0.8, "software": -0.5},
     "missing_pull_up": {"system_board": 2.2, "boot": 0.8, "software": -0.5},
+    "no_source": {
+        "power": 1.5,
+        "charging_port": 1.2,
+        "cable": 0.8,
+        "battery": 0.5,
+        "software": -1.0,
+        "performance": -1.0,
+    },
+    "none": {"system_board": -1.2, "power": -1.2},
 }
 """Log-likelihood ratio of a family when a suspect of this kind is certain; times its probability when it is not."""
 OTHER_SUSPECT_NATS: Mapping[str, float] = {"system_board": 1.5, "software": -0.7, "performance": -0.7}
@@ -136,11 +145,12 @@ def _said(reading: Reading, normal: bool) -> str:
 
 
 def _suspected(suspect: BoardSuspect) -> str:
+    kind = "no fault of the supply" if suspect.kind == "none" else suspect.kind.replace("_", " ")
     net = f" on {suspect.net}" if suspect.net else ""
     named = ", ".join(suspect.parts[:3]) + (f" and {len(suspect.parts) - 3} more" if len(suspect.parts) > 3 else "")
     parts = f" in {named}" if named else ""
     apart = "" if suspect.separable else "; which of them is not separable by these readings"
-    return f"Schematic: {suspect.kind.replace('_', ' ')}{net}{parts} ({round(100 * suspect.probability)} %){apart}"
+    return f"Schematic: {kind}{net}{parts} ({round(100 * suspect.probability)} %){apart}"
 
 
 def _repaired(family: str, repair: EarlierRepair) -> str:

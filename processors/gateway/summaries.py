@@ -11,7 +11,7 @@ from processors.gateway.ticket_sentences import SENTENCES
 from processors.gateway.wording import hours, listed, money, percent, plural, words
 from schemas.conditions import ConditionPhotoAdded, ConditionRecorded, ConditionRefused, DocumentSigned
 from schemas.core.message import Event, Message
-from schemas.diagnoses import DiagnosisAbstained, FaultDiagnosed, PartLine
+from schemas.diagnoses import DiagnosisAbstained, FaultDiagnosed, PartLine, Reading
 from schemas.images import ImageJudged
 from schemas.inspections import BoardInspected, BoardInspectionRefused
 from schemas.inventory import (
@@ -129,14 +129,25 @@ def _inspection_refused(event: BoardInspectionRefused) -> str:
 @_says(FaultDiagnosed)
 def _diagnosed(event: FaultDiagnosed) -> str:
     first = event.faults[0]
-    return f"Diagnosis: {first.title} ({percent(first.probability)} likely, {percent(event.confidence)} confident)."
+    likely = f"{percent(first.probability)} likely, {percent(event.confidence)} confident"
+    return f"Diagnosis: {first.title} ({likely}).{_measured(event.readings)}"
 
 
 @_says(DiagnosisAbstained)
 def _abstained(event: DiagnosisAbstained) -> str:
     measure = event.next_measurement
     ask = f" Measure {measure.what} at {measure.where} first." if measure else ""
-    return f"No diagnosis yet ({words(event.reason)}): {event.detail}{ask}"
+    return f"No diagnosis yet ({words(event.reason)}): {event.detail}{ask}{_measured(event.readings)}"
+
+
+def _measured(readings: tuple[Reading, ...]) -> str:
+    return f" Measured: {listed([_reading(one) for one in readings])}." if readings else ""
+
+
+def _reading(one: Reading) -> str:
+    value = "" if one.measured is None else f" {one.measured:g} {one.unit}".rstrip()
+    judged = "" if one.normal is None else ", as it should be" if one.normal else ", not as it should be"
+    return f"{one.what}{value}{judged}"
 
 
 @_says(StockReceived)

@@ -24,7 +24,7 @@ from processors.schematics.summary import analyse
 from schemas.core.blob_ref import BlobRef
 from schemas.core.message import Event, Message
 from schemas.core.outcome import Emit
-from schemas.diagnoses import DiagnosisView
+from schemas.diagnoses import DiagnosisView, FaultDiagnosed
 from schemas.qc import CheckBegun, CheckPassed, CheckpointRecorded, CheckSigned, CheckWaived, QcView
 from schemas.quotes import QuotePrepared, QuoteView
 from schemas.schematics import AnalyseDesign, DesignAnalysed, DesignFile, DesignView
@@ -87,6 +87,12 @@ async def _intake(house: House, desk: Recorder) -> None:
     await house.tell(example(ClocksView, ticket_id=ticket, workspace_id="main"))
     await desk.call("get_ticket", query={"include": "diagnosis,quote,timeline"}, ticket_id=ticket)
     await desk.call("get_diagnosis_report", ticket_id=ticket)
+    said = {"ticket_id": ticket, "links": {"ticket": f"/v1/tickets/{ticket}"}, "status": "done", "board": None}
+    note = "the device names no board; PATCH its device.board_model to have the design asked"
+    again = json.loads(example(FaultDiagnosed, ticket_id=ticket).to_json())
+    desk.told(
+        "diagnose_ticket", {"readings": again["readings"]}, {**said, "note": note, "event": again}, ticket_id=ticket
+    )
     await desk.call("get_calibration")
     await desk.call("list_tickets", query={"state": ["received"], "limit": 20, "count": "exact"})
     for name in ("get_timeline", "get_customer_links", "get_clocks"):
@@ -227,6 +233,8 @@ async def _designs(house: House, desk: Recorder) -> None:
     await desk.call("get_design_part", **place, ref="U1")
     await desk.call("get_design_net", query={"name": "+3V3"}, **place)
     await desk.call("get_design_path", query={"start": "C1", "end": "C2"}, **place)
+    bench = [{"net": "TP1", "measured": 0.4, "unit": "V"}, {"net": "+5V", "measured": 5.02, "unit": "V"}]
+    await desk.call("diagnose_board", {"readings": bench, "complaint": {"symptom": "dead"}}, **place)
     await desk.call("get_design_overlay", query={"part": ["U1"], "net": ["+3V3"]}, **place)
     await desk.call("get_design_drawing", query={"side": "top", "part": "U1", "net": "+3V3"}, **place)
 

@@ -7,12 +7,14 @@ from schemas.core.blob_ref import BlobRef
 from schemas.design_answers import (
     BoardSide,
     BusesAnswer,
+    DesignDiagnosis,
     NetAnswer,
     Overlay,
     PartAnswer,
     PathAnswer,
     RailsAnswer,
 )
+from schemas.suspects import BoardComplaint, BoardReading
 
 
 class DesignBook(Protocol):
@@ -48,4 +50,14 @@ class DesignBook(Protocol):
 
     async def svg(self, ref: BlobRef, side: BoardSide, part: str, net: str) -> str:
         """Return a drawing of the top or the bottom."""
+        ...
+
+    async def diagnosis(
+        self, ref: BlobRef, readings: Sequence[BoardReading], complaint: BoardComplaint, *, lenient: bool = False
+    ) -> DesignDiagnosis:
+        """Return what readings point at; ``lenient``: those that do not fit the board are told, not refused.
+
+        Raises ValueError where a unit does not fit or the board has no supply to diagnose, and TimeoutError while what
+        the board predicts is not worked out yet: asking again finds it.
+        """
         ...

@@ -6,7 +6,7 @@ analysed is kept as an index there, which this edge opens and keeps while it is 
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeVar
 
@@ -27,7 +27,7 @@ from schemas.core.blob_ref import BlobRef
 from schemas.core.ids import BoardModel, WorkspaceId
 from schemas.core.message import Value
 from schemas.core.text import ShortText
-from schemas.design_answers import BoardSide
+from schemas.design_answers import BoardSide, DesignDiagnosis
 from schemas.schematics import (
     FILES_MOST,
     AnalyseDesign,
@@ -38,6 +38,7 @@ from schemas.schematics import (
     FileName,
     design_id,
 )
+from schemas.suspects import BoardComplaint, BoardReading
 from topics.schematics import DESIGN_VIEWS
 
 router = APIRouter(prefix="/v1/schematics", tags=["schematics"])
@@ -76,6 +77,27 @@ class Project(BaseModel):
         if twice:
             raise ValueError(f"{twice[0]} is given twice; give each file once, by its path within the project")
         return files
+
+
+class BenchReading(BoardReading):
+    """A reading, and nothing else."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Symptoms(BoardComplaint):
+    """What is known before the first reading, and nothing else."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Bench(BaseModel):
+    """What was measured on the board, and what fails and works."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    readings: list[BenchReading] = Field(default=[], max_length=200)
+    complaint: Symptoms = Symptoms()
 
 
 @router.post("/uploads", status_code=201)
@@ -215,6 +237,33 @@ async def get_drawing(
     return Response(await _answered(book.svg(index, side, part, net)), media_type="image/svg+xml")
 
 
+@router.post("/{board}/diagnosis")
+async def diagnose_board(request: Request, board: Board, bench: Bench, principal: Reader) -> Response:
+    """Return what readings and a complaint point at, likeliest first, and what to measure next. Nothing is kept."""
+    book, index = _design(request, principal, board)
+    return _value(await board_diagnosis(book, index, bench.readings, bench.complaint))
+
+
+async def board_diagnosis(
+    book: DesignBook,
+    index: BlobRef,
+    readings: Sequence[BoardReading],
+    complaint: BoardComplaint,
+    *,
+    lenient: bool = False,
+) -> DesignDiagnosis:
+    """Return a board's suspects and its next measurement.
+
+    Raises:
+        Problem: 404 for a net or part that is not there, 422 for a unit that does not fit or a board without a supply,
+            409 where the index cannot be opened, 503 while the board is being worked through.
+    """
+    try:
+        return await _answered(book.diagnosis(index, readings, complaint, lenient=lenient), "not_diagnosed")
+    except TimeoutError as error:
+        raise away(str(error)) from error
+
+
 def _folder(workspace_id: WorkspaceId) -> str:
     return f"uploads/{workspace_id}/"
 
@@ -250,18 +299,18 @@ def _design(request: Request, principal: Principal, board: BoardModel) -> tuple[
     return edge.deps.designs, view.analysed.index
 
 
-async def _answered(question: Awaitable[A]) -> A:
+async def _answered(question: Awaitable[A], unfit: str = "no_places") -> A:
     """Return an answer.
 
     Raises:
-        Problem: 404 where nothing is called so, 422 where nothing has a place, 409 where the index cannot be opened.
+        Problem: 404 where nothing is called so, 422 (``unfit``) for a ValueError, 409 where the index cannot be opened.
     """
     try:
         return await question
     except LookupError as error:
         raise Problem(404, "not_found", str(error.args[0])) from error
     except ValueError as error:
-        raise Problem(422, "no_places", str(error)) from error
+        raise Problem(422, unfit, str(error)) from error
     except Permanent as error:
         raise Problem(409, "index_gone", f"{error}; PUT the board's files again") from error
 

@@ -45,7 +45,7 @@ def derived_ticket_id(principal: Principal, wish: str, ticket_id: str, key: str 
 
 async def sealed(edge: Edge, ticket_id: str, text: str | None) -> str | None:
     """Return a person's words as they may lie on the log, None for none; raises as :func:`seal` in any case."""
-    _check_open(edge, ticket_id)
+    check_open(edge, ticket_id)
     return None if text is None else await seal(edge, ticket_id, text)
 
 
@@ -55,11 +55,16 @@ async def seal(edge: Edge, ticket_id: str, text: str) -> str:
     Raises:
         Problem: 409, for an erased ticket: its key was destroyed and is not made anew.
     """
-    _check_open(edge, ticket_id)
+    check_open(edge, ticket_id)
     return await edge.deps.vault.seal_text(ticket_id, text)
 
 
-def _check_open(edge: Edge, ticket_id: str) -> None:
+def check_open(edge: Edge, ticket_id: str) -> None:
+    """Refuse what would be added to an erased ticket.
+
+    Raises:
+        Problem: 409.
+    """
     ticket = ticket_of(edge.deps.views, ticket_id)
     if ticket is not None and ticket.erased_at is not None:
         detail = f"the ticket was erased on {ticket.erased_at:%Y-%m-%d}; nothing is added to it"

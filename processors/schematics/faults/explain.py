@@ -27,10 +27,10 @@ def evidence(readings: Sequence[tuple[Measured, Floats]], members: Sequence[int]
         weight = float(np.log2(mine / rest))
         said = f"{one.spot.words} is {_value(quantity, one.value)}"
         if 0 in members:
-            told.append((weight, f"{said}; without a fault {_range(quantity, table[0])}"))
+            told.append((weight, f"{said}; without a fault {in_words(quantity, table[0])}"))
         else:
-            fits = _range(quantity, table[list(members)])
-            told.append((weight, f"{said}; with this fault {fits}, without {_range(quantity, table[0])}"))
+            fits = in_words(quantity, table[list(members)])
+            told.append((weight, f"{said}; with this fault {fits}, without {in_words(quantity, table[0])}"))
     told.sort(key=lambda pair: -abs(pair[0]))
     return tuple(
         f"{sentence} ({'speaks for it' if weight > 0 else 'speaks against it'})"
@@ -65,7 +65,8 @@ def _value(quantity: Quantity, value: float) -> str:
     return f"{value:.3g} {UNITS[quantity]}"
 
 
-def _range(quantity: Quantity, table: Floats) -> str:
+def in_words(quantity: Quantity, table: Floats) -> str:
+    """Return the range in which four of five predictions on their scale lie, in words."""
     low, high = (float(one) for one in np.quantile(table, [0.1, 0.9]))
     if quantity == "ohm":
         low, high = float(np.exp(low)) - 0.15, float(np.exp(high)) - 0.15

@@ -3,16 +3,16 @@
 import csv
 import io
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from processors.schematics.faults.supply import Supply
 from processors.schematics.index import Index
+from schemas.suspects import BoardQuantity
 
 Floats = NDArray[np.float64]
-Quantity = Literal["ohm", "volt", "diode", "amp"]
+Quantity = BoardQuantity
 UNITS: dict[Quantity, str] = {"ohm": "ohm", "volt": "V", "diode": "V", "amp": "A"}
 OVER_LIMIT_OHM = 4e7
 """What a bench meter of four digits calls OL, in ohm."""

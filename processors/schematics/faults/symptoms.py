@@ -2,17 +2,15 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
 from processors.schematics.faults.predict import Prediction
 from processors.schematics.faults.readings import Floats
+from schemas.suspects import BoardSymptom
 
-Symptom = Literal[
-    "dead", "partly_dead", "bus_silent", "draws_too_much", "hot", "restarts", "no_charge", "no_display", "no_sound",
-    "noise", "no_usb", "no_radio", "wrong_time", "no_boot", "intermittent", "no_backlight", "no_input", "works",
-]  # fmt: skip
+Symptom = BoardSymptom
 SYMPTOMS: tuple[Symptom, ...] = get_args(Symptom)
 _STATES = ("most", "some", "line", "nothing")
 _CHANCES: Mapping[str, tuple[float, float, float, float]] = {

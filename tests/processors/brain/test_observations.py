@@ -3,10 +3,11 @@ from typing import Any
 
 import pytest
 
+from processors.brain.assess import ON_THE_BOARD
 from processors.brain.diagnostician import Diagnostician
 from processors.brain.measurements import TESTS
 from processors.brain.observations import history_weights, is_normal, reading_weights, suspect_weights
-from schemas.diagnoses import DiagnoseFault, EarlierRepair, Reading
+from schemas.diagnoses import DiagnoseFault, EarlierRepair, Measurement, Reading
 from schemas.suspects import BoardSuspect
 from tests.processors.brain.cases import finding, question
 
@@ -108,3 +109,37 @@ def test_a_language_that_is_not_read_gives_a_degraded_answer_from_what_was_seen(
     silent = shipped.offline(question("画面が割れました", "laptop"))
     assert silent.abstained is not None
     assert silent.degraded
+
+
+ASKED = Measurement(what="resistance +3V3 to ground", where="+3V3", expected="1 kilohm", why="Tells most.", minutes=2)
+SHORT = BoardSuspect(kind="short", net="+3V3", parts=("C1",), probability=0.95)
+
+
+def test_what_the_board_asks_for_is_next_where_the_fault_is_likely_on_the_board(shipped: Diagnostician) -> None:
+    on_it = question("dead, no sign of life").model_copy(
+        update={"board_measurement": ASKED, "suspects": (SHORT,)}
+    )  # fmt: skip
+    off_it = question("the screen is cracked").model_copy(update={"board_measurement": ASKED})
+    answer = shipped.offline(on_it)
+    assert answer.faults[0].family in ON_THE_BOARD
+    assert answer.next_measurement == ASKED
+    assert answer.raise_confidence == "resistance +3V3 to ground (2 min): tells most."
+    elsewhere = shipped.offline(off_it)
+    assert elsewhere.faults[0].family not in ON_THE_BOARD
+    assert elsewhere.next_measurement != ASKED
+
+
+def test_nothing_is_measured_on_a_board_that_must_stay_off(shipped: Diagnostician) -> None:
+    wet = question("coffee spilled over it, dead since").model_copy(
+        update={"board_measurement": ASKED, "suspects": (SHORT,)}
+    )  # fmt: skip
+    assert shipped.offline(wet).next_measurement != ASKED
+
+
+def test_a_supply_without_a_fault_speaks_against_the_board_and_a_missing_source_for_the_port() -> None:
+    (none,) = suspect_weights([BoardSuspect(kind="none", probability=0.9)])
+    assert none.nats["system_board"] < -1
+    assert none.text == "Schematic: no fault of the supply (90 %)"
+    (source,) = suspect_weights([BoardSuspect(kind="no_source", net="VIN", probability=1)])
+    assert source.nats["charging_port"] > 0
+    assert "system_board" not in source.nats

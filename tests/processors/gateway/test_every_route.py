@@ -74,6 +74,7 @@ BODIES: dict[tuple[str, str], Any] = {
         "drawing": {"path": "M 1 1 " + "L 9 9 L 40 20 " * 12},
     },
     ("PUT", "/v1/tickets/{ticket_id}/qc/checkpoints/{checkpoint_id}"): {"verdict": "pass"},
+    ("POST", "/v1/schematics/{board}/diagnosis"): {},
     ("PUT", "/v1/schematics/{board}"): {
         "files": [
             {
@@ -95,6 +96,7 @@ BODIES: dict[tuple[str, str], Any] = {
             ("POST", "qc/signature", {}),
             ("POST", "qc/conclusion", {"verdict": "pass"}),
             ("POST", "qc/waiver", {"reason": "in a hurry"}),
+            ("POST", "diagnosis", {"readings": [{"what": "x", "normal": True}]}),
             ("POST", "moves", {"to": "triage", "reason": "begun"}),
             ("PUT", "hold", {"reason": "asked", "hold": "customer"}),
             ("POST", "hold/release", {"reason": "asked"}),

@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from infra.demo.design import BOARD, FILE, KICAD_PCB
+from processors.schematics.book import Book
 from processors.schematics.decide import Analysed, Found, Refused, decide
 from processors.schematics.errors import DesignError
 from processors.schematics.state import evolve
@@ -16,6 +17,7 @@ from schemas.core.envelope import Envelope
 from schemas.core.message import Event, Message, View
 from schemas.core.outcome import Emit
 from schemas.schematics import AnalyseDesign, DesignView
+from schemas.suspects import BoardComplaint
 from tests.processors.gateway.world import World, problem
 from topics.schematics import DESIGN_VIEWS
 
@@ -183,3 +185,80 @@ async def test_a_gateway_that_opens_no_designs_says_so(tmp_path: Path) -> None:
     async with world.client("tickets:read", "tickets:write") as client:
         await given(client, owner)
         problem(await client.get(f"{URL}/rails"), 503, "unavailable")
+
+
+async def test_readings_and_a_complaint_point_at_a_part_and_at_the_next_measurement(owner: Owner, world: World) -> None:
+    bench = {
+        "readings": [
+            {"net": "+5V", "measured": 5020, "unit": "mV"},
+            {"net": "TP1", "quantity": "volt", "measured": 0.03},
+            {"net": "C2", "measured": 0.9, "unit": "kΩ"},
+            {"net": "PWR_EN", "measured": 4.9, "unit": "V"},
+        ],
+        "complaint": {"symptom": "dead", "fails": ["u1"]},
+    }
+    async with world.client("tickets:read", "tickets:write") as client:
+        await given(client, owner)
+        before = (await client.post(f"{URL}/diagnosis", json={})).json()
+        answer = await client.post(f"{URL}/diagnosis", json=bench)
+    assert answer.status_code == 200, answer.text
+    assert before["next_measurement"]["what"]
+    assert before["used"] == 0
+    found = answer.json()
+    top = found["suspects"][0]
+    assert (top["kind"], top["net"], top["parts"]) == ("dead_regulator", "+3V3", ["U1"])
+    assert top["probability"] > 0.5 > before["suspects"][0]["probability"]
+    assert any("+3V3 to ground is 0.03 V" in one for one in top["evidence"])
+    assert (found["used"], found["unused"]) == (4, [])
+
+
+@pytest.mark.parametrize(
+    ("bench", "status", "code", "said"),
+    [
+        ({"readings": [{"net": "+3V2", "measured": 1, "unit": "V"}]}, 404, "not_found", "alike are +3V3"),
+        ({"complaint": {"fails": ["U11"]}}, 404, "not_found", "alike are U1"),
+        ({"readings": [{"net": "+3V3", "measured": 1, "unit": "°C"}]}, 422, "not_diagnosed", "write ohm, V or A"),
+        (
+            {"readings": [{"net": "+3V3", "quantity": "ohm", "measured": 1, "unit": "V"}]},
+            422,
+            "not_diagnosed",
+            "write ohm, kohm or Mohm",
+        ),
+        ({"readings": [{"net": "+3V3", "unit": "V"}]}, 422, "not_diagnosed", "give a number"),
+        ({"readings": [{"net": "+3V3", "quantity": "ohm", "measured": -1}]}, 422, "not_diagnosed", "measure again"),
+        ({"complaint": {"symptom": "sad"}}, 422, "validation", "symptom"),
+    ],
+)
+async def test_a_reading_that_cannot_be_says_what_to_write(
+    owner: Owner, world: World, bench: dict[str, Any], status: int, code: str, said: str
+) -> None:
+    async with world.client("tickets:read", "tickets:write") as client:
+        await given(client, owner)
+        assert said in problem(await client.post(f"{URL}/diagnosis", json=bench), status, code)["detail"]
+
+
+async def test_a_board_that_is_not_worked_out_in_time_is_there_for_who_asks_again(tmp_path: Path) -> None:
+    class Hasty(Book):
+        """Waits for nothing."""
+
+        def hurry(self, wait_s: float) -> None:
+            self._wait_s = wait_s
+
+    world = World(tmp_path)
+    book = Hasty(world.blobs, wait_s=0)
+    summary, content = analyse({FILE: KICAD_PCB.encode()})
+    ref = await world.blobs.put("designs", "i/1", content, "application/json")
+    with pytest.raises(TimeoutError, match="ask again"):
+        await book.diagnosis(ref, (), BoardComplaint())
+    book.hurry(30.0)
+    assert (await book.diagnosis(ref, (), BoardComplaint())).suspects
+    assert summary.counts.parts == 5
+
+
+async def test_a_board_without_a_supply_says_that_it_cannot_be_diagnosed(owner: Owner, world: World) -> None:
+    netlist = """(export (version "E") (components (comp (ref "R1") (value "1k")))
+        (nets (net (code "1") (name "A") (node (ref "R1") (pin "1")))))"""
+    async with world.client("tickets:read", "tickets:write") as client:
+        await given(client, owner, netlist)
+        refused = problem(await client.post(f"{URL}/diagnosis", json={}), 422, "not_diagnosed")
+    assert "no supply net was found" in refused["detail"]

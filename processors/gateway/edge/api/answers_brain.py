@@ -1,8 +1,13 @@
 """What the edge answers about the brain; see ``answers.py`` for how these models stand to the routes."""
 
+from typing import Literal
+
 from pydantic import Field
 
-from processors.gateway.edge.api.answers import Answer
+from processors.gateway.edge.api.answers import Answer, TicketAddress
+from schemas.core.ids import TicketId
+from schemas.design_answers import DesignDiagnosis
+from schemas.diagnoses import DiagnosisAbstained, FaultDiagnosed
 
 
 class Reliability(Answer):
@@ -38,3 +43,18 @@ class Calibration(Answer):
     bins: list[CalibrationBin]
     success: Reliability
     temperatures: dict[str, float | None]
+
+
+class TicketDiagnosis(Answer):
+    """What the brain says now: ``done`` with its event, or ``accepted`` (it is still thinking).
+
+    ``board`` is what the stored design of the device's board says to the readings; where that is null, ``note`` says
+    why and what to do.
+    """
+
+    ticket_id: TicketId
+    links: TicketAddress
+    status: Literal["done", "accepted"]
+    event: FaultDiagnosed | DiagnosisAbstained | None = None
+    board: DesignDiagnosis | None = None
+    note: str = ""

@@ -15,7 +15,15 @@ from processors.gateway.edge.api import answers_schematics as designs
 from schemas.conditions import ConditionPhotoAdded, ConditionRecorded, DocumentSigned
 from schemas.core.blob_ref import BlobRef
 from schemas.core.message import Event
-from schemas.design_answers import BusesAnswer, NetAnswer, Overlay, PartAnswer, PathAnswer, RailsAnswer
+from schemas.design_answers import (
+    BusesAnswer,
+    DesignDiagnosis,
+    NetAnswer,
+    Overlay,
+    PartAnswer,
+    PathAnswer,
+    RailsAnswer,
+)
 from schemas.device_history import DeviceFlagged, DeviceHistoryView
 from schemas.inventory import StockReceived
 from schemas.passcodes import PasscodeStored
@@ -200,6 +208,7 @@ _OF_CHECKS: Mapping[str, Operation] = {
     f"POST {_CHECK}/waiver": _op("waive_check", CheckWaived, late=one.Accepted),
 }
 _OF_DIAGNOSES: Mapping[str, Operation] = {
+    f"POST {_TICKET}/diagnosis": _op("diagnose_ticket", brain.TicketDiagnosis, late=brain.TicketDiagnosis),
     f"GET {_TICKET}/diagnosis/report": _op("get_diagnosis_report", media=("text/markdown", "application/pdf")),
     "GET /v1/brain/calibration": _op("get_calibration", brain.Calibration, media=("image/svg+xml",)),
 }
@@ -222,6 +231,7 @@ _OF_DESIGNS: Mapping[str, Operation] = {
     f"GET {_DESIGN}/path": _op("get_design_path", PathAnswer),
     f"GET {_DESIGN}/rails": _op("get_design_rails", RailsAnswer),
     f"GET {_DESIGN}/buses": _op("get_design_buses", BusesAnswer),
+    f"POST {_DESIGN}/diagnosis": _op("diagnose_board", DesignDiagnosis),
     f"GET {_DESIGN}/overlay": _op("get_design_overlay", Overlay),
     f"GET {_DESIGN}/svg": _op("get_design_drawing", media=("image/svg+xml",)),
 }
