@@ -4,8 +4,6 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import cv2
-import numpy as np
 import typer
 
 from infra.cli.common import complain, out, plain
@@ -47,6 +45,8 @@ def inspect(
         _refuse(f"{photo} holds no photo; give a folder with files ending in {', '.join(sorted(_ENDINGS))}")
     _check_out(drawn_out, photo.is_dir())
     policy = Policy(decode=DecodeLimits(_MAX_BYTES, _MAX_PIXELS), slider=slider_out is not None)
+    import cv2
+
     cv2.setNumThreads(1)
     opened = open_goldens(
         read_set({one.name: one.read_bytes() for one in golden.iterdir() if one.is_file()})
@@ -138,6 +138,9 @@ def _write_drawn(place: Path, photo: Path, jpeg: bytes, many: bool) -> Path:
     file = place / f"{photo.name}.annotated.jpg" if many else place
     file.parent.mkdir(parents=True, exist_ok=True)
     if file.suffix.lower() == ".png":
+        import cv2
+        import numpy as np
+
         picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
         assert picture is not None, "a picture of our own can be decoded"
         jpeg = cv2.imencode(".png", picture)[1].tobytes()

@@ -6,7 +6,6 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import cv2
 import typer
 
 from infra.cli.common import err, fail, out, run
@@ -43,6 +42,8 @@ def learn(
             photos[file.name] = decode(file.read_bytes())
         except ImageRefused as refusal:
             refused[file.name] = str(refusal)
+    import cv2
+
     cv2.setNumThreads(1)
     if not as_json:
         err.print(f"  learning from {len(photos)} photos", markup=False)
@@ -64,6 +65,8 @@ def learn(
 
 
 def _files(name: str, learned: "Learned", card: dict[str, object]) -> dict[str, bytes]:
+    import cv2
+
     from processors.vision.references import CARD, PICTURE, TOLERANCE
 
     picture = cv2.imencode(".jpg", learned.golden, [cv2.IMWRITE_JPEG_QUALITY, 95])[1].tobytes()

@@ -3,13 +3,12 @@
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from connectors.blobs.port import BlobStore
 from processors.schematics.answers import buses_answer, net_answer, part_answer, path_answer, rails_answer
 from processors.schematics.codec import from_bytes
 from processors.schematics.draw import board_svg
-from processors.schematics.faults.answers import diagnosis_answer
-from processors.schematics.faults.diagnose import Diagnoser
 from processors.schematics.index import Index
 from processors.schematics.overlay import overlay
 from schemas.core.blob_ref import BlobRef
@@ -24,6 +23,9 @@ from schemas.design_answers import (
     RailsAnswer,
 )
 from schemas.suspects import BoardComplaint, BoardReading
+
+if TYPE_CHECKING:
+    from processors.schematics.faults.diagnose import Diagnoser
 
 MOST_BYTES = 8_000_000
 """Of stored JSON. In memory it is nine to twelve times as much: a board of 200 parts takes 2 MB, of 5,000 18 MB."""
@@ -110,9 +112,11 @@ class Book:
             TimeoutError: what the board predicts is not worked out yet; asking again finds it.
         """
         diagnoser = await self._diagnoser(ref)
+        from processors.schematics.faults.answers import diagnosis_answer
+
         return await asyncio.to_thread(diagnosis_answer, diagnoser, readings, complaint, lenient=lenient)
 
-    async def _diagnoser(self, ref: BlobRef) -> Diagnoser:
+    async def _diagnoser(self, ref: BlobRef) -> "Diagnoser":
         index = await self.index(ref)
         task = self._diagnosers.get(ref.sha256)
         if task is None:
@@ -126,6 +130,8 @@ class Book:
             source = index.design.source
             raise TimeoutError(f"what {source} predicts is being worked out; ask again in some seconds") from None
 
-    async def _work_out(self, index: Index) -> Diagnoser:
+    async def _work_out(self, index: Index) -> "Diagnoser":
         async with self._working:  # one board at a time: each takes a processor for seconds
+            from processors.schematics.faults.diagnose import Diagnoser  # NumPy: not at the gateway's start
+
             return await asyncio.to_thread(Diagnoser, index)

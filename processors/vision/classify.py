@@ -61,15 +61,20 @@ def prepare(aligned: Aligned) -> Scene:
     """Convert colours and find the commonest ones of the golden board: its solder mask, bare and over copper."""
     photo, golden = aligned.photo.astype(np.uint8), aligned.golden.astype(np.uint8)
     photo_lab, golden_lab = (cv2.cvtColor(one, cv2.COLOR_BGR2LAB) for one in (photo, golden))
-    seen = golden_lab[aligned.valid][::11].astype(np.int32)
+    modes = board_colours(golden_lab[aligned.valid][::11])
+    photo_hsv, golden_hsv = (cv2.cvtColor(one, cv2.COLOR_BGR2HSV) for one in (photo, golden))
+    unit = max(photo.shape[:2]) / _FRAME_PX
+    return Scene(photo_lab, golden_lab, photo_hsv, golden_hsv, modes, unit)
+
+
+def board_colours(seen: NDArray[Any]) -> NDArray[Any]:
+    """Return the commonest colours (K, 3) of pixels (N, 3) in 8-bit Lab: the solder mask, bare and over copper."""
+    seen = seen.astype(np.int32)
     cells = (seen // _MODE_STEP) @ np.array([1024, 32, 1])
     counts = np.bincount(cells)
     commonest = np.argsort(-counts)[:_GOLDEN_MODES]
     kept = [cell for cell in commonest if counts[cell] > 0.06 * len(seen)] or list(commonest[:1])
-    modes = np.array([np.median(seen[cells == cell], axis=0) for cell in kept], np.float32)
-    photo_hsv, golden_hsv = (cv2.cvtColor(one, cv2.COLOR_BGR2HSV) for one in (photo, golden))
-    unit = max(photo.shape[:2]) / _FRAME_PX
-    return Scene(photo_lab, golden_lab, photo_hsv, golden_hsv, modes, unit)
+    return np.array([np.median(seen[cells == cell], axis=0) for cell in kept], np.float32)
 
 
 def measure(scene: Scene, blob: Blob) -> Measures:

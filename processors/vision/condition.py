@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from processors.vision.align import Aligned
 from processors.vision.board_mask import board_mask
-from processors.vision.classify import classify, measure, prepare
+from processors.vision.classify import board_colours, classify, measure, prepare
 from processors.vision.compare import Blob
 from processors.vision.frame import greatest
 from processors.vision.severity import severity_of
@@ -31,27 +31,33 @@ _LOW, _REACH = 9.0, 9
 """Levels off the golden picture that still belong to an area, and how many frame pixels beyond the finding's core."""
 _MIN_AREA_PX = 60
 _SUSPECT_SIDE_PX = 1000
-_SUSPECT_MIN_SHARE = 0.0006
+_SUSPECT_MIN_SHARE = 0.0012
 _DARK_BOARD = 60
 """On a board darker than this (median value) a burn is not told from its mask."""
 _LEAST_SHARE = 0.00005
 """Of a zone; less is not told."""
 
 
+_NOT_MASK = 22.0
+"""Least distance in 8-bit Lab from the board's own colours of what may be green salts."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Ragged:
-    """What an area may be at most, not to be a part: share of its smallest rectangle, share of its convex hull, and
-    levels a pixel across its outline. Stains of drawn boards fill 0.54 to 0.77 of the rectangle; white ones have 19 to
-    32 levels, tin and print 43 and more."""
+    """Within what an area is no part: most share of its smallest rectangle and of its convex hull, least and most
+    levels a pixel across its outline. Stains of drawn boards (seeds 9302 and 9305) fill 0.52 to 0.77 of the rectangle;
+    white ones have 19 to 34 levels, tin and print 43 and more; shadows and light on the mask have 10 and less.
+    """
 
     full: float
     solid: float
-    edge: float
+    soft: float
+    hard: float
 
 
 _LIMITS = {
-    "white": _Ragged(0.8, 0.95, 36), "green": _Ragged(0.8, 0.96, 255),
-    "corrosion": _Ragged(0.82, 0.95, 255), "burn": _Ragged(0.72, 0.88, 24),
+    "white": _Ragged(0.8, 0.95, 0, 36), "green": _Ragged(0.8, 0.96, 13, 60),
+    "corrosion": _Ragged(0.82, 0.95, 0, 255), "burn": _Ragged(0.72, 0.88, 12, 24),
 }  # fmt: skip
 
 
@@ -114,11 +120,15 @@ def suspects_of(photo: Picture) -> Soil:
     calm = cv2.GaussianBlur(small, (0, 0), 1.5)
     slope = cv2.morphologyEx(cv2.cvtColor(calm, cv2.COLOR_BGR2GRAY), cv2.MORPH_GRADIENT, np.ones((3, 3), np.uint8))
     hue, saturation, value = cv2.split(cv2.cvtColor(calm, cv2.COLOR_BGR2HSV))
+    if not np.any(board):
+        return Soil({}, board)
+    lab = cv2.cvtColor(calm, cv2.COLOR_BGR2LAB)
+    own = [np.linalg.norm(lab - colour, axis=2) for colour in board_colours(lab[board][::11])]
     looks = {
         "white": (saturation < 75) & (value > 110),
-        "green": (hue >= 68) & (hue <= 98) & (saturation > 50) & (value > 90),
+        "green": (hue >= 68) & (hue <= 98) & (saturation > 50) & (value > 90) & (np.min(own, axis=0) > _NOT_MASK),
         "corrosion": (hue >= 3) & (hue <= 17) & (saturation >= 100) & (value >= 50) & (value <= 215),
-        "burn": value < (48 if np.any(board) and np.median(value[board]) >= _DARK_BOARD else 0),
+        "burn": value < (48 if np.median(value[board]) >= _DARK_BOARD else 0),
     }
     inner = cv2.erode(board.astype(np.uint8), np.ones((15, 15), np.uint8), borderValue=0)
     least = _SUSPECT_MIN_SHARE * int(np.count_nonzero(board))
@@ -142,7 +152,7 @@ def _ragged(look: NDArray[Any], slope: Picture, least_px: float, limits: _Ragged
         if (
             area < limits.full * width * height
             and area < limits.solid * cv2.contourArea(cv2.convexHull(outline))
-            and float(np.median(slope[ys, xs])) < limits.edge
+            and limits.soft <= float(np.median(slope[ys, xs])) < limits.hard
         ):
             cv2.drawContours(kept, [outline], -1, 1, -1)
     return (kept > 0) & (mask > 0)
@@ -151,8 +161,8 @@ def _ragged(look: NDArray[Any], slope: Picture, least_px: float, limits: _Ragged
 def condition_of(photo: int, soil: Soil, *, with_golden: bool) -> BoardCondition:
     """Return the shares of the board and its zones; ``photo`` is the photo's place among those of its ticket."""
     areas = []
-    for kind in SOILS:
-        mask = soil.masks[kind] & soil.board
+    for kind, found in soil.masks.items():
+        mask = found & soil.board
         for zone, inside in (("board", soil.board), *_zones(soil.board)):
             share = np.count_nonzero(mask & inside) / max(1, int(np.count_nonzero(inside)))
             if share >= _LEAST_SHARE:

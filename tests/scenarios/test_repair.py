@@ -53,7 +53,7 @@ pytestmark = [
 ]
 
 BATTERY = "The battery is empty after ten minutes and it only runs on the charger."
-WIDTH_PX = 1200
+WIDTH_PX = 1800
 
 
 @pytest.fixture(scope="module")

@@ -81,8 +81,8 @@ def finding(x_px: int, y_px: int, kind: DefectKind = "bridge") -> Finding:
 
 
 def test_blows_a_small_photo_up_so_that_labels_can_be_read() -> None:
-    for side, drawn_px in ((400, 1000), (1200, 1200), (3000, 1600)):
-        file = annotate(np.zeros((side, side, 3), np.uint8), [])
+    for side_px, drawn_px in ((400, 1000), (1200, 1200), (3000, 1600)):
+        file = annotate(np.zeros((side_px, side_px, 3), np.uint8), [])
         drawn = cv2.imdecode(np.frombuffer(file, np.uint8), cv2.IMREAD_COLOR)
         assert drawn is not None
         assert drawn.shape[1] == drawn_px
