@@ -54,6 +54,7 @@ pytestmark = [
 
 BATTERY = "The battery is empty after ten minutes and it only runs on the charger."
 WIDTH_PX = 1800
+"""As wide as the golden pictures: a board that is drawn coarser has other lines, which vision tells of."""
 
 
 @pytest.fixture(scope="module")
