@@ -9,7 +9,7 @@ from typing import Any
 
 import cv2
 
-from infra.bench.vision import barcodes, gate, golden, photos, registration, residue, sound
+from infra.bench.vision import barcodes, gate, golden, markings, photos, registration, residue, sound
 from infra.bench.vision.cases import DEVELOPMENT, Say
 
 SECTIONS: Mapping[str, Callable[[int, bool, Say], dict[str, Any]]] = {
@@ -19,6 +19,7 @@ SECTIONS: Mapping[str, Callable[[int, bool, Say], dict[str, Any]]] = {
     "gate": gate.run,
     "residue": residue.run,
     "barcodes": barcodes.run,
+    "markings": markings.run,
     "photos": photos.run,
 }
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -86,7 +87,7 @@ def read_model(path: Path) -> BareModel:
         raise ModelRefused(f"model {path} cannot be read ({error}); give another path, or {advice}") from error
     try:
         return from_bytes(content)
-    except (ValueError, KeyError, OSError, EOFError) as error:
+    except (ValueError, KeyError, OSError, EOFError, BadZipFile) as error:
         raise ModelRefused(f"model {path} cannot be used: {error}; {advice}") from error
 
 

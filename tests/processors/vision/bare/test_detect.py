@@ -95,6 +95,10 @@ def test_a_model_file_with_code_in_it_is_not_run(tmp_path: Path) -> None:
     np.savez(tmp_path / "m.npz", allow_pickle=True, format=np.array([{"a": 1}], dtype=object))
     with pytest.raises(ModelRefused, match="cannot be used"):
         read_model(tmp_path / "m.npz")
+    torn = tmp_path / "torn.npz"
+    torn.write_bytes(DEFAULT.read_bytes()[:1_000])
+    with pytest.raises(ModelRefused, match="cannot be used"):
+        read_model(torn)
     with pytest.raises(ModelRefused, match="cannot be read"):
         read_model(tmp_path / "none.npz")
     (tmp_path / "empty.npz").write_bytes(b"")

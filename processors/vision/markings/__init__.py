@@ -1,0 +1,1 @@
+"""Reads what is printed on small parts, and says what it means and whether it is what belongs there."""
