@@ -42,7 +42,7 @@ RAW = "raw"
 PACED_PER_S, PACED_S, PACE_S = 500, 20, 0.1
 STUCK_AFTER_S = 60.0
 GLANCE_EVERY_S = 0.25
-"""While the sink works off the log: fifty looks a second took a fifth of a core from it."""
+"""While the sink works off the log: fifty looks a second, 3 to 4 ms each, would take a fifth of a core from it."""
 
 Say = Callable[[str], None]
 

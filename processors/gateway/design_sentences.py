@@ -1,22 +1,11 @@
 """A sentence for each event of a board's files, for timelines. Pure and total."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
+from processors.gateway.sentences import Sentences
 from processors.gateway.wording import listed, plural
-from schemas.core.message import Event
 from schemas.schematics import DesignAnalysed, DesignAnswered, DesignRefused
 
-E = TypeVar("E", bound=Event)
-SENTENCES: dict[str, Callable[[Any], str]] = {}
-
-
-def _says(kind: type[E]) -> Callable[[Callable[[E], str]], Callable[[E], str]]:
-    def register(sentence: Callable[[E], str]) -> Callable[[E], str]:
-        SENTENCES[kind.TYPE] = sentence
-        return sentence
-
-    return register
+SENTENCES = Sentences()
+_says = SENTENCES.of
 
 
 @_says(DesignAnalysed)

@@ -1,10 +1,7 @@
 """A sentence for each event of a quality check, for timelines. Pure and total."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
+from processors.gateway.sentences import Sentences
 from processors.gateway.wording import listed, percent, plural, words
-from schemas.core.message import Event
 from schemas.qc import (
     CheckBegun,
     CheckFailed,
@@ -20,16 +17,8 @@ from schemas.qc import (
     RepairBounced,
 )
 
-E = TypeVar("E", bound=Event)
-SENTENCES: dict[str, Callable[[Any], str]] = {}
-
-
-def _says(kind: type[E]) -> Callable[[Callable[[E], str]], Callable[[E], str]]:
-    def register(sentence: Callable[[E], str]) -> Callable[[E], str]:
-        SENTENCES[kind.TYPE] = sentence
-        return sentence
-
-    return register
+SENTENCES = Sentences()
+_says = SENTENCES.of
 
 
 @_says(CheckPlanned)

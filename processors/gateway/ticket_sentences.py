@@ -1,11 +1,8 @@
 """A sentence for each change of a ticket or a device, for timelines. Pure and total. Words of people are not in them:
 they are sealed, and a sentence is kept in places that cannot open them."""
 
-from collections.abc import Callable
-from typing import Any, TypeVar
-
+from processors.gateway.sentences import Sentences
 from processors.gateway.wording import listed, money, plural, words
-from schemas.core.message import Event
 from schemas.device_history import DeviceFlagged, DeviceVisitForgotten, DeviceVisitRecorded
 from schemas.ticket_devices import DeviceAdded, DeviceMoved, DeviceRemoved
 from schemas.ticket_facets import CustodyMoved, HoldReleased, HoldSet, PaymentRecorded, TicketRequestRefused
@@ -20,16 +17,8 @@ from schemas.ticket_records import (
     TicketAssigned,
 )
 
-E = TypeVar("E", bound=Event)
-SENTENCES: dict[str, Callable[[Any], str]] = {}
-
-
-def _says(kind: type[E]) -> Callable[[Callable[[E], str]], Callable[[E], str]]:
-    def register(sentence: Callable[[E], str]) -> Callable[[E], str]:
-        SENTENCES[kind.TYPE] = sentence
-        return sentence
-
-    return register
+SENTENCES = Sentences()
+_says = SENTENCES.of
 
 
 @_says(TicketRequestRefused)

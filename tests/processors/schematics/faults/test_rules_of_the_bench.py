@@ -1,5 +1,7 @@
 """What every bench knows, asked of the model that diagnoses and of the boards that it is scored on."""
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 
@@ -8,6 +10,8 @@ from processors.schematics.faults.readings import Spot
 from processors.schematics.faults.simulated import SimulatedBoard
 from tests.processors.schematics.circuit import circuit, part, two
 from tests.processors.schematics.faults.board import board, diagnoser, named, place
+
+Reading = Callable[[str, Spot], float]
 
 
 def middle(fault: str, spot: Spot) -> float:
@@ -25,29 +29,30 @@ def measured(fault: str, spot: Spot, boards: int = 15) -> float:
 
 
 @pytest.fixture(params=[middle, measured], ids=["model", "simulated"])
-def reading(request: pytest.FixtureRequest):  # type: ignore[no-untyped-def]
-    return request.param
+def reading(request: pytest.FixtureRequest) -> Reading:
+    found: Reading = request.param
+    return found
 
 
-def test_a_good_board_has_its_voltages_and_no_short(reading) -> None:  # type: ignore[no-untyped-def]
+def test_a_good_board_has_its_voltages_and_no_short(reading: Reading) -> None:
     for net, volts in {"+5V": 5.0, "VIN": 5.0, "+3V3": 3.3, "+1V8": 1.8, "VDDA": 1.8}.items():
         assert reading("none:", Spot("volt", net)) == pytest.approx(volts, rel=0.06)
         assert reading("none:", Spot("ohm", net)) > 100
 
 
-def test_a_shorted_capacitor_pulls_its_rail_and_not_its_neighbour(reading) -> None:  # type: ignore[no-untyped-def]
+def test_a_shorted_capacitor_pulls_its_rail_and_not_its_neighbour(reading: Reading) -> None:
     assert reading("short:+1V8", Spot("ohm", "+1V8")) < 10
     assert reading("short:+1V8", Spot("ohm", "+3V3")) > 100
     assert reading("short:+1V8", Spot("volt", "+1V8")) < 1.5
     assert reading("short:+1V8", Spot("volt", "+3V3")) == pytest.approx(3.3, rel=0.06)
 
 
-def test_a_short_shows_through_a_bead_and_not_through_a_regulator(reading) -> None:  # type: ignore[no-untyped-def]
+def test_a_short_shows_through_a_bead_and_not_through_a_regulator(reading: Reading) -> None:
     assert reading("short:VDDA", Spot("ohm", "+1V8")) < 10
     assert reading("short:VDDA", Spot("ohm", "VIN")) > 100
 
 
-def test_an_open_fuse_leaves_the_socket_and_takes_all_behind_it(reading) -> None:  # type: ignore[no-untyped-def]
+def test_an_open_fuse_leaves_the_socket_and_takes_all_behind_it(reading: Reading) -> None:
     assert reading("open:F1", Spot("volt", "+5V")) == pytest.approx(5.0, rel=0.06)
     assert abs(reading("open:F1", Spot("volt", "VIN"))) < 1.5
     assert abs(reading("open:F1", Spot("volt", "+3V3"))) < 1.5
@@ -55,37 +60,37 @@ def test_an_open_fuse_leaves_the_socket_and_takes_all_behind_it(reading) -> None
     assert reading("none:", Spot("ohm", "+5V", "VIN")) < 2
 
 
-def test_a_dead_regulator_has_input_and_no_output_and_no_short(reading) -> None:  # type: ignore[no-untyped-def]
+def test_a_dead_regulator_has_input_and_no_output_and_no_short(reading: Reading) -> None:
     assert reading("dead_regulator:U1:+3V3", Spot("volt", "VIN")) == pytest.approx(5.0, rel=0.06)
     assert abs(reading("dead_regulator:U1:+3V3", Spot("volt", "+3V3"))) < 1.5
     assert reading("dead_regulator:U1:+3V3", Spot("ohm", "+3V3")) > 100
 
 
-def test_a_regulator_that_a_dead_controller_enables_stays_off(reading) -> None:  # type: ignore[no-untyped-def]
+def test_a_regulator_that_a_dead_controller_enables_stays_off(reading: Reading) -> None:
     assert abs(reading("dead_regulator:U1:+3V3", Spot("volt", "+1V8"))) < 0.9
 
 
-def test_an_enable_that_is_not_driven_is_low_and_its_rail_with_it(reading) -> None:  # type: ignore[no-untyped-def]
+def test_an_enable_that_is_not_driven_is_low_and_its_rail_with_it(reading: Reading) -> None:
     assert reading("none:", Spot("volt", "EN_1V8")) > 2.5
     assert reading("no_enable:EN_1V8", Spot("volt", "EN_1V8")) < 1.6
     assert abs(reading("no_enable:EN_1V8", Spot("volt", "+1V8"))) < 0.9
     assert reading("no_enable:EN_1V8", Spot("volt", "+3V3")) == pytest.approx(3.3, rel=0.06)
 
 
-def test_a_missing_pull_up_is_seen_across_it_and_takes_no_rail(reading) -> None:  # type: ignore[no-untyped-def]
+def test_a_missing_pull_up_is_seen_across_it_and_takes_no_rail(reading: Reading) -> None:
     assert reading("none:", Spot("ohm", "SDA", "+3V3")) == pytest.approx(4700, rel=0.15)
     assert reading("no_pull_up:SDA", Spot("ohm", "SDA", "+3V3")) > 12_000
     assert reading("no_pull_up:SDA", Spot("volt", "SCL")) > 1.8
     assert reading("no_pull_up:SDA", Spot("volt", "+3V3")) == pytest.approx(3.3, rel=0.06)
 
 
-def test_a_short_draws_more_than_a_good_board_and_an_open_fuse_less(reading) -> None:  # type: ignore[no-untyped-def]
+def test_a_short_draws_more_than_a_good_board_and_an_open_fuse_less(reading: Reading) -> None:
     good = reading("none:", Spot("amp", "+5V"))
     assert reading("short:VIN", Spot("amp", "+5V")) > 3 * good
     assert reading("open:F1", Spot("amp", "+5V")) < good / 2
 
 
-def test_the_diode_reading_of_a_short_is_nothing_and_of_a_chip_a_junction(reading) -> None:  # type: ignore[no-untyped-def]
+def test_the_diode_reading_of_a_short_is_nothing_and_of_a_chip_a_junction(reading: Reading) -> None:
     assert reading("short:+3V3", Spot("diode", "+3V3")) < 0.02
     assert 0.2 < reading("none:", Spot("diode", "+3V3")) < 0.9
 
