@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import UUID
 
 from connectors.clock.clock import new_id
 from connectors.errors import Misconfigured
@@ -41,12 +42,21 @@ class KafkaCluster:
         self.nodes[0].await_ready("Apache Kafka replicas", lambda: _all_in_sync(self.bootstrap))
 
 
+def cluster_id_of(made: UUID) -> str:
+    """Return the id of a cluster as Kafka writes one: 16 bytes in URL-safe base 64, 22 characters.
+
+    The first bit is cleared: an id that begins with ``-`` reads as an option on Kafka's command line.
+    """
+    first, *rest = made.bytes
+    return base64.urlsafe_b64encode(bytes([first & 0x7F, *rest]))[:22].decode()
+
+
 @contextmanager
 def kafka_cluster(jars: Path, home: Path, nodes: int = 1) -> Iterator[KafkaCluster]:
     """Run a cluster of its own, with its data in ``home``. Three nodes replicate thrice and need two in sync."""
     ports = free_ports(2 * nodes)
     voters = ",".join(f"{n + 1}@127.0.0.1:{ports[2 * n + 1]}" for n in range(nodes))
-    cluster_id = base64.urlsafe_b64encode(new_id().bytes)[:22].decode()
+    cluster_id = cluster_id_of(new_id())
     made: list[Node] = []
     formatting: list[Node] = []
     for n in range(nodes):

@@ -1,8 +1,6 @@
 """A Kafka node that lets nobody in without a password and nobody do what no rule allows: SASL_SSL, SCRAM, ACLs."""
 
-import base64
 import ipaddress
-import uuid
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +16,8 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import NameOID
 
 from connectors.bus.cluster import Cluster
+from connectors.clock.clock import new_id
+from infra.bench.kafka_nodes import cluster_id_of
 from infra.bench.nodes import Node
 from infra.supervise import free_ports
 
@@ -50,7 +50,7 @@ def secured_cluster(jars: Path, home: Path, users: Sequence[str]) -> Iterator[Se
     settings.write_text(_properties(port, controller, folder / "data", key_store, ca_file))
     java = ["java", "-Dorg.slf4j.simpleLogger.defaultLogLevel=warn", "-Djava.net.preferIPv4Stack=true"]
     scram = [f"SCRAM-SHA-512=[name={one},password={password_of(one)}]" for one in (ADMIN, *users)]
-    cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes)[:22].decode()
+    cluster_id = cluster_id_of(new_id())
     tool = [*java, "-Xmx256m", "-cp", f"{jars}/*", "kafka.tools.StorageTool", "format", "-t", cluster_id]
     formatting = Node(
         "format", folder, [*tool, "-c", str(settings), *(p for one in scram for p in ("--add-scram", one))]

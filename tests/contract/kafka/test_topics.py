@@ -1,7 +1,7 @@
 """Topics: made, described, grown, changed and deleted, with Kafka's own refusals."""
 
 import pytest
-from confluent_kafka import KafkaError, TopicPartition
+from confluent_kafka import KafkaError, KafkaException, TopicPartition
 from confluent_kafka.admin import (
     AlterConfigOpType,
     ConfigEntry,
@@ -26,9 +26,16 @@ def configs_of(bench: Bench, topic: str) -> dict[str, tuple[str | None, bool]]:
 
 def end_of(bench: Bench, topic: str, spec: OffsetSpec | None = None) -> int:
     part = TopicPartition(topic, 0)
-    found = bench.admin.list_offsets({part: spec or OffsetSpec.latest()})[part].result(WITHIN_S)
-    offset: int = found.offset
-    return offset
+    while True:
+        try:
+            found = bench.admin.list_offsets({part: spec or OffsetSpec.latest()})[part].result(WITHIN_S)
+        except KafkaException as error:
+            # Apache Kafka lists a topic a moment before its broker leads the partitions; a client asks again.
+            if error.args[0].code() != KafkaError.NOT_LEADER_FOR_PARTITION:
+                raise
+        else:
+            offset: int = found.offset
+            return offset
 
 
 def test_topic_is_there_with_its_partitions_and_settings_when_it_was_created(bench: Bench) -> None:

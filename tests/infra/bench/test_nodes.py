@@ -3,10 +3,12 @@
 import signal
 import sys
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
 from connectors.errors import Transient
+from infra.bench.kafka_nodes import cluster_id_of
 from infra.bench.nodes import Node
 
 GREETING = "import os, time; print('hello', os.environ['GREETED'], flush=True); time.sleep(60)"
@@ -62,3 +64,8 @@ def test_its_processor_time_and_memory_are_known(tmp_path: Path) -> None:
     one.await_ready("work", lambda: (one.cpu_s() or 0) > 0.1)
     assert (one.rss_mb() or 0) > 1
     one.kill()
+
+
+def test_the_id_of_a_cluster_is_no_option_of_a_command() -> None:
+    assert cluster_id_of(UUID(int=(1 << 128) - 1)) == "f" + "_" * 20 + "w"
+    assert {cluster_id_of(UUID(bytes=bytes([first]) * 16))[0] for first in range(256)}.isdisjoint("-_")
