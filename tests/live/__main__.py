@@ -16,7 +16,7 @@ from types import FrameType
 from infra.bench.fetch import Missing, kafka_jars
 from infra.bench.kafka_nodes import kafka_cluster
 from infra.bench.s3_server import ACCESS_KEY, SECRET_KEY, s3_server, versitygw
-from tests.live.fetch import kafka_tools
+from tests.live.fetch import clickhouse_go, kafka_tools
 from tests.live.minio import minio, minio_server
 
 ROOT = Path(__file__).parents[2]
@@ -33,7 +33,7 @@ def main() -> int:
     environment = {name: value for name, value in os.environ.items() if not name.startswith("NOIZYLAB_")}
     with ExitStack() as running:
         home = Path(running.enter_context(tempfile.TemporaryDirectory(prefix="noizylab-live-")))
-        servers = _kafka(running, home) | _kafka_tools() | _s3(running, home)
+        servers = _kafka(running, home) | _kafka_tools() | _s3(running, home) | _clickhouse_go()
         if MINIO in sys.argv:
             servers |= _minio(running, home)
         if not servers:
@@ -74,6 +74,14 @@ def _kafka_tools() -> dict[str, str]:
         return {"NOIZYLAB_TEST_KAFKA_TOOLS": str(kafka_tools())}
     except Missing as missing:
         _say(f"no tests of Kafka's own tools: {missing}")
+        return {}
+
+
+def _clickhouse_go() -> dict[str, str]:
+    try:
+        return {"NOIZYLAB_TEST_CLICKHOUSE_GO": str(clickhouse_go())}
+    except Missing as missing:
+        _say(f"no tests of Grafana's driver: {missing}")
         return {}
 
 
