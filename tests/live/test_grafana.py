@@ -82,9 +82,7 @@ def test_a_variable_has_its_choices(asker: Path, year: EmbeddedClickHouse, proto
 
 
 @pytest.mark.parametrize("protocol", ["native", "http"])
-def test_a_panel_that_would_write_is_told_that_it_may_not(
-    asker: Path, year: EmbeddedClickHouse, protocol: str
-) -> None:
+def test_a_panel_that_would_write_is_told_that_it_may_not(asker: Path, year: EmbeddedClickHouse, protocol: str) -> None:
     [refused, unknown] = ask(asker, year, protocol, ["DROP TABLE events", "SELECT * FROM absent"])
     assert "code: 497" in refused["error"].lower()
     assert "code: 60" in unknown["error"].lower()
