@@ -7,13 +7,14 @@ import pytest
 
 from connectors.blobs.local import LocalBlobs
 from connectors.bus.app import App
+from connectors.processes.pool import WorkTooSlow
 from infra.demo.design import BOARD, KICAD_PCB
 from processors.schematics.agent import wire
 from processors.schematics.book import Book
 from processors.schematics.codec import from_bytes
 from processors.schematics.decide import DETAIL_MOST, EVENT_MOST_BYTES, Analysed, Refused, decide
 from processors.schematics.errors import DesignError
-from processors.schematics.pool import AnalysisTooSlow, Analyst
+from processors.schematics.pool import Analyst
 from processors.schematics.summary import analyse
 from schemas.core.blob_ref import BlobRef
 from schemas.core.outcome import Emit, Reject
@@ -133,7 +134,7 @@ async def test_an_index_that_is_gone_is_no_answer_and_says_what_to_do(analyst: A
 
 async def test_a_file_that_takes_too_long_is_given_up_and_the_next_one_is_read(analyst: Analyst) -> None:
     hurried = Analyst(limit_s=0.001)
-    with pytest.raises(AnalysisTooSlow, match="give the board alone"):
+    with pytest.raises(WorkTooSlow, match="give the board alone"):
         await hurried.analyse({"psu.kicad_pcb": KICAD_PCB.encode()})
     hurried.close()
     summary, _ = await analyst.analyse({"psu.kicad_pcb": KICAD_PCB.encode()})
