@@ -25,8 +25,10 @@ from schemas.schematics import (
     DesignFile,
     DesignQuestion,
     DesignRefused,
+    DesignRemoved,
     DesignView,
     LookUpDesign,
+    RemoveDesign,
 )
 from tests.support.driver import START, Driver
 
@@ -109,6 +111,29 @@ async def test_files_that_cannot_be_read_are_refused_with_their_line_and_what_wa
     assert isinstance(view, DesignView)
     assert view.refused == refused
     assert view.analysed is not None
+    assert drive.dead() == []
+
+
+async def test_a_removed_board_is_forgotten_and_may_be_given_again(analyst: Analyst, blobs: LocalBlobs) -> None:
+    drive = driver(analyst, blobs, redeliver=True)
+    await drive.pipe(AnalyseDesign(**WHOSE, files=await stored(blobs, psu_kicad_pcb="(kicad_pcb\n(footprint")))
+    await drive.pipe(AnalyseDesign(**WHOSE, files=await stored(blobs, psu_kicad_pcb=KICAD_PCB)))
+    await drive.pipe(RemoveDesign(**WHOSE))
+    [removed] = drive.read(DesignRemoved)
+    assert drive.views()[f"main/{BOARD}"] == DesignView(**WHOSE, removed=removed)
+
+    await drive.pipe(asking("rails"))
+    [answered] = drive.read(DesignAnswered)
+    assert "no files of this board were analysed" in answered.detail
+    await drive.pipe(RemoveDesign(**WHOSE))
+    again = drive.views()[f"main/{BOARD}"]
+    assert isinstance(again, DesignView)
+    assert (again.removed is not None, again.analysed) == (True, None)
+
+    await drive.pipe(AnalyseDesign(**WHOSE, files=await stored(blobs, psu_kicad_pcb=KICAD_PCB)))
+    known = drive.views()[f"main/{BOARD}"]
+    assert isinstance(known, DesignView)
+    assert (known.removed, known.analysed is not None) == (None, True)
     assert drive.dead() == []
 
 
