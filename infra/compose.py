@@ -66,7 +66,12 @@ def _brain(app: App, ports: Ports) -> None:
         await devices.catch_up()
 
     history = History(catch_up_devices)
-    devices = LogFollower(settings.cluster(), "noizylab-brain-devices", (DEVICE_VIEWS,), history.take)
+    devices = LogFollower(
+        settings.cluster(),
+        "noizylab-brain-devices",
+        (DEVICE_VIEWS,),
+        lambda record: history.take(record.key, record.value),
+    )
     ports.on_close(devices.close)
     if model is None:
         wire(app, Diagnostician.shipped(), ports.vault, history)

@@ -3,12 +3,10 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from connectors.bus.aggregate import Held
-from connectors.bus.records import Fetched
-from connectors.bus.restore import fold_view
+import orjson
+
 from schemas.device_history import DeviceHistoryView, DeviceVisit, device_id
 from schemas.diagnoses import DiagnoseFault, EarlierRepair
-from topics.devices import DEVICE_VIEWS
 
 EARLIER_MOST = 50
 
@@ -22,21 +20,27 @@ class History:
     def __init__(self, catch_up: Callable[[], Awaitable[None]]) -> None:
         self._catch_up = catch_up
         self._visits: dict[str, tuple[int, tuple[DeviceVisit, ...]]] = {}
+        self.unreadable = 0
 
-    def take(self, record: Fetched) -> None:
-        """Take a record of the views."""
-        if record.key is None:
+    def take(self, key: bytes | None, value: bytes | None) -> None:
+        """Take one record of the views; one that cannot be read is counted and left out."""
+        name = (key or b"").decode("utf-8", "replace")
+        if value is None:
+            self._visits.pop(name, None)
             return
-        name, read = record.key.decode(), dict[str, Held]()
-        fold_view(DEVICE_VIEWS, record, read)
-        held, known = read.get(name), self._visits.get(name)
-        if held is not None and known is not None and held.version < known[0]:
+        try:
+            data = orjson.loads(value)
+            version, view = int(data["version"]), DeviceHistoryView.model_validate(data["state"])
+        except (ValueError, KeyError, TypeError):
+            self.unreadable += 1
+            return
+        if name in self._visits and version < self._visits[name][0]:
             return  # a frozen former owner writes late
-        self._visits.pop(name, None)
-        view = held.state if held is not None else None
-        told = tuple(one for one in view.visits if one.fault_family) if isinstance(view, DeviceHistoryView) else ()
-        if held is not None and told:
-            self._visits[name] = (held.version, told)
+        told = tuple(one for one in view.visits if one.fault_family)
+        if told:
+            self._visits[name] = (version, told)
+        else:
+            self._visits.pop(name, None)
 
     async def before(self, question: DiagnoseFault, now: datetime) -> tuple[EarlierRepair, ...]:
         """Return the device's repairs that had ended by ``now``, the newest first; what the question names stands.

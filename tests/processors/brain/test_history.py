@@ -4,7 +4,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connectors.bus.aggregate import Held
-from connectors.bus.records import Fetched
 from processors.brain.agent import wire
 from processors.brain.diagnostician import Diagnostician
 from processors.brain.history import EARLIER_MOST, History
@@ -14,7 +13,6 @@ from schemas.devices import Device
 from schemas.diagnoses import DiagnoseFault, EarlierRepair, FaultDiagnosed
 from tests.support.driver import START, Driver
 from tests.support.vault import NO_PLACE, vault_in
-from topics.devices import DEVICE_VIEWS
 
 LAPTOP = Device(category="laptop", brand="Lumen", serial="LB-1")
 DEAD = DiagnoseFault(
@@ -33,18 +31,17 @@ def visit(number: int, days_ago: int | None = 30, family: str | None = "charging
     return DeviceVisit(ticket_id=f"T-{number:04}", opened_at=opened, closed_at=closed, fault_family=family, **more)
 
 
-def record(*visits: DeviceVisit, version: int = 1, workspace_id: str = "main", device: Device = LAPTOP) -> Fetched:
-    name = device_id(workspace_id, device)
+def record(*visits: DeviceVisit, version: int = 1) -> tuple[bytes, bytes]:
+    name = device_id("main", LAPTOP)
     assert name is not None
-    view = DeviceHistoryView(device_id=name, workspace_id=workspace_id, device=device, visits=visits)
-    headers = [("ce_type", DeviceHistoryView.TYPE.encode())]
-    return Fetched(DEVICE_VIEWS.name, 0, version, 0, name.encode(), Held(view, version).to_value(), headers)
+    view = DeviceHistoryView(device_id=name, workspace_id="main", device=LAPTOP, visits=visits)
+    return name.encode(), Held(view, version).to_value()
 
 
-def history(*records: Fetched) -> History:
+def history(*records: tuple[bytes, bytes]) -> History:
     made = History(nothing)
     for one in records:
-        made.take(one)
+        made.take(*one)
     return made
 
 
@@ -84,9 +81,19 @@ async def test_what_the_question_names_stands_and_nobody_is_asked() -> None:
 
 async def test_an_erased_visit_is_forgotten_and_a_late_older_view_changes_nothing() -> None:
     made = history(record(visit(1), visit(2, 60, "battery")), record(visit(1), version=3))
-    made.take(record(visit(1), visit(2, 60, "battery"), version=2))
+    made.take(*record(visit(1), visit(2, 60, "battery"), version=2))
     assert await told(made) == [("charging_port", 30)]
-    made.take(record(version=4))
+    made.take(*record(version=4))
+    assert await told(made) == []
+
+
+async def test_a_view_that_cannot_be_read_is_counted_and_one_that_is_gone_is_forgotten() -> None:
+    key, value = record(visit(1))
+    made = history((key, value))
+    for broken in (b"x", b"{}", b'{"version":9,"state":{}}', b"[]"):
+        made.take(key, broken)
+    assert (made.unreadable, await told(made)) == (4, [("charging_port", 30)])
+    made.take(key, None)
     assert await told(made) == []
 
 
