@@ -23,8 +23,10 @@ from connectors.errors import ConnectorError, Misconfigured
 from infra.ports import Ports
 from infra.settings import Settings
 from schemas.core.blob_ref import BlobRef
+from schemas.schematics import DesignView
 from schemas.tickets import TERMINAL_STATES, TicketView
 from topics.registry import ALL
+from topics.schematics import DESIGN_VIEWS
 from topics.tickets import TICKET_VIEWS
 
 log = logging.getLogger(__name__)
@@ -50,15 +52,18 @@ class Reference:
 
 @dataclass(slots=True)
 class LogReferences:
-    """What the whole log refers to, and the tickets that are open."""
+    """What the whole log refers to, the tickets that are open, and the designs that were removed."""
 
     references: dict[Name, Reference] = field(default_factory=dict)
     tickets: dict[str, Held] = field(default_factory=dict)
+    designs: dict[str, Held] = field(default_factory=dict)
 
     def take(self, record: Fetched) -> None:
         """Note the references in one record, of whatever type: commands, events, views and dead letters alike."""
         if record.topic == TICKET_VIEWS.name:
             fold_view(TICKET_VIEWS, record, self.tickets)
+        elif record.topic == DESIGN_VIEWS.name:
+            fold_view(DESIGN_VIEWS, record, self.designs)
         subject = (record.key or b"").decode("utf-8", "replace")
         at = datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
         for ref in refs_in(record.value):
@@ -73,8 +78,15 @@ class LogReferences:
         return ticket is not None and ticket.state not in TERMINAL_STATES
 
     def is_erased(self, reference: Reference) -> bool:
-        """Whether whoever refers to an object is a ticket that was erased: only old messages still name it."""
-        return all((one := self._ticket(subject)) and one.erased_at for subject in reference.subjects)
+        """Whether whoever refers to an object was erased or removed: only old messages still name it."""
+        return all(map(self._is_forgotten, reference.subjects))
+
+    def _is_forgotten(self, subject: str) -> bool:
+        design = self.designs.get(subject)
+        if design is not None and isinstance(design.state, DesignView):
+            return design.state.removed is not None
+        ticket = self._ticket(subject)
+        return ticket is not None and ticket.erased_at is not None
 
     def _ticket(self, subject: str) -> TicketView | None:
         held = self.tickets.get(subject)
@@ -118,7 +130,7 @@ async def read_references(cluster: Cluster) -> LogReferences:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What may go: objects that nothing refers to, those whose time is over, and those of erased tickets alone."""
+    """What may go: objects that nothing refers to, those whose time is over, those of the erased and removed alone."""
 
     orphans: list[Stored]
     expired: list[Stored]
@@ -198,7 +210,7 @@ class Swept:
 
 
 async def sweep(ports: Ports, grace: timedelta = GRACE) -> Swept:
-    """Remove orphans, what is past its time or of erased tickets, and what puts that were cut off left behind."""
+    """Remove orphans, what is past its time or of the erased and removed, and what puts that were cut off left."""
     found = await find_removable(ports, grace)
     orphans, orphan_bytes = await remove(ports.blobs, found.orphans)
     expired, expired_bytes = await remove(ports.blobs, found.expired)

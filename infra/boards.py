@@ -10,26 +10,26 @@ from connectors.bus.restore import fold_view
 from connectors.errors import Permanent
 from processors.schematics.book import Book
 from processors.schematics.index import Index
-from schemas.core.ids import DEFAULT_WORKSPACE, WorkspaceId
+from schemas.core.ids import BoardModel, WorkspaceId
 from schemas.schematics import DesignView, design_id
 from topics.schematics import DESIGN_VIEWS
 
 
 class StoredBoards:
-    """``Boards`` of one workspace. ``catch_up`` reads what is new of the views into :meth:`take`."""
+    """``Boards`` of every workspace, each its own. ``catch_up`` reads what is new of the views into :meth:`take`."""
 
-    def __init__(self, book: Book, catch_up: Callable[[], Awaitable[None]], workspace: WorkspaceId = DEFAULT_WORKSPACE):
-        self._book, self._catch_up, self._workspace = book, catch_up, workspace
+    def __init__(self, book: Book, catch_up: Callable[[], Awaitable[None]]) -> None:
+        self._book, self._catch_up = book, catch_up
         self._views: dict[str, Held] = {}
 
     def take(self, record: Fetched) -> None:
         """Take a record of the views."""
         fold_view(DESIGN_VIEWS, record, self._views)
 
-    async def of(self, board_model: str) -> BoardFacts | None:
-        """Return what is known of a board model; None where no files of it were analysed, or their index is gone."""
+    async def of(self, workspace_id: WorkspaceId, board_model: BoardModel) -> BoardFacts | None:
+        """Return what a workspace knows of a board; None where it had no files analysed, or their index is gone."""
         await self._catch_up()
-        held = self._views.get(design_id(self._workspace, board_model))
+        held = self._views.get(design_id(workspace_id, board_model))
         view = held.state if held is not None else None
         if not isinstance(view, DesignView) or view.analysed is None:
             return None

@@ -51,16 +51,30 @@ def _brain(app: App, ports: Ports) -> None:
     from infra.boards import StoredBoards
     from processors.brain.agent import around, wire
     from processors.brain.diagnostician import Diagnostician
+    from processors.brain.history import History
     from processors.brain.photos import Photos
     from processors.brain.purse import Budget
     from processors.brain.spending import Spending
     from processors.schematics.book import Book
+    from topics.devices import DEVICE_VIEWS
     from topics.models import MODEL_EVENTS
     from topics.schematics import DESIGN_VIEWS
 
     model, settings, spending = ports.language_model, ports.settings, Spending()
+
+    async def catch_up_devices() -> None:
+        await devices.catch_up()
+
+    history = History(catch_up_devices)
+    devices = LogFollower(
+        settings.cluster(),
+        "noizylab-brain-devices",
+        (DEVICE_VIEWS,),
+        lambda record: history.take(record.key, record.value),
+    )
+    ports.on_close(devices.close)
     if model is None:
-        wire(app, Diagnostician.shipped(), ports.vault)
+        wire(app, Diagnostician.shipped(), ports.vault, history)
         return
     follower = LogFollower(
         settings.cluster(),
@@ -79,7 +93,7 @@ def _brain(app: App, ports: Ports) -> None:
     budget = Budget(settings.claude_repair_cents, settings.claude_day_cents)
     photos = Photos(ports.blobs, settings.claude_photos)
     beside = around(app, follower.catch_up, spending, budget, model.name, photos, boards)
-    wire(app, Diagnostician.shipped(language_model=model, around=beside), ports.vault)
+    wire(app, Diagnostician.shipped(language_model=model, around=beside), ports.vault, history)
 
 
 def _inventory(app: App, ports: Ports) -> None:

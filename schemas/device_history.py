@@ -6,7 +6,7 @@ from uuid import uuid5
 from pydantic import StringConstraints
 
 from schemas.core.envelope import NAMESPACE
-from schemas.core.ids import TicketId, WorkspaceId
+from schemas.core.ids import Code, TicketId, WorkspaceId
 from schemas.core.message import Command, Event, Value, View
 from schemas.core.text import ShortText
 from schemas.core.time import UtcTime
@@ -43,6 +43,8 @@ class DeviceVisit(Value):
     outcome: RepairOutcome | None = None
     closed_at: UtcTime | None = None
     warranty_began_at: UtcTime | None = None
+    fault_family: Code | None = None
+    """What was wrong, as a technician found it; None also for visits that ended before this was noted here."""
 
 
 class DeviceFlag(Value):

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from schemas.core.blob_ref import BlobRef
-from schemas.core.ids import Code, Sku, TicketId
+from schemas.core.ids import Code, Sku, TicketId, WorkspaceId
 from schemas.core.message import Command, Event, Value, View
 from schemas.core.text import SealableText, ShortText
 from schemas.core.time import UtcTime
@@ -116,6 +116,9 @@ class DiagnoseFault(Command):
     TYPE: ClassVar[str] = "noizylab.fault.diagnose.v1"
 
     ticket_id: TicketId
+    workspace_id: WorkspaceId | None = Field(
+        default=None, description="Whose designs and whose devices' histories count; none do where it is not known."
+    )
     device: Device
     complaint: SealableText
     findings: tuple[Finding, ...] = ()
@@ -151,6 +154,7 @@ class FaultDiagnosed(Event):
     opinion: ModelOpinion | None = None
     why: str = ""
     readings: tuple[Reading, ...] = Field(default=(), description="What had been measured when this was said.")
+    earlier: tuple[EarlierRepair, ...] = Field(default=(), description="Repairs of the device before that counted.")
     diagnosed_at: UtcTime
 
 
@@ -171,6 +175,7 @@ class DiagnosisAbstained(Event):
     opinion: ModelOpinion | None = None
     why: str = ""
     readings: tuple[Reading, ...] = Field(default=(), description="What had been measured when this was said.")
+    earlier: tuple[EarlierRepair, ...] = Field(default=(), description="Repairs of the device before that counted.")
     abstained_at: UtcTime
 
 

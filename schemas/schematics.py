@@ -147,8 +147,32 @@ class DesignAnswered(Event):
     answered_at: UtcTime
 
 
+class RemoveDesign(Command):
+    """Forget what is known of a board, whatever that is. Files that nothing else refers to go with the next sweep."""
+
+    TYPE: ClassVar[str] = "noizylab.design.remove.v1"
+
+    design_id: DesignId
+    workspace_id: WorkspaceId
+    board_model: BoardModel
+
+
+class DesignRemoved(Event):
+    """Nothing is known of a board any more."""
+
+    TYPE: ClassVar[str] = "noizylab.design.removed.v1"
+
+    design_id: DesignId
+    workspace_id: WorkspaceId
+    board_model: BoardModel
+    removed_at: UtcTime
+
+
 class DesignView(View):
-    """What is known of a board: the newest analysis, and the refusal of newer files, if they were refused."""
+    """What is known of a board: the newest analysis, and the refusal of newer files, if they were refused.
+
+    ``removed``: it was forgotten, and no files were given since.
+    """
 
     TYPE: ClassVar[str] = "noizylab.design.view.v1"
 
@@ -157,3 +181,4 @@ class DesignView(View):
     board_model: BoardModel
     analysed: DesignAnalysed | None = None
     refused: DesignRefused | None = None
+    removed: DesignRemoved | None = None

@@ -7,23 +7,25 @@ from schemas.schematics import (
     DesignAnalysed,
     DesignAnswered,
     DesignRefused,
+    DesignRemoved,
     DesignView,
     LookUpDesign,
+    RemoveDesign,
 )
 from topics.topic import Compact, Delete, Topic
 
 DESIGN_COMMANDS = Topic(
     name="designs.commands.v1",
     owner="schematics",
-    summary="Files of boards to be analysed, and questions about boards.",
-    carries=(AnalyseDesign, LookUpDesign),
+    summary="Files of boards to be analysed or forgotten, and questions about boards.",
+    carries=(AnalyseDesign, LookUpDesign, RemoveDesign),
     key="design_id",
 )
 DESIGN_EVENTS = Topic(
     name="designs.events.v1",
     owner="schematics",
     summary="What is in the files of boards, and answers about them.",
-    carries=(DesignAnalysed, DesignRefused, DesignAnswered),
+    carries=(DesignAnalysed, DesignRefused, DesignAnswered, DesignRemoved),
     key="design_id",
     cleanup=Delete(timedelta(days=365)),
 )

@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Iterable, Mapping
 
 from connectors.boards.port import BoardFacts, BoardNames, NetFacts, PartFacts
+from schemas.core.ids import DEFAULT_WORKSPACE, BoardModel, WorkspaceId
 
 _SERIES_PINS = 2
 _CROWDED_NET_PINS = 60
@@ -76,14 +77,16 @@ class MemoryBoard:
 
 
 class MemoryBoards:
-    """``Boards`` by model; none by default."""
+    """``Boards`` of one workspace by model; none by default."""
 
-    def __init__(self, boards: Mapping[str, BoardFacts] | None = None) -> None:
-        self._boards = dict(boards or {})
+    def __init__(
+        self, boards: Mapping[str, BoardFacts] | None = None, workspace_id: WorkspaceId = DEFAULT_WORKSPACE
+    ) -> None:
+        self._boards, self._workspace_id = dict(boards or {}), workspace_id
 
-    async def of(self, board_model: str) -> BoardFacts | None:
+    async def of(self, workspace_id: WorkspaceId, board_model: BoardModel) -> BoardFacts | None:
         """Return what is known of a board model."""
-        return self._boards.get(board_model)
+        return self._boards.get(board_model) if workspace_id == self._workspace_id else None
 
 
 def _way(net: str, came_from: Mapping[str, tuple[str, str] | None]) -> tuple[str, ...]:

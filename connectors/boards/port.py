@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from schemas.core.ids import BoardModel, WorkspaceId
+
 
 @dataclass(frozen=True, slots=True)
 class PartFacts:
@@ -60,8 +62,8 @@ class BoardFacts(Protocol):
 class Boards(Protocol):
     """Finds the design file of a board."""
 
-    async def of(self, board_model: str) -> BoardFacts | None:
-        """Return what is known of a board model, None when no design file of it is stored.
+    async def of(self, workspace_id: WorkspaceId, board_model: BoardModel) -> BoardFacts | None:
+        """Return what a workspace knows of a board model, None when it stored no design file of it.
 
         Raises:
             Transient, Misconfigured: the store does not answer.

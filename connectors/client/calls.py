@@ -57,6 +57,7 @@ from connectors.client.models import (
     Deployable,
     DesignAnalysed,
     DesignDiagnosis,
+    DesignRemoved,
     Designs,
     DesignView,
     DeviceAddedAnswer,
@@ -1696,6 +1697,25 @@ class Client(BaseClient):
                     idempotency_key=idempotency_key,
                 ),
                 DesignAnalysed,
+                Accepted,
+            ),
+        )
+
+    def remove_design(self, *, board: str, idempotency_key: str | None = None) -> DesignRemoved | Accepted:
+        """Forget a board's design. Its files go with the next sweep of the object store, unless something else needs
+        them.
+
+        Done twice it is the same as once. 202 where it takes longer.
+
+        Scope: `tickets:write`.
+        """
+        return cast(
+            "DesignRemoved | Accepted",
+            self._json(
+                Call(
+                    "DELETE", place("/v1/schematics/{board}", board=board), keyed=True, idempotency_key=idempotency_key
+                ),
+                DesignRemoved,
                 Accepted,
             ),
         )

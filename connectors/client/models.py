@@ -53,6 +53,7 @@ from schemas.devices import Device as Device
 from schemas.devices import DeviceCategory as DeviceCategory
 from schemas.diagnoses import DiagnosisAbstained as DiagnosisAbstained
 from schemas.diagnoses import DiagnosisView as DiagnosisView
+from schemas.diagnoses import EarlierRepair as EarlierRepair
 from schemas.diagnoses import Evidence as Evidence
 from schemas.diagnoses import FaultDiagnosed as FaultDiagnosed
 from schemas.diagnoses import Measurement as Measurement
@@ -115,6 +116,7 @@ from schemas.schematics import DesignCounts as DesignCounts
 from schemas.schematics import DesignFile as DesignFile
 from schemas.schematics import DesignRefused as DesignRefused
 from schemas.schematics import DesignRemark as DesignRemark
+from schemas.schematics import DesignRemoved as DesignRemoved
 from schemas.schematics import DesignView as DesignView
 from schemas.sla import ClockInterval as ClockInterval
 from schemas.sla import ClockName as ClockName

@@ -103,7 +103,9 @@ def _questions(photo: BlobRef) -> Iterator[DiagnoseFault]:
     device = Device(category="laptop", brand="Lumen", board_model=_BOARD, age_years=4)
     for number in range(DIAGNOSES):
         complaint = _COMPLAINTS[number % len(_COMPLAINTS)]
-        yield DiagnoseFault(ticket_id=f"T-{number:05}", device=device, complaint=complaint, photos=(photo,))
+        yield DiagnoseFault(
+            ticket_id=f"T-{number:05}", workspace_id="main", device=device, complaint=complaint, photos=(photo,)
+        )
 
 
 def _board() -> MemoryBoard:

@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from infra.bench.schematic_project import measure_project
 from processors.schematics.index import Index
 from processors.schematics.model import Design, Part
 from processors.schematics.rails import THRESHOLD, features, is_supply_name, rail_chance
@@ -64,7 +65,7 @@ class Plan:
 
 
 def run_schematic_bench(plan: Plan, progress: Callable[[str], None]) -> dict[str, Any]:
-    """Return index_s, peak_mb, lookup_us_p99, trace_us_p99, http_ms_p99 and more; of samples also rails, regulators."""
+    """Return index_s, peak_mb, lookup_us_p99, trace_us_p99, project_s, http_ms_p99 and more; of samples also rails."""
     result: dict[str, Any] = {}
     with tempfile.TemporaryDirectory() as folder:
         board = plan.board
@@ -76,6 +77,9 @@ def run_schematic_bench(plan: Plan, progress: Callable[[str], None]) -> dict[str
         # Memory of a process is only its own when nothing else ran in it.
         with multiprocessing.get_context("spawn").Pool(1) as pool:
             result |= pool.apply(measure_board, (str(board),))
+        progress("reading a drawn project of 37 sheets")
+        with multiprocessing.get_context("spawn").Pool(1) as pool:
+            result |= pool.apply(measure_project)
     if plan.samples is not None:
         progress("finding rails and regulators, comparing nets")
         result |= measure_samples(plan.samples / "schematics")

@@ -20,6 +20,7 @@ from infra.cli import (
     kiosk,
     schematic,
     schematic_questions,
+    schematic_stored,
     serve,
     ticket,
     tickets,
@@ -52,6 +53,7 @@ app.add_typer(audit.app, name="audit")
 app.add_typer(blobs.app, name="blobs")
 app.add_typer(analytics.app, name="analytics")
 schematic.app.add_typer(schematic_questions.app)
+schematic.app.add_typer(schematic_stored.app)
 app.add_typer(schematic.app, name="schematic")
 app.add_typer(bench.app, name="bench")
 app.add_typer(broker.app, name="broker")

@@ -2,25 +2,17 @@
 
 import inspect
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 from urllib.parse import parse_qs
 
 import typer
 
+from infra.cli.api import shop_client
 from infra.cli.common import err, fail, out, plain, run
 from infra.settings import Settings, read_settings
 
-if TYPE_CHECKING:
-    from connectors.client.calls_async import AsyncClient
-    from processors.gateway.edge.keyring import Scope
-
 app = typer.Typer(no_args_is_help=True, help="Tickets in and out as tables.")
-
-KEY_GOOD_FOR = timedelta(hours=2)
 
 
 @app.command("import")
@@ -61,7 +53,7 @@ async def _import(settings: Settings, data: bytes, parameters: dict[str, Any]) -
     counts: dict[str, int] = {}
     lines: list[str] = []
     total = 0
-    async with _client(settings, "tickets:write") as client:
+    async with shop_client(settings, "tickets:write") as client:
         async for said in client.import_tickets_lines(content=data, **parameters):
             if "total" in said:
                 total = said["total"]
@@ -92,7 +84,7 @@ def _tell(row: dict[str, Any]) -> None:
 
 async def _export(settings: Settings, to: Path, query: str) -> int:
     written = 0
-    async with _client(settings, "tickets:read") as client:
+    async with shop_client(settings, "tickets:read") as client:
         pieces = client.export_tickets(**_filters(query, client.export_tickets))
         with to.open("wb") as file:
             async for piece in pieces:
@@ -108,26 +100,3 @@ def _filters(query: str, operation: Any) -> dict[str, Any]:
     if unknown:
         fail(f"{unknown[0]!r} is no filter; there are {', '.join(known)}")
     return {name: values if "list[" in str(known[name].annotation) else values[-1] for name, values in given.items()}
-
-
-@asynccontextmanager
-async def _client(settings: Settings, scope: "Scope") -> "AsyncIterator[AsyncClient]":
-    """Yield a client with a key of its own, which is revoked when the work is done."""
-    from connectors.client.auth import ApiKey
-    from connectors.client.calls_async import AsyncClient
-    from connectors.client.problems import ApiProblem, NoAnswer
-    from connectors.clock.clock import SystemClock
-    from infra.web import open_keyring
-
-    now = SystemClock().now()
-    keyring = open_keyring(settings)
-    made = keyring.create("noizylab tickets", frozenset({scope}), now=now, expires_at=now + KEY_GOOD_FOR)
-    try:
-        async with AsyncClient(f"http://127.0.0.1:{settings.gateway_port}", ApiKey(made.key)) as client:
-            yield client
-    except NoAnswer as error:
-        fail(f"{error}; start it: noizylab up")
-    except ApiProblem as problem:
-        fail(str(problem))
-    finally:
-        keyring.revoke(made.record.id)

@@ -11,6 +11,7 @@ from connectors.vault.port import Vault
 from processors.brain.consult import Around
 from processors.brain.decide import decide
 from processors.brain.diagnostician import Diagnostician
+from processors.brain.history import History
 from processors.brain.photos import Photos
 from processors.brain.progress import Reporter
 from processors.brain.purse import Budget, Ledger
@@ -22,20 +23,25 @@ from schemas.core.outcome import Drop, Outcome, Reject
 from schemas.diagnoses import DiagnoseFault, DiagnosisView
 from schemas.models import ModelAsked, ModelReserved
 from schemas.progress import DiagnosisProgressed
+from topics.devices import DEVICE_VIEWS
 from topics.diagnoses import DIAGNOSIS_COMMANDS, DIAGNOSIS_EVENTS, DIAGNOSIS_VIEWS
 from topics.models import MODEL_EVENTS
 from topics.progress import DIAGNOSIS_PROGRESS
+from topics.schematics import DESIGN_VIEWS
 
 DIAGNOSES = Aggregate(view=DIAGNOSIS_VIEWS, evolve=evolve)
 
 
-def wire(app: App, diagnostician: Diagnostician, vault: Vault) -> None:
+def wire(app: App, diagnostician: Diagnostician, vault: Vault, history: History | None = None) -> None:
     """Diagnose faults. Importing this module registers nothing. ``vault`` opens the complaint, which lies sealed.
+
+    ``history`` knows what was repaired on a device before; what it says is told in the event, so that the answer can be
+    made again.
 
     Where a language model is asked, each of its requests stands in ``models.events.v1``, which is read before the next
     one is allowed, and what it has said so far is told in passing; see :func:`around`.
     """
-    app.follow(MODEL_EVENTS)
+    app.follow(MODEL_EVENTS, DEVICE_VIEWS, DESIGN_VIEWS)
     app.tells.extend((MODEL_EVENTS, DIAGNOSIS_PROGRESS))
 
     @app.agent(DIAGNOSIS_COMMANDS, emits=(DIAGNOSIS_EVENTS,), state=DIAGNOSES)
@@ -45,7 +51,8 @@ def wire(app: App, diagnostician: Diagnostician, vault: Vault) -> None:
         complaint = await vault.open_text(command.complaint)
         if complaint is None:
             return Drop("complaint_erased")
-        question = command.model_copy(update={"complaint": complaint})
+        earlier = command.earlier if history is None else await history.before(command, envelope.time)
+        question = command.model_copy(update={"complaint": complaint, "earlier": earlier})
         return decide(question, await diagnostician.diagnose(question), envelope.time)
 
 

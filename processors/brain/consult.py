@@ -90,7 +90,7 @@ class Consultant:
 
     async def _ask(self, question: DiagnoseFault, ranking: Ranking) -> Checked:
         around, ticket_id = self._around, question.ticket_id
-        facts = await self._facts(question.device.board_model)
+        facts = await self._facts(question)
         photos = await around.photos.of(question.photos, question.findings) if around.photos is not None else ()
         desk = Desk(
             lookups(facts, question.device.category),
@@ -109,12 +109,16 @@ class Consultant:
         )
         return checked(answer.suggestion, facts)
 
-    async def _facts(self, board_model: str | None) -> BoardFacts | None:
-        """Return the board's design file; a store that does not answer costs the names, not the opinion."""
-        if board_model is None:
+    async def _facts(self, question: DiagnoseFault) -> BoardFacts | None:
+        """Return the board's design file; a store that does not answer costs the names, not the opinion.
+
+        A board is its workspace's: where nobody said whose ticket this is, no design file is looked into.
+        """
+        board_model, workspace_id = question.device.board_model, question.workspace_id
+        if board_model is None or workspace_id is None:
             return None
         try:
-            return await self._around.boards.of(board_model)
+            return await self._around.boards.of(workspace_id, board_model)
         except ConnectorError as error:
             _LOG.warning("design file left out", extra={"board_model": board_model, "reason": str(error)})
             return None

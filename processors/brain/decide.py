@@ -25,6 +25,7 @@ def decide(command: DiagnoseFault, diagnosis: Diagnosis, now: datetime) -> Outco
                 opinion=diagnosis.opinion,
                 why=diagnosis.why,
                 readings=command.readings,
+                earlier=command.earlier,
                 abstained_at=now,
             )
         )
@@ -44,6 +45,7 @@ def decide(command: DiagnoseFault, diagnosis: Diagnosis, now: datetime) -> Outco
             opinion=diagnosis.opinion,
             why=diagnosis.why,
             readings=command.readings,
+            earlier=command.earlier,
             diagnosed_at=now,
         )
     )

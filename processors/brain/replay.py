@@ -11,8 +11,8 @@ from schemas.diagnoses import DiagnoseFault, DiagnosisAbstained, FaultDiagnosed
 
 DIGITS = 6
 """Digits of fractions that are compared: the last ones differ between processors of computers."""
-_WORDS_OF_THE_DAY = {"why"}
-"""Fields that came later: an answer written before they were known has them empty, and is not wrong for it."""
+_CAME_LATER = {"why", "earlier"}
+"""Fields that an answer from before they were known has empty, and is not wrong for it."""
 
 
 def differences(
@@ -20,9 +20,10 @@ def differences(
 ) -> tuple[str, ...]:
     """Return what the shop's own engine answers otherwise today, a line each; empty: the same answer.
 
-    A language model's opinion is taken as it was recorded; nobody is asked. An answer of another engine (its name holds
-    the hash of its weights) cannot be made again: that is the one difference returned.
+    A language model's opinion and the device's history are taken as they were recorded; nobody is asked. An answer of
+    another engine (its name holds the hash of its weights) cannot be made again: that is the one difference returned.
     """
+    question = question.model_copy(update={"earlier": said.earlier or question.earlier})
     opinion = said.opinion
     name = engine.engine if opinion is None else f"{engine.engine}+{opinion.model}"
     if said.engine != name:
@@ -40,7 +41,7 @@ def differences(
     return tuple(
         f"{name}: it was {_short(before[name])}, now it is {_short(after[name])}"
         for name in before
-        if before[name] != after[name] and not (name in _WORDS_OF_THE_DAY and not before[name])
+        if before[name] != after[name] and not (name in _CAME_LATER and not before[name])
     )
 
 

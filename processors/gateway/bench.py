@@ -2,17 +2,12 @@
 
 import math
 import re
-from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
+from collections.abc import Iterable, Sequence
 
-from schemas.core.ids import TicketId
 from schemas.design_answers import BoardMeasurement
-from schemas.device_history import DeviceHistoryView
-from schemas.diagnoses import DiagnosisView, EarlierRepair, Measurement, Reading
+from schemas.diagnoses import DiagnosisView, Measurement, Reading
 from schemas.suspects import BoardReading
-from schemas.tickets import TicketView
 
-EARLIER_MOST = 50
 _TO = re.compile(r"\s+to\s+", re.IGNORECASE)
 _AT = re.compile(r"\s+at\s+", re.IGNORECASE)
 _GROUND = frozenset({"ground", "gnd"})
@@ -52,22 +47,6 @@ def measurement_of(asked: BoardMeasurement) -> Measurement:
         minutes=math.ceil(asked.minutes),
         expected_bits=asked.expected_bits,
     )
-
-
-def earlier_repairs(
-    history: DeviceHistoryView | None,
-    ticket: TicketView,
-    ticket_of: Callable[[TicketId], TicketView | None],
-    now: datetime,
-) -> tuple[EarlierRepair, ...]:
-    """Return the repairs of a device before this ticket whose fault a technician named, the newest 50."""
-    found = []
-    for visit in history.visits if history is not None else ():
-        before = ticket_of(visit.ticket_id) if visit.ticket_id != ticket.ticket_id else None
-        if visit.closed_at is not None and before is not None and before.fault_family is not None:
-            days = max(0, (now - visit.closed_at).days)
-            found.append(EarlierRepair(fault_family=before.fault_family, outcome=visit.outcome, days_ago=days))
-    return tuple(sorted(found, key=lambda one: one.days_ago)[:EARLIER_MOST])
 
 
 def _plain(text: str) -> str:

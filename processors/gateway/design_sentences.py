@@ -2,7 +2,7 @@
 
 from processors.gateway.sentences import Sentences
 from processors.gateway.wording import listed, plural
-from schemas.schematics import DesignAnalysed, DesignAnswered, DesignRefused
+from schemas.schematics import DesignAnalysed, DesignAnswered, DesignRefused, DesignRemoved
 
 SENTENCES = Sentences()
 _says = SENTENCES.of
@@ -25,3 +25,8 @@ def _answered(event: DesignAnswered) -> str:
     about = listed([one for one in (event.question.about, event.question.to) if one])
     asked = f"{event.question.kind} {about}".strip()
     return f"Asked about {event.board_model} ({asked}): {event.detail or 'answered.'}"
+
+
+@_says(DesignRemoved)
+def _removed(event: DesignRemoved) -> str:
+    return f"Removed the files of {event.board_model}."

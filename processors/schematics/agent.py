@@ -6,11 +6,12 @@ from connectors.blobs.content import put_content
 from connectors.blobs.port import BlobCorrupt, BlobMissing, BlobStore
 from connectors.bus.aggregate import Aggregate
 from connectors.bus.app import App
+from connectors.processes.pool import WorkFailed
 from processors.schematics.book import Book
 from processors.schematics.codec import UnknownIndex
 from processors.schematics.decide import Analysed, Found, NoAnswer, Refused, decide
 from processors.schematics.errors import DesignError
-from processors.schematics.pool import AnalysisFailed, Analyst
+from processors.schematics.pool import Analyst
 from processors.schematics.state import evolve
 from processors.schematics.text import LARGEST_BYTES
 from schemas.core.envelope import Envelope
@@ -58,7 +59,7 @@ async def _analysed(command: AnalyseDesign, analyst: Analyst, blobs: BlobStore) 
         summary, content = await analyst.analyse(files)
     except DesignError as error:
         return Refused("unreadable", str(error), error.file, error.line)
-    except AnalysisFailed as error:
+    except WorkFailed as error:
         log.error("the files of %s cannot be analysed: %s", command.design_id, error)
         return Refused("engine_failed", str(error))
     return Analysed(summary, await put_content(blobs, BUCKET, content, "application/json"))

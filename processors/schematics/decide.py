@@ -9,7 +9,16 @@ from schemas.core.blob_ref import BlobRef
 from schemas.core.message import Command, Value
 from schemas.core.outcome import Emit, Outcome, Reject
 from schemas.design_answers import BusesAnswer, NetAnswer, PartAnswer, PathAnswer, RailsAnswer
-from schemas.schematics import AnalyseDesign, DesignAnalysed, DesignAnswered, DesignRefused, LookUpDesign, design_id
+from schemas.schematics import (
+    AnalyseDesign,
+    DesignAnalysed,
+    DesignAnswered,
+    DesignRefused,
+    DesignRemoved,
+    LookUpDesign,
+    RemoveDesign,
+    design_id,
+)
 
 EVENT_MOST_BYTES = 400_000
 """A view holds an event and more, and a record may have a megabyte."""
@@ -48,8 +57,8 @@ _FIELDS: dict[type[Value], str] = {
 
 
 def decide(command: Command, found: Found | None, now: datetime) -> Outcome:
-    """Tell what was found for a command; ``found`` is None for a command that is not ours."""
-    if not isinstance(command, AnalyseDesign | LookUpDesign):
+    """Tell what was found for a command; ``found`` is None where nothing had to be looked for."""
+    if not isinstance(command, AnalyseDesign | LookUpDesign | RemoveDesign):
         return Reject("not_about_a_design", f"{type(command).__name__} is no command of schematics")
     if command.design_id != design_id(command.workspace_id, command.board_model):
         detail = f"{command.design_id} is not {command.workspace_id}/{command.board_model}; make it of these two"
@@ -67,6 +76,8 @@ def decide(command: Command, found: Found | None, now: datetime) -> Outcome:
             return Emit.of(
                 DesignRefused(**whose, reason=reason, detail=said, file=file, line=line, refused_at=now)
             )  # fmt: skip
+        case RemoveDesign(), None:
+            return Emit.of(DesignRemoved(**whose, removed_at=now))
         case LookUpDesign(), NoAnswer(detail):
             return Emit.of(_unanswered(command, detail, now))
         case LookUpDesign(), Value():

@@ -52,4 +52,5 @@ def _visit(ticket: TicketView, *, unrepairable: bool) -> DeviceVisit:
         outcome="unrepairable" if unrepairable else ticket.outcome,
         closed_at=ticket.moved_at,
         warranty_began_at=ticket.warranty_began_at,
+        fault_family=ticket.fault_family,
     )

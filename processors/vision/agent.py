@@ -6,11 +6,12 @@ from connectors.blobs.content import put_content
 from connectors.blobs.port import BlobCorrupt, BlobMissing, BlobStore
 from connectors.bus.aggregate import Aggregate
 from connectors.bus.app import App
+from connectors.processes.pool import WorkFailed
 from processors.vision.config import Policy
 from processors.vision.decide import decide, failed
 from processors.vision.goldens import Goldens
 from processors.vision.inspect import Inspection
-from processors.vision.pool import InspectionFailed, Inspector
+from processors.vision.pool import Inspector
 from processors.vision.state import evolve
 from schemas.core.blob_ref import BlobRef
 from schemas.core.envelope import Envelope
@@ -35,7 +36,7 @@ def wire(app: App, inspector: Inspector, goldens: Goldens, blobs: BlobStore, pol
         photos = [await _read(blobs, ref) for ref in command.photos]
         try:
             inspection = await inspector.inspect(photos, await goldens.find(command.board_model))
-        except InspectionFailed as error:
+        except WorkFailed as error:
             log.error("photos of %s cannot be inspected: %s", command.ticket_id, error)
             return failed(command, str(error), envelope.time)
         if inspection.golden_problem is not None:

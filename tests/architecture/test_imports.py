@@ -21,8 +21,6 @@ SHELL = {
     "brain/progress.py": "tells how far a diagnosis has come, in the background",
     "vision/goldens.py": "fetches golden pictures from the object store",
     "schematics/book.py": "keeps stored designs open, one opened at a time",
-    "schematics/pool.py": "keeps the reading process",
-    "vision/pool.py": "keeps the inspecting processes",
     "webhooks/dispatch.py": "runs the tries that are under way, and bounds them",
 }
 """Modules of processors that do things, beside every ``agent.py`` and the gateway's edge."""

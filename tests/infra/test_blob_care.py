@@ -39,11 +39,13 @@ from infra.ports import Ports
 from infra.settings import read_settings
 from schemas.core.blob_ref import BlobRef
 from schemas.core.envelope import Envelope
+from schemas.schematics import DesignRemoved, DesignView
 from schemas.tickets import TicketView
 from tests.infra.tickets import TICKET, intake, two_tickets
 from tests.schemas.examples import examples_of
 from tests.support.fakes.s3 import ACCESS_KEY, SECRET_KEY, s3_server
 from topics.registry import DEAD_LETTERS
+from topics.schematics import DESIGN_EVENTS, DESIGN_VIEWS
 from topics.tickets import TICKET_COMMANDS, TICKET_VIEWS
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
@@ -150,6 +152,29 @@ def test_lets_the_objects_of_erased_tickets_go_whatever_old_messages_say() -> No
     chosen = plan(IMAGES, objects, log, NOW, GRACE)
     assert [one.ref.key for one in chosen.erased] == ["k0"]
     assert (chosen.orphans, chosen.expired) == ([], [])
+
+
+def _design(workspace_id: str, *, removed: bool, version: int = 1) -> Fetched:
+    whose = {"design_id": f"{workspace_id}/NZL-1", "workspace_id": workspace_id, "board_model": "NZL-1"}
+    gone = DesignRemoved(**whose, removed_at=NOW) if removed else None
+    value = Held(DesignView(**whose, removed=gone), version).to_value()
+    record = _record(DESIGN_VIEWS.name, whose["design_id"], value, NOW)
+    return replace(record, headers=(("ce_type", DesignView.TYPE.encode()),))
+
+
+def test_lets_the_files_of_removed_designs_go_unless_another_workspace_has_the_same() -> None:
+    log = LogReferences()
+    for number, workspaces in enumerate((("main",), ("main", "hafen"), ("hafen",))):
+        for workspace in workspaces:
+            log.take(_record(DESIGN_EVENTS.name, f"{workspace}/NZL-1", {"index": _ref(number).model_dump()}, NOW))
+    log.take(_design("main", removed=False))
+    log.take(_design("hafen", removed=False))
+    objects = [_stored(number, timedelta(days=8)) for number in range(3)]
+    assert plan(Bucket("images"), objects, log, NOW, GRACE).erased == []
+    log.take(_design("main", removed=True, version=2))
+    assert [one.ref.key for one in plan(Bucket("images"), objects, log, NOW, GRACE).erased] == ["k0"]
+    log.take(_design("main", removed=False, version=3))
+    assert plan(Bucket("images"), objects, log, NOW, GRACE).erased == []
 
 
 async def test_does_not_miss_what_went_with_an_erased_ticket(ports: Ports) -> None:

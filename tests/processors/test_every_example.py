@@ -77,7 +77,7 @@ from schemas.core.outcome import Drop, Emit, Outcome, Reject
 from schemas.inspections import BoardInspected, InspectBoard
 from schemas.inventory import ReservationView, StockView
 from schemas.quotes import PrepareQuote
-from schemas.schematics import AnalyseDesign, DesignAnalysed, DesignAnswered
+from schemas.schematics import AnalyseDesign, DesignAnalysed, DesignAnswered, RemoveDesign
 from schemas.workflow import FlowView
 from tests.schemas.examples import examples_of, stem
 from topics.access import ACCESS_EVENTS
@@ -252,6 +252,9 @@ def schematics_cases() -> Cases:
            if (found := next(filter(None, (getattr(one, kind) for one in answers.values())), None))},
     }  # fmt: skip
     for name, command in owned(COMMANDS, "schematics"):
+        if isinstance(command, RemoveDesign):
+            yield name, schematics(command, None, NOW)
+            continue
         for what, found in (for_files if isinstance(command, AnalyseDesign) else for_questions).items():
             yield f"{name} on {what}", schematics(command, found, NOW)
 

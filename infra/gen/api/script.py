@@ -27,7 +27,7 @@ from schemas.core.outcome import Emit
 from schemas.diagnoses import DiagnosisView, FaultDiagnosed
 from schemas.qc import CheckBegun, CheckPassed, CheckpointRecorded, CheckSigned, CheckWaived, QcView
 from schemas.quotes import QuotePrepared, QuoteView
-from schemas.schematics import AnalyseDesign, DesignAnalysed, DesignFile, DesignView
+from schemas.schematics import AnalyseDesign, DesignAnalysed, DesignFile, DesignRemoved, DesignView
 from schemas.sla import ClocksView
 from schemas.tickets import TicketView
 from schemas.workflow import FlowView, TaskCompleted
@@ -237,6 +237,7 @@ async def _designs(house: House, desk: Recorder) -> None:
     await desk.call("diagnose_board", {"readings": bench, "complaint": {"symptom": "dead"}}, **place)
     await desk.call("get_design_overlay", query={"part": ["U1"], "net": ["+3V3"]}, **place)
     await desk.call("get_design_drawing", query={"side": "top", "part": "U1", "net": "+3V3"}, **place)
+    desk.told("remove_design", None, DesignRemoved(**whose, removed_at=house.clock.now()), **place)
 
 
 async def _house(house: House, desk: Recorder) -> None:

@@ -3,20 +3,17 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from processors.gateway.bench import board_readings, earlier_repairs, known_readings, measurement_of
+from processors.gateway.bench import board_readings, known_readings, measurement_of
 from processors.gateway.edge.deps import Edge
 from processors.gateway.edge.problems import Problem
 from processors.gateway.edge.routes_schematics import board_diagnosis
 from processors.gateway.edge.ticket_requests import made
-from processors.gateway.present import ticket_of
 from schemas.design_answers import DesignDiagnosis
-from schemas.device_history import DeviceHistoryView, device_id
 from schemas.diagnoses import DiagnoseFault, DiagnosisView, Reading
 from schemas.inspections import InspectionView
 from schemas.schematics import DesignView, design_id
 from schemas.suspects import BoardComplaint, BoardSuspect
 from schemas.tickets import TicketView
-from topics.devices import DEVICE_VIEWS
 from topics.diagnoses import DIAGNOSIS_VIEWS
 from topics.inspections import INSPECTION_VIEWS
 from topics.schematics import DESIGN_VIEWS
@@ -33,7 +30,7 @@ class OnTheBoard:
 async def question_of(
     edge: Edge, ticket: TicketView, readings: Sequence[Reading], complaint: BoardComplaint
 ) -> tuple[DiagnoseFault, OnTheBoard]:
-    """Return the command that asks again, and what the board's design said.
+    """Return the command that asks again, and what the board's design said. The device's history the brain knows.
 
     Suspects go with it only where a reading or the complaint told of the board: without either they are no more than
     how common faults are on any board.
@@ -49,15 +46,13 @@ async def question_of(
     command = made(
         DiagnoseFault,
         ticket_id=ticket_id,
+        workspace_id=ticket.workspace_id,
         device=ticket.device,
         complaint=ticket.complaint,
         findings=seen.inspected.findings if seen is not None and seen.inspected is not None else (),
         photos=ticket.photos,
         readings=known,
         suspects=_suspects(board.found, complaint),
-        earlier=earlier_repairs(
-            _history(edge, ticket), ticket, lambda other: ticket_of(views, other), edge.deps.clock.now()
-        ),
         board_measurement=_asked(board.found),
     )
     return command, board
@@ -71,11 +66,6 @@ def _suspects(found: DesignDiagnosis | None, complaint: BoardComplaint) -> tuple
 def _asked(found: DesignDiagnosis | None) -> object:
     asked = None if found is None else found.next_measurement
     return None if asked is None else measurement_of(asked)
-
-
-def _history(edge: Edge, ticket: TicketView) -> DeviceHistoryView | None:
-    name = device_id(ticket.workspace_id, ticket.device)
-    return None if name is None else edge.deps.views.view(DEVICE_VIEWS, name, DeviceHistoryView)
 
 
 async def _on_the_board(

@@ -34,8 +34,10 @@ from schemas.schematics import (
     DesignAnalysed,
     DesignFile,
     DesignRefused,
+    DesignRemoved,
     DesignView,
     FileName,
+    RemoveDesign,
     design_id,
 )
 from schemas.suspects import BoardComplaint, BoardReading
@@ -126,7 +128,7 @@ async def upload(request: Request, form: Upload, principal: Writer, _key: Idempo
 async def list_designs(request: Request, _: Reader) -> Response:
     """Return the boards that files were given for, by name."""
     views = sorted(edge_of(request).deps.views.views(DESIGN_VIEWS, DesignView), key=lambda one: one.board_model)
-    return _json({"designs": [_listed(view) for view in views]})
+    return _json({"designs": [_listed(view) for view in views if view.removed is None]})
 
 
 @router.put("/{board}")
@@ -162,6 +164,29 @@ async def analyse(
 async def get_design(request: Request, board: Board, principal: Reader) -> Response:
     """Return what was found in a board's files, and why newer ones were refused, if they were."""
     return Response(_view(edge_of(request), principal, board).to_json(), media_type="application/json")
+
+
+@router.delete("/{board}")
+async def remove(request: Request, board: Board, principal: Writer, idempotency_key: IdempotencyKey = None) -> Response:
+    """Forget a board's design. Its files go with the next sweep of the object store, unless something else needs them.
+
+    Done twice it is the same as once. 202 where it takes longer.
+    """
+    edge, key, whose = edge_of(request), idempotency_key, design_id(principal.workspace_id, board)
+    if edge.deps.views.view(DESIGN_VIEWS, whose, DesignView) is None:
+        raise _no_design(board)
+    command_id = stable_id(principal.caller, RemoveDesign.TYPE, whose, key) if key else new_id()
+    outcome = await edge.commands.ask(
+        RemoveDesign(design_id=whose, workspace_id=principal.workspace_id, board_model=board),
+        correlation_id=whose,
+        caller=principal.caller,
+        answers=(DesignRemoved,),
+        id=command_id,
+    )
+    if outcome is None:
+        return _json({"status": "accepted"}, 202, {"Location": f"/v1/schematics/{board}"})
+    await edge.deps.views.settled(DESIGN_VIEWS, whose, command_id, edge.deps.policy.outcome_wait_s)
+    return Response(outcome.event.to_json(), media_type="application/json")
 
 
 @router.get("/{board}/parts/{ref}")
@@ -283,9 +308,13 @@ async def _check_uploaded(edge: Edge, workspace_id: WorkspaceId, ref: BlobRef) -
 
 def _view(edge: Edge, principal: Principal, board: BoardModel) -> DesignView:
     view = edge.deps.views.view(DESIGN_VIEWS, design_id(principal.workspace_id, board), DesignView)
-    if view is None:
-        raise Problem(404, "not_found", f"no files were given for {board}; PUT /v1/schematics/{board} takes them")
+    if view is None or view.removed is not None:
+        raise _no_design(board)
     return view
+
+
+def _no_design(board: BoardModel) -> Problem:
+    return Problem(404, "not_found", f"there are no files of {board}; PUT /v1/schematics/{board} takes them")
 
 
 def _design(request: Request, principal: Principal, board: BoardModel) -> tuple[DesignBook, BlobRef]:

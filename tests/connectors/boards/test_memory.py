@@ -67,5 +67,7 @@ def test_a_way_leads_back_and_each_part_on_it_joins_its_neighbours(start: str, e
 
 
 async def test_a_shop_without_design_files_knows_no_board() -> None:
-    assert await MemoryBoards().of("NZL-1") is None
-    assert await MemoryBoards({"NZL-1": BOARD}).of("NZL-1") is BOARD
+    assert await MemoryBoards().of("main", "NZL-1") is None
+    boards = MemoryBoards({"NZL-1": BOARD}, "hafen")
+    assert await boards.of("hafen", "NZL-1") is BOARD
+    assert await boards.of("main", "NZL-1") is None

@@ -6,6 +6,7 @@ import pytest
 
 from infra.bench.schematic import drawn_board, measure_board, measure_samples
 from infra.bench.schematic_http import measure_http
+from infra.bench.schematic_project import measure_project
 from tests.processors.schematics.samples import FOLDER, needed
 
 
@@ -18,6 +19,15 @@ def test_the_drawn_board_is_as_large_as_asked_and_readable(tmp_path: Path) -> No
     assert result["nets"] > result["parts"]
     assert 0 < result["lookup_us_p99"] < 1000
     assert 0 < result["trace_us_p99"] < 1000
+
+
+def test_the_drawn_project_is_as_large_as_the_largest_that_was_met() -> None:
+    found = measure_project()
+    assert (found["project"]["sheet_files"], found["project"]["sheets"]) == (37, 73)
+    assert found["project"]["parts"] >= 1_507
+    assert found["project"]["nets"] >= 1_800
+    assert found["project"]["wires"] >= 24_000
+    assert found["project_cpu_s"] > 0
 
 
 @needed

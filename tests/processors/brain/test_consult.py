@@ -38,7 +38,9 @@ from tests.support.vault import NO_PLACE, vault_in
 from topics.models import MODEL_EVENTS
 
 DRAINS = question("the battery drains within an hour")
-ON_BOARD = DRAINS.model_copy(update={"device": DRAINS.device.model_copy(update={"board_model": "NZL-NB14-2"})})
+ON_BOARD = DRAINS.model_copy(
+    update={"workspace_id": "main", "device": DRAINS.device.model_copy(update={"board_model": "NZL-NB14-2"})}
+)
 BOARDS = MemoryBoards({"NZL-NB14-2": BOARD})
 
 
@@ -105,6 +107,17 @@ async def test_looks_up_the_board_and_names_only_what_is_on_it(claudes: Claudes)
     assert not any("U9999 is shorted" in text for text in said)
     assert any("U9999, which this board does not have" in text for text in said)
     assert not answer.degraded
+
+
+@pytest.mark.parametrize("workspace_id", [None, "hafen"])
+async def test_a_board_of_another_workspace_or_of_nobody_knows_whose_ticket_is_not_looked_into(
+    claudes: Claudes, workspace_id: str | None
+) -> None:
+    service = fake(Answer(suggestion(faults=[{"family": "power", "probability": 0.9}], measurement=None)))
+    brain = Diagnostician.shipped(language_model=claudes.on(service), around=Around(boards=BOARDS))
+    await brain.diagnose(ON_BOARD.model_copy(update={"workspace_id": workspace_id}))
+    assert "U7000" not in str(service.requests)
+    assert [tool["name"] for tool in service.requests[0]["tools"]] == ["known_faults"]
 
 
 async def test_a_model_that_invents_names_counts_for_less(claudes: Claudes) -> None:

@@ -16,7 +16,7 @@ from processors.schematics.summary import analyse
 from schemas.core.envelope import Envelope
 from schemas.core.message import Event, Message, View
 from schemas.core.outcome import Emit
-from schemas.schematics import AnalyseDesign, DesignView
+from schemas.schematics import AnalyseDesign, DesignView, RemoveDesign
 from schemas.suspects import BoardComplaint
 from tests.processors.gateway.world import World, problem
 from topics.schematics import DESIGN_VIEWS
@@ -32,13 +32,14 @@ class Owner:
         self.files: dict[str, bytes] = {}
 
     def answer(self, command: Message, envelope: Envelope) -> Sequence[tuple[Event, View | None]]:
-        if not isinstance(command, AnalyseDesign):
+        if not isinstance(command, AnalyseDesign | RemoveDesign):
             return []
         view = self.world.views.view(DESIGN_VIEWS, command.design_id, DesignView)
-        found: Found
+        found: Found | None = None
         try:
-            summary, _ = analyse({file.name: self.files[file.name] for file in command.files})
-            found = Analysed(summary, self.index)
+            files = command.files if isinstance(command, AnalyseDesign) else ()
+            summary, _ = analyse({file.name: self.files[file.name] for file in files}) if files else (None, b"")
+            found = Analysed(summary, self.index) if summary is not None else None
         except DesignError as error:
             found = Refused("unreadable", str(error), error.file, error.line)
         outcome = decide(command, found, envelope.time)
@@ -158,6 +159,37 @@ async def test_nobody_analyses_a_file_that_was_not_put_to_their_own_address(owne
         problem(await client.put(URL, json={"files": [changed]}), 404, "not_found")
         elsewhere = {**file, "blob": {**file["blob"], "bucket": "images"}}
         problem(await client.put(URL, json={"files": [elsewhere]}), 404, "not_found")
+
+
+async def test_a_removed_board_is_gone_for_every_question_and_may_be_given_again(owner: Owner, world: World) -> None:
+    async with world.client("tickets:read", "tickets:write") as client:
+        assert "there are no files" in problem(await client.delete(URL), 404, "not_found")["detail"]
+        await given(client, owner)
+        async with world.client(key=world.key("tickets:write", workspace_id="hafen")) as stranger:
+            problem(await stranger.delete(URL), 404, "not_found")
+        assert (await client.get(f"{URL}/rails")).status_code == 200
+        removed = await client.delete(URL)
+        assert (removed.status_code, removed.json()["board_model"]) == (200, BOARD)
+        for path in ("", "/parts/U1", "/nets?name=%2B3V3", "/rails", "/buses", "/overlay", "/svg"):
+            assert "PUT /v1/schematics" in problem(await client.get(f"{URL}{path}"), 404, "not_found")["detail"]
+        problem(await client.post(f"{URL}/diagnosis", json={}), 404, "not_found")
+        assert (await client.get("/v1/schematics")).json() == {"designs": []}
+        assert (await client.delete(URL)).status_code == 200
+        assert (await given(client, owner)).status_code == 200
+        assert (await client.get(f"{URL}/rails")).status_code == 200
+
+
+async def test_a_removal_needs_the_right_to_write_and_one_that_takes_longer_is_accepted(
+    owner: Owner, world: World
+) -> None:
+    async with world.client("tickets:read", "tickets:write") as client:
+        await given(client, owner)
+        async with world.client("tickets:read") as reader:
+            problem(await reader.delete(URL), 403, "missing_scope")
+        world.silent()
+        late = [await client.delete(URL, headers={"Idempotency-Key": "gone"}) for _ in range(2)]
+    assert [(one.status_code, one.json()) for one in late] == [(202, {"status": "accepted"})] * 2
+    assert len({envelope.id for envelope, message in world.sent if isinstance(message, RemoveDesign)}) == 1
 
 
 async def test_an_analysis_that_takes_longer_is_accepted(owner: Owner, world: World) -> None:

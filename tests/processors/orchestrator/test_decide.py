@@ -15,6 +15,7 @@ from processors.orchestrator.state import NO_FLOW, evolve, evolve_one, keys_of
 from schemas.core.envelope import NAMESPACE
 from schemas.core.message import Command, Event, Message
 from schemas.core.outcome import Drop, Emit, Reject
+from schemas.diagnoses import DiagnoseFault
 from schemas.inspections import InspectBoard
 from schemas.inventory import ReserveParts
 from schemas.notifications import NotifyCustomer
@@ -54,6 +55,7 @@ from topics.registry import topic_of
 from topics.workflow import WORKFLOW_COMMANDS, WORKFLOW_EVENTS
 
 BEFORE_STOCK_OF_WORKSPACES = PATH.with_name("repair_intake_2026_11.bpmn")
+BEFORE_DIAGNOSES_OF_WORKSPACES = PATH.with_name("repair_intake_2026_11_24.bpmn")
 ABSTAINED = "noizylab.diagnosis.abstained.v1"
 INSPECTED = "noizylab.board.inspected.v1"
 SENT = "noizylab.notification.sent.v1"
@@ -129,6 +131,14 @@ def test_a_repair_that_began_before_stock_had_workspaces_goes_on_as_it_began() -
     desk.hear(*HAPPY[:2])
     [reserve] = desk.of(ReserveParts)
     assert reserve.location_id == "main"
+
+
+def test_a_repair_that_began_before_diagnoses_had_workspaces_goes_on_as_it_began() -> None:
+    desk = Desk(deploy([BEFORE_DIAGNOSES_OF_WORKSPACES.read_bytes()])).open()
+    desk.flows = deploy(sorted(file.read_bytes() for file in PATH.parent.glob("*.bpmn")))
+    desk.hear(*HAPPY[:2])
+    [diagnose], [reserve] = desk.of(DiagnoseFault), desk.of(ReserveParts)
+    assert (diagnose.workspace_id, reserve.location_id) == (None, OPENED.workspace_id)
 
 
 def test_rejects_an_input_when_the_flow_of_the_ticket_is_not_deployed() -> None:

@@ -124,7 +124,7 @@ def test_new_tickets_take_the_first_of_the_shipped_versions() -> None:
     started = shipped.starting("noizylab.ticket.opened.v1")
     assert started is not None
     assert started.hash == deploy([PATH.read_bytes()]).definitions[0].hash
-    assert len({definition.hash for definition in shipped.definitions}) == 2
+    assert len({definition.hash for definition in shipped.definitions}) == 3
 
 
 def test_a_start_without_a_message_deploys_but_nothing_starts_it() -> None:

@@ -134,6 +134,14 @@ def test_takes_the_parts_from_the_stock_of_the_tickets_workspace(workspace_id: s
     assert {one.location_id for one in stock} == {workspace_id}
 
 
+@pytest.mark.parametrize("workspace_id", ["main", "hafen"])
+def test_says_whose_ticket_is_to_be_diagnosed(workspace_id: str) -> None:
+    repair = Repair(OPENED.model_copy(update={"workspace_id": workspace_id}))
+    repair.answer(*HAPPY[:1])
+    [diagnose] = sent(repair, DiagnoseFault)
+    assert diagnose.workspace_id == workspace_id
+
+
 def test_takes_the_parts_from_main_for_a_ticket_from_before_there_were_workspaces() -> None:
     repair = Repair()
     del repair.state.variables["ticket"]["workspace_id"]

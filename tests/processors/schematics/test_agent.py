@@ -7,13 +7,14 @@ import pytest
 
 from connectors.blobs.local import LocalBlobs
 from connectors.bus.app import App
+from connectors.processes.pool import WorkTooSlow
 from infra.demo.design import BOARD, KICAD_PCB
 from processors.schematics.agent import wire
 from processors.schematics.book import Book
 from processors.schematics.codec import from_bytes
 from processors.schematics.decide import DETAIL_MOST, EVENT_MOST_BYTES, Analysed, Refused, decide
 from processors.schematics.errors import DesignError
-from processors.schematics.pool import AnalysisTooSlow, Analyst
+from processors.schematics.pool import Analyst
 from processors.schematics.summary import analyse
 from schemas.core.blob_ref import BlobRef
 from schemas.core.outcome import Emit, Reject
@@ -24,8 +25,10 @@ from schemas.schematics import (
     DesignFile,
     DesignQuestion,
     DesignRefused,
+    DesignRemoved,
     DesignView,
     LookUpDesign,
+    RemoveDesign,
 )
 from tests.support.driver import START, Driver
 
@@ -111,6 +114,29 @@ async def test_files_that_cannot_be_read_are_refused_with_their_line_and_what_wa
     assert drive.dead() == []
 
 
+async def test_a_removed_board_is_forgotten_and_may_be_given_again(analyst: Analyst, blobs: LocalBlobs) -> None:
+    drive = driver(analyst, blobs, redeliver=True)
+    await drive.pipe(AnalyseDesign(**WHOSE, files=await stored(blobs, psu_kicad_pcb="(kicad_pcb\n(footprint")))
+    await drive.pipe(AnalyseDesign(**WHOSE, files=await stored(blobs, psu_kicad_pcb=KICAD_PCB)))
+    await drive.pipe(RemoveDesign(**WHOSE))
+    [removed] = drive.read(DesignRemoved)
+    assert drive.views()[f"main/{BOARD}"] == DesignView(**WHOSE, removed=removed)
+
+    await drive.pipe(asking("rails"))
+    [answered] = drive.read(DesignAnswered)
+    assert "no files of this board were analysed" in answered.detail
+    await drive.pipe(RemoveDesign(**WHOSE))
+    again = drive.views()[f"main/{BOARD}"]
+    assert isinstance(again, DesignView)
+    assert (again.removed is not None, again.analysed) == (True, None)
+
+    await drive.pipe(AnalyseDesign(**WHOSE, files=await stored(blobs, psu_kicad_pcb=KICAD_PCB)))
+    known = drive.views()[f"main/{BOARD}"]
+    assert isinstance(known, DesignView)
+    assert (known.removed, known.analysed is not None) == (None, True)
+    assert drive.dead() == []
+
+
 async def test_a_file_that_the_store_lost_is_named(analyst: Analyst, blobs: LocalBlobs) -> None:
     drive = driver(analyst, blobs)
     files = await stored(blobs, psu_kicad_pcb=KICAD_PCB)
@@ -133,7 +159,7 @@ async def test_an_index_that_is_gone_is_no_answer_and_says_what_to_do(analyst: A
 
 async def test_a_file_that_takes_too_long_is_given_up_and_the_next_one_is_read(analyst: Analyst) -> None:
     hurried = Analyst(limit_s=0.001)
-    with pytest.raises(AnalysisTooSlow, match="give the board alone"):
+    with pytest.raises(WorkTooSlow, match="give the board alone"):
         await hurried.analyse({"psu.kicad_pcb": KICAD_PCB.encode()})
     hurried.close()
     summary, _ = await analyst.analyse({"psu.kicad_pcb": KICAD_PCB.encode()})

@@ -41,6 +41,15 @@ async def test_every_ticket_of_a_device_adds_to_its_history_and_its_end_complete
     assert driver.dead() == []
 
 
+async def test_a_visit_tells_what_a_technician_found_once_it_has_ended() -> None:
+    driver = Driver(lambda app: wire(app, POLICY, vault_in(NO_PLACE)), "tickets")
+    await driver.pipe(intake(device=PHONE))
+    await driver.pipe(move("triage", bin="a1"))
+    await driver.pipe(move("cancelled", collector_verified=True, fault_family="battery"))
+    [history] = (await told_devices(driver)).values()
+    assert [(one.ended_as, one.fault_family) for one in history.visits] == [("cancelled", "battery")]
+
+
 async def test_a_corrected_number_moves_the_visit_to_the_right_device() -> None:
     driver = Driver(lambda app: wire(app, POLICY, vault_in(NO_PLACE)), "tickets")
     await driver.pipe(intake(device=PHONE))

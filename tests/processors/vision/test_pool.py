@@ -1,31 +1,28 @@
 """Inspections in processes of their own."""
 
-import pytest
+import cv2
 
-from connectors.errors import Permanent
+from connectors.processes.pool import Processes
 from infra.demo.boards import golden, to_jpeg
-from processors.vision.pool import InspectionTooSlow, Inspector
+from processors.vision.config import Policy
+from processors.vision.inspect import inspect
+from processors.vision.pool import Inspector, _take_one_core
 
 
-async def test_answers_after_its_process_was_killed() -> None:
+async def test_an_inspection_is_what_it_would_be_here() -> None:
     inspector = Inspector(1)
     data = to_jpeg(golden("NZL-USB-HUB", 700))
     try:
-        first = await inspector.inspect([data, None], None)
-        assert [result.usable for result in first.photos] == [True, False]
-        assert inspector._pool is not None
-        for child in list(inspector._pool._processes.values()):
-            child.kill()
-        assert await inspector.inspect([data, None], None) == first
+        found = await inspector.inspect([data, None], None)
     finally:
         inspector.close()
+    assert found == inspect((data, None), None, Policy())
+    assert [result.usable for result in found.photos] == [True, False]
 
 
-async def test_gives_up_for_good_when_the_limit_has_passed() -> None:
-    inspector = Inspector(1, limit_s=0.02)
+async def test_an_inspection_takes_one_core() -> None:
+    processes = Processes(prepare=_take_one_core)
     try:
-        with pytest.raises(InspectionTooSlow, match="send fewer or smaller ones") as refused:
-            await inspector.inspect([b"x"], None)
-        assert isinstance(refused.value, Permanent)
+        assert await processes.run(cv2.getNumThreads, over="nothing", instead="nothing") == 1
     finally:
-        inspector.close()
+        processes.close()

@@ -28,7 +28,7 @@ from schemas.device_history import DeviceFlagged, DeviceHistoryView
 from schemas.inventory import StockReceived
 from schemas.passcodes import PasscodeStored
 from schemas.qc import CheckBegun, CheckFailed, CheckPassed, CheckpointRecorded, CheckSigned, CheckWaived
-from schemas.schematics import DesignAnalysed, DesignView
+from schemas.schematics import DesignAnalysed, DesignRemoved, DesignView
 from schemas.sla import ClocksReport
 from schemas.ticket_devices import DeviceAdded, DeviceMoved, DeviceRemoved
 from schemas.ticket_facets import CustodyMoved, HoldReleased, HoldSet, PaymentRecorded
@@ -226,6 +226,7 @@ _OF_DESIGNS: Mapping[str, Operation] = {
     "GET /v1/schematics": _op("list_designs", designs.Designs),
     f"PUT {_DESIGN}": _op("analyse_design", DesignAnalysed, late=one.Accepted),
     f"GET {_DESIGN}": _op("get_design", DesignView),
+    f"DELETE {_DESIGN}": _op("remove_design", DesignRemoved, late=one.Accepted),
     f"GET {_DESIGN}/parts/{{ref}}": _op("get_design_part", PartAnswer),
     f"GET {_DESIGN}/nets": _op("get_design_net", NetAnswer),
     f"GET {_DESIGN}/path": _op("get_design_path", PathAnswer),
