@@ -1482,9 +1482,9 @@ class Client(BaseClient):
         ticket_id: str,
         number: int,
         checkpoint_id: str,
-        variant: Literal["original", "annotated"] | None = None,
+        variant: Literal["original", "annotated", "before", "after", "heat"] | None = None,
     ) -> Iterator[bytes]:
-        """Return the photo of a checkpoint, or vision's drawing on it.
+        """Return the photo of a checkpoint, vision's drawing on it, or one of the three pictures of its slider.
 
         Scope: `tickets:read`.
         """

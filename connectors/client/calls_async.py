@@ -1499,9 +1499,9 @@ class AsyncClient(BaseAsyncClient):
         ticket_id: str,
         number: int,
         checkpoint_id: str,
-        variant: Literal["original", "annotated"] | None = None,
+        variant: Literal["original", "annotated", "before", "after", "heat"] | None = None,
     ) -> AsyncIterator[bytes]:
-        """Return the photo of a checkpoint, or vision's drawing on it.
+        """Return the photo of a checkpoint, vision's drawing on it, or one of the three pictures of its slider.
 
         Scope: `tickets:read`.
         """

@@ -535,14 +535,19 @@ class ChecklistToFill(Model):
 
 
 class CheckResult(Model):
-    """What was found at a checkpoint. ``photo`` and ``annotated`` are addresses."""
+    """What was found at a checkpoint. Pictures are addresses; ``before`` is the golden picture, ``after`` the photo in
+    its frame, ``heat`` where they differ."""
 
     checkpoint_id: str
     verdict: Verdict | None
     reason: str | None
     photo: str | None
     annotated: str | None
+    before: str | None
+    after: str | None
+    heat: str | None
     findings: list[Finding]
+    condition: BoardCondition | None
     measured: float | None
     unit: str | None
     instrument: str | None

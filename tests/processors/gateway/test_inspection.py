@@ -8,6 +8,7 @@ import pytest
 from connectors.blobs.content import put_content
 from processors.gateway.edge.inspection_sheet import masked
 from processors.gateway.label_matches import label_warnings, labels_of
+from processors.gateway.summaries import summarize_event
 from schemas.core.blob_ref import BlobRef
 from schemas.devices import Device
 from schemas.images import ImageJudged
@@ -168,3 +169,9 @@ async def test_says_so_when_nothing_was_inspected_or_nothing_could_be(world: Wor
         async with world.client() as stranger:
             page = await stranger.get(httpx.URL(told["page"]).path)
         assert "take it again" in page.text
+
+
+def test_the_timeline_says_what_the_labels_of_a_photo_hold_but_not_the_numbers() -> None:
+    said = summarize_event(judged(1, REF, code("imei", OTHER), code("link", "https://example.com")))
+    assert said == "Photo 2 is usable. Its labels hold an IMEI, a link."
+    assert summarize_event(judged(0, REF)) == "Photo 1 is usable."
