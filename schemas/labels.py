@@ -7,7 +7,7 @@ from pydantic import Field
 
 from schemas.core.ids import Sha256, TicketId
 from schemas.core.message import Value
-from schemas.core.text import SealableShortText
+from schemas.core.text import SealableText
 
 CodeKind = Literal["imei", "serial", "gtin", "part_number", "link", "other"]
 """By grammar and check digit. ``other``: nothing in it says what it is; it may well be a bare serial number."""
@@ -25,7 +25,7 @@ class LabelCode(Value):
 
     kind: CodeKind
     symbology: Symbology
-    text: SealableShortText | None = None
+    text: SealableText | None = None
     digest: Sha256
     x_px: int = Field(ge=0)
     y_px: int = Field(ge=0)

@@ -41,7 +41,7 @@ class ReportPicture:
 
 @dataclass(frozen=True, slots=True)
 class ReportRound:
-    """One check on paper. ``conditions``: how soiled each photo shows the board; ``pairs``: before, after, and so on."""
+    """One check on paper. ``conditions``: how soiled photos show the board; ``pairs``: before, after, and so on."""
 
     heading: str
     facts: tuple[str, ...]
