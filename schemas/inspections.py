@@ -76,7 +76,8 @@ class PhotoPictures(Value):
     """What was drawn of one photo that was compared.
 
     ``before``, ``after`` and ``heat`` are of one size, in the golden picture's frame: that picture, the photo, and
-    where they differ; None where they were not asked for, and of bare boards.
+    where they differ; None where they were not asked for, and of bare boards. ``boxes``: where the photo's findings lie
+    in that frame, in their order.
     """
 
     photo: int = Field(ge=0, description="Index of the photo within the inspection, from 0.")
@@ -86,6 +87,7 @@ class PhotoPictures(Value):
     heat: BlobRef | None = None
     width_px: int | None = Field(default=None, ge=1)
     height_px: int | None = Field(default=None, ge=1)
+    boxes: tuple[Box, ...] = ()
 
 
 class BoardInspected(Event):

@@ -1080,7 +1080,8 @@ class LabelShown(Model):
 class PhotoAddresses(Model):
     """Where the pictures of a photo are; null where there is none.
 
-    ``before``, ``after`` and ``heat`` are of one size, for a slider: golden picture, photo, and where they differ."""
+    ``before``, ``after`` and ``heat`` are of one size, for a slider: golden picture, photo, and where they differ;
+    ``boxes``: where the findings lie in them, in their order."""
 
     original: str
     annotated: str | None
@@ -1089,6 +1090,7 @@ class PhotoAddresses(Model):
     heat: str | None
     width_px: int | None
     height_px: int | None
+    boxes: list[Box]
 
 
 class PhotoShown(Model):

@@ -18,7 +18,7 @@ from schemas.core.envelope import Envelope
 from schemas.core.ids import TicketId
 from schemas.core.message import Message
 from schemas.core.outcome import Outcome, Reject
-from schemas.inspections import InspectBoard, InspectionView, PhotoPictures
+from schemas.inspections import Box, InspectBoard, InspectionView, PhotoPictures
 from topics.inspections import IMAGE_EVENTS, INSPECTION_COMMANDS, INSPECTION_EVENTS, INSPECTION_VIEWS
 
 log = logging.getLogger(__name__)
@@ -80,6 +80,7 @@ async def _store(blobs: BlobStore, bucket: str, position: int, result: PhotoResu
         heat=await put(made.heat),
         width_px=made.width_px,
         height_px=made.height_px,
+        boxes=tuple(Box(x_px=x0, y_px=y0, width_px=x1 - x0, height_px=y1 - y0) for x0, y0, x1, y1 in made.boxes),
     )
 
 

@@ -104,11 +104,15 @@ def inspect(
     """
     policy = policy or Policy()
     goldens = open_goldens(golden, policy)
-    results = tuple(
-        replace(inspect_photo(index, data, goldens, policy), codes=codes_on(data, policy.codes, policy.decode))
-        for index, data in enumerate(photos)
-    )
+    results = tuple(_with_codes(inspect_photo(n, data, goldens, policy), data, policy) for n, data in enumerate(photos))
     return Inspection(results, golden_problem=goldens.problem)
+
+
+def _with_codes(result: PhotoResult, data: bytes | None, policy: Policy) -> PhotoResult:
+    limits = policy.codes
+    if result.compared:
+        limits = replace(limits, most_looks=limits.looks_on_board)
+    return replace(result, codes=codes_on(data, limits, policy.decode))
 
 
 def open_goldens(golden: bytes | Sequence[Reference] | None, policy: Policy) -> OpenGoldens:

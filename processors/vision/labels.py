@@ -17,12 +17,14 @@ class CodeLimits:
     """How much is tried to read codes.
 
     A photo without a code costs all looks: 16 of them at 2400 px take half a second of one core, all 86 of them 2 s. Of
-    160 drawn labels (seed 101) 16 looks read 0.91, all of them 0.97, none wrongly.
+    160 drawn labels (seed 101) 16 looks read 0.91, all of them 0.97, none wrongly. A photo that was compared is filled
+    by its board, so that two looks have to do.
     """
 
     read: bool = True
     side_px: int = 2400
     most_looks: int = 16
+    looks_on_board: int = 2
     most_codes: int = 16
 
 

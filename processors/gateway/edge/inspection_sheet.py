@@ -86,6 +86,7 @@ def _photo(
             **{variant: found.get(variant) for variant in VARIANTS},
             width_px=drawn.width_px if drawn is not None else None,
             height_px=drawn.height_px if drawn is not None else None,
+            boxes=list(drawn.boxes) if drawn is not None else [],
         ),
     )
 

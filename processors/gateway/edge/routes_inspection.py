@@ -41,7 +41,7 @@ async def get_inspection(request: Request, ticket_id: TicketPath, _: Reader) -> 
     """Return what the photos of a ticket show: findings, soil by zone, codes on labels, and where the pictures are."""
     edge = edge_of(request)
     ticket = existing_ticket(edge, ticket_id)
-    view = _view(edge, ticket_id)
+    view = _view(edge, ticket)
     if view is None:
         raise Problem(404, "not_found", f"no photo of {ticket_id} was inspected yet; its flow asks for that")
     shown = await _shown(edge, ticket, view, f"/v1/tickets/{ticket_id}/inspection/photos")
@@ -54,8 +54,7 @@ async def get_photo(
 ) -> Response:
     """Return a photo of the inspection, the drawing on it, or one of the three pictures of its slider."""
     edge = edge_of(request)
-    existing_ticket(edge, ticket_id)
-    view = _view(edge, ticket_id)
+    view = _view(edge, existing_ticket(edge, ticket_id))
     ref = None if view is None else picture_of(view, number, variant)
     if ref is None:
         raise Problem(404, "not_found", f"the inspection of {ticket_id} has no {variant} picture of photo {number}")
@@ -68,7 +67,7 @@ async def look(request: Request, token: str) -> Response:
     edge = edge_of(request)
     ticket = await _named(edge, request, token)
     request.state.allowance = await edge.limits.page(ticket.ticket_id)
-    view = _view(edge, ticket.ticket_id)
+    view = _view(edge, ticket)
     if view is None:
         raise Refusal(404, "nothing", "wait")
     shown = await _shown(edge, ticket, view, f"/i/{token}")
@@ -81,7 +80,7 @@ async def look_at(request: Request, token: str, number: Number, variant: Variant
     edge = edge_of(request)
     ticket = await _named(edge, request, token)
     request.state.allowance = await edge.limits.address(token)
-    view = _view(edge, ticket.ticket_id)
+    view = _view(edge, ticket)
     ref = None if view is None else picture_of(view, number, variant)
     if ref is None:
         raise Refusal(404, "nothing", "wait")
@@ -116,8 +115,11 @@ def _until(now: datetime) -> datetime:
     return (now + timedelta(hours=PAGE_HOURS + 1)).replace(minute=0, second=0, microsecond=0)
 
 
-def _view(edge: Edge, ticket_id: str) -> InspectionView | None:
-    return edge.deps.views.view(INSPECTION_VIEWS, ticket_id, InspectionView)
+def _view(edge: Edge, ticket: TicketView) -> InspectionView | None:
+    """Return the inspection; None also of an erased ticket, whose pictures the next sweep takes away."""
+    if ticket.erased_at is not None:
+        return None
+    return edge.deps.views.view(INSPECTION_VIEWS, ticket.ticket_id, InspectionView)
 
 
 async def _picture(edge: Edge, request: Request, ref: BlobRef) -> Response:
@@ -135,6 +137,7 @@ def _page(edge: Edge, ticket: TicketView, shown: InspectionShown) -> Response:
         device=device_name(ticket),
         number=ticket.number,
         words=words,
+        zip=zip,
         plural=plural,
         nonce=nonce,
         texts=TEXTS["en"],

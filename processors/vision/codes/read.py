@@ -73,6 +73,7 @@ def read_codes(picture: Picture, most: int = 1, most_looks: int | None = None) -
     grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     votes: Counter[Key] = Counter()
     places: dict[Key, Corners] = {}
+    trusted: list[Key] = []
     for look in islice(_every(np.ascontiguousarray(grey)), most_looks):
         # One look may hold the same text twice (two equal labels); it still is one look.
         for key, corners in _seen(look).items():

@@ -12,11 +12,11 @@ from processors.gateway.summaries import summarize_event
 from schemas.core.blob_ref import BlobRef
 from schemas.devices import Device
 from schemas.images import ImageJudged
-from schemas.inspections import BoardInspected, InspectionView, PhotoPictures
+from schemas.inspections import BoardInspected, Box, InspectionView, PhotoPictures
 from schemas.labels import CodeKind, LabelCode, label_digest
 from schemas.ticket_parts import TicketDevice
 from schemas.tickets import TicketView
-from tests.processors.gateway.world import TICKET, World, picture, problem, ticket_view
+from tests.processors.gateway.world import NOW, TICKET, World, picture, problem, ticket_view
 from tests.schemas.examples import examples_of
 
 STATED, OTHER, SECOND = "490154203237518", "356938035643809", "351756051523999"
@@ -91,7 +91,10 @@ async def looked_at(world: World) -> BlobRef:
     said = await world.vault.seal_text(TICKET, f"IMEI: {OTHER}")
     full = examples_of(BoardInspected)["full"]
     assert isinstance(full, BoardInspected)
-    pictures = PhotoPictures(photo=0, annotated=ref, before=ref, after=ref, heat=ref, width_px=400, height_px=300)
+    box = Box(x_px=90, y_px=80, width_px=20, height_px=10)
+    pictures = PhotoPictures(
+        photo=0, annotated=ref, before=ref, after=ref, heat=ref, width_px=400, height_px=300, boxes=(box, box)
+    )
     inspected = full.model_copy(update={"ticket_id": TICKET, "annotated": (ref,), "pictures": (pictures,)})
     images = (judged(0, ref), judged(1, ref, code("imei", OTHER, said), code("link", "https://example.com/a")))
     world.feed(InspectionView(ticket_id=TICKET, status="inspected", images=images, inspected=inspected))
@@ -143,6 +146,7 @@ async def test_opens_a_page_behind_a_signed_address_for_a_working_day(world: Wor
         assert "not the stated one" in page.text
         assert OTHER not in page.text
         assert "corrosion 3.69 %, high" in page.text
+        assert '<rect class="medium" x="84" y="74" width="32" height="22">' in page.text
         assert "no-store" in page.headers["cache-control"]
         policy = page.headers["content-security-policy"]
         assert "img-src 'self'" in policy
@@ -154,6 +158,17 @@ async def test_opens_a_page_behind_a_signed_address_for_a_working_day(world: Wor
         world.clock.advance(timedelta(hours=9))
         assert (await stranger.get(address)).status_code == 410
         assert (await stranger.get(f"{address}/0?variant=heat")).status_code == 410
+
+
+async def test_shows_nothing_of_an_erased_ticket(world: World) -> None:
+    await looked_at(world)
+    async with world.client("tickets:read") as client:
+        told = (await client.get(PLACE)).json()
+        world.feed(phone(erased_at=NOW, version=9))
+        for address in (PLACE, told["photos"][0]["pictures"]["annotated"]):
+            problem(await client.get(address), 404, "not_found")
+        page = httpx.URL(told["page"]).path
+        assert (await client.get(page)).status_code == (await client.get(f"{page}/0")).status_code == 404
 
 
 async def test_says_so_when_nothing_was_inspected_or_nothing_could_be(world: World) -> None:

@@ -139,6 +139,7 @@ async def test_keeps_before_after_and_heat_map_where_they_are_asked_for(blobs: L
     [inspected] = driver.read(BoardInspected)
     [pictures] = inspected.pictures
     assert (pictures.photo, pictures.annotated) == (1, inspected.annotated[0])
+    assert len(pictures.boxes) == len(inspected.findings) > 0
     for ref in (pictures.before, pictures.after, pictures.heat):
         assert ref is not None
         assert (await blobs.get(ref)).startswith(b"\xff\xd8")

@@ -14,7 +14,8 @@ from schemas.labels import CodeKind, Symbology
 class PhotoAddresses(Answer):
     """Where the pictures of a photo are; null where there is none.
 
-    ``before``, ``after`` and ``heat`` are of one size, for a slider: golden picture, photo, and where they differ.
+    ``before``, ``after`` and ``heat`` are of one size, for a slider: golden picture, photo, and where they differ;
+    ``boxes``: where the findings lie in them, in their order.
     """
 
     original: str
@@ -24,6 +25,7 @@ class PhotoAddresses(Answer):
     heat: str | None
     width_px: int | None
     height_px: int | None
+    boxes: list[Box]
 
 
 class LabelShown(Answer):
