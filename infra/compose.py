@@ -38,12 +38,13 @@ def _tickets(app: App, ports: Ports) -> None:
 
 def _vision(app: App, ports: Ports) -> None:
     from processors.vision.agent import wire
+    from processors.vision.config import Policy
     from processors.vision.goldens import Goldens
     from processors.vision.pool import Inspector
 
-    inspector = Inspector(ports.settings.vision_processes)
+    inspector = Inspector(ports.settings.vision_processes, policy=Policy(slider=True))
     ports.on_close(lambda: asyncio.to_thread(inspector.close))
-    wire(app, inspector, Goldens(ports.blobs), ports.blobs)
+    wire(app, inspector, Goldens(ports.blobs), ports.blobs, ports.vault)
 
 
 def _brain(app: App, ports: Ports) -> None:

@@ -7,6 +7,7 @@ from pydantic import Field
 from schemas.core.blob_ref import BlobRef
 from schemas.core.ids import Code, TicketId
 from schemas.core.message import Event, Value
+from schemas.labels import LabelCode
 
 
 class ImageProblem(Value):
@@ -19,7 +20,7 @@ class ImageProblem(Value):
 
 
 class ImageJudged(Event):
-    """The quality gate looked at one photo of a ticket."""
+    """The quality gate looked at one photo of a ticket; codes on labels are read from one that is spoilt as well."""
 
     TYPE: ClassVar[str] = "noizylab.image.judged.v1"
 
@@ -29,3 +30,4 @@ class ImageJudged(Event):
     verdict: Literal["usable", "reshoot"]
     problems: tuple[ImageProblem, ...] = ()
     metrics: dict[Code, float] = Field(default_factory=dict)
+    codes: tuple[LabelCode, ...] = ()

@@ -72,6 +72,24 @@ class InspectBoard(Command):
     board_model: BoardModel | None = None
 
 
+class PhotoPictures(Value):
+    """What was drawn of one photo that was compared.
+
+    ``before``, ``after`` and ``heat`` are of one size, in the golden picture's frame: that picture, the photo, and
+    where they differ; None where they were not asked for, and of bare boards. ``boxes``: where the photo's findings lie
+    in that frame, in their order.
+    """
+
+    photo: int = Field(ge=0, description="Index of the photo within the inspection, from 0.")
+    annotated: BlobRef
+    before: BlobRef | None = None
+    after: BlobRef | None = None
+    heat: BlobRef | None = None
+    width_px: int | None = Field(default=None, ge=1)
+    height_px: int | None = Field(default=None, ge=1)
+    boxes: tuple[Box, ...] = ()
+
+
 class BoardInspected(Event):
     """What the photos show. ``compared`` is false when no golden picture of this board is known."""
 
@@ -82,6 +100,7 @@ class BoardInspected(Event):
     compared: bool
     findings: tuple[Finding, ...] = ()
     annotated: tuple[BlobRef, ...] = ()
+    pictures: tuple[PhotoPictures, ...] = ()
     photos_usable: int = Field(ge=0)
     photos_refused: int = Field(ge=0)
     engine: str

@@ -12,7 +12,7 @@ from schemas.core.text import ShortText
 from schemas.core.time import UtcTime
 from schemas.devices import DeviceCategory
 from schemas.images import ImageProblem
-from schemas.inspections import BoardInspected, BoardInspectionRefused, Finding
+from schemas.inspections import BoardCondition, BoardInspected, BoardInspectionRefused, Finding, PhotoPictures
 from schemas.qc_plans import CauseCode, CheckPlan, History, Sampling, Verdict
 from schemas.tickets import TicketState
 
@@ -144,6 +144,9 @@ class CheckpointResult(Value):
     photo: BlobRef | None = None
     annotated: BlobRef | None = None
     findings: tuple[Finding, ...] = ()
+    condition: BoardCondition | None = None
+    pictures: PhotoPictures | None = None
+    """Before and after, where vision made them; ``annotated`` is among them too."""
     measured: float | None = None
     unit: ShortText | None = None
     instrument: ShortText | None = None

@@ -16,10 +16,11 @@ INSPECTION_COMMANDS = Topic(
 IMAGE_EVENTS = Topic(
     name="images.events.v1",
     owner="vision",
-    summary="Which photos can be judged, and what to do about the others.",
+    summary="Which photos can be judged, what to do about the others, and codes on labels.",
     carries=(ImageJudged,),
     key="ticket_id",
     cleanup=Delete(timedelta(days=365)),
+    personal_data=True,
 )
 INSPECTION_EVENTS = Topic(
     name="inspections.events.v1",
@@ -36,4 +37,5 @@ INSPECTION_VIEWS = Topic(
     carries=(InspectionView,),
     key="ticket_id",
     cleanup=Compact(),
+    personal_data=True,
 )

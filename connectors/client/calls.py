@@ -85,6 +85,7 @@ from connectors.client.models import (
     HoldReleasedAnswer,
     HoldSetAnswer,
     ImportResult,
+    InspectionShown,
     IntakeTaken,
     Invitation,
     Keys,
@@ -1482,9 +1483,9 @@ class Client(BaseClient):
         ticket_id: str,
         number: int,
         checkpoint_id: str,
-        variant: Literal["original", "annotated"] | None = None,
+        variant: Literal["original", "annotated", "before", "after", "heat"] | None = None,
     ) -> Iterator[bytes]:
-        """Return the photo of a checkpoint, or vision's drawing on it.
+        """Return the photo of a checkpoint, vision's drawing on it, or one of the three pictures of its slider.
 
         Scope: `tickets:read`.
         """
@@ -1648,6 +1649,36 @@ class Client(BaseClient):
                 CheckWaived,
                 Accepted,
             ),
+        )
+
+    def get_inspection(self, *, ticket_id: str) -> InspectionShown:
+        """Return what the photos of a ticket show: findings, soil by zone, codes on labels, and where the pictures
+        are.
+
+        Scope: `tickets:read`.
+        """
+        return cast(
+            "InspectionShown",
+            self._json(Call("GET", place("/v1/tickets/{ticket_id}/inspection", ticket_id=ticket_id)), InspectionShown),
+        )
+
+    def get_inspection_photo(
+        self,
+        *,
+        ticket_id: str,
+        number: int,
+        variant: Literal["original", "annotated", "before", "after", "heat"] | None = None,
+    ) -> Iterator[bytes]:
+        """Return a photo of the inspection, the drawing on it, or one of the three pictures of its slider.
+
+        Scope: `tickets:read`.
+        """
+        return self._pieces(
+            Call(
+                "GET",
+                place("/v1/tickets/{ticket_id}/inspection/photos/{number}", ticket_id=ticket_id, number=number),
+                query={"variant": variant},
+            )
         )
 
     def create_design_uploads(self, *, body: Upload, idempotency_key: str | None = None) -> UploadAddresses:

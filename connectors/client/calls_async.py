@@ -85,6 +85,7 @@ from connectors.client.models import (
     HoldReleasedAnswer,
     HoldSetAnswer,
     ImportResult,
+    InspectionShown,
     IntakeTaken,
     Invitation,
     Keys,
@@ -1499,9 +1500,9 @@ class AsyncClient(BaseAsyncClient):
         ticket_id: str,
         number: int,
         checkpoint_id: str,
-        variant: Literal["original", "annotated"] | None = None,
+        variant: Literal["original", "annotated", "before", "after", "heat"] | None = None,
     ) -> AsyncIterator[bytes]:
-        """Return the photo of a checkpoint, or vision's drawing on it.
+        """Return the photo of a checkpoint, vision's drawing on it, or one of the three pictures of its slider.
 
         Scope: `tickets:read`.
         """
@@ -1665,6 +1666,38 @@ class AsyncClient(BaseAsyncClient):
                 CheckWaived,
                 Accepted,
             ),
+        )
+
+    async def get_inspection(self, *, ticket_id: str) -> InspectionShown:
+        """Return what the photos of a ticket show: findings, soil by zone, codes on labels, and where the pictures
+        are.
+
+        Scope: `tickets:read`.
+        """
+        return cast(
+            "InspectionShown",
+            await self._json(
+                Call("GET", place("/v1/tickets/{ticket_id}/inspection", ticket_id=ticket_id)), InspectionShown
+            ),
+        )
+
+    def get_inspection_photo(
+        self,
+        *,
+        ticket_id: str,
+        number: int,
+        variant: Literal["original", "annotated", "before", "after", "heat"] | None = None,
+    ) -> AsyncIterator[bytes]:
+        """Return a photo of the inspection, the drawing on it, or one of the three pictures of its slider.
+
+        Scope: `tickets:read`.
+        """
+        return self._pieces(
+            Call(
+                "GET",
+                place("/v1/tickets/{ticket_id}/inspection/photos/{number}", ticket_id=ticket_id, number=number),
+                query={"variant": variant},
+            )
         )
 
     async def create_design_uploads(self, *, body: Upload, idempotency_key: str | None = None) -> UploadAddresses:

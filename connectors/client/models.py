@@ -73,10 +73,14 @@ from schemas.inspections import Box as Box
 from schemas.inspections import DefectKind as DefectKind
 from schemas.inspections import Finding as Finding
 from schemas.inspections import InspectionView as InspectionView
+from schemas.inspections import PhotoPictures as PhotoPictures
 from schemas.inspections import SoilKind as SoilKind
 from schemas.inspections import Zone as Zone
 from schemas.inventory import StockReceived as StockReceived
 from schemas.inventory import StockView as StockView
+from schemas.labels import CodeKind as CodeKind
+from schemas.labels import LabelCode as LabelCode
+from schemas.labels import Symbology as Symbology
 from schemas.models import ModelOutcome as ModelOutcome
 from schemas.notifications import NotificationChannel as NotificationChannel
 from schemas.notifications import NotificationDeferred as NotificationDeferred
@@ -533,14 +537,19 @@ class ChecklistToFill(Model):
 
 
 class CheckResult(Model):
-    """What was found at a checkpoint. ``photo`` and ``annotated`` are addresses."""
+    """What was found at a checkpoint. Pictures are addresses; ``before`` is the golden picture, ``after`` the photo in
+    its frame, ``heat`` where they differ."""
 
     checkpoint_id: str
     verdict: Verdict | None
     reason: str | None
     photo: str | None
     annotated: str | None
+    before: str | None
+    after: str | None
+    heat: str | None
     findings: list[Finding]
+    condition: BoardCondition | None
     measured: float | None
     unit: str | None
     instrument: str | None
@@ -1056,6 +1065,63 @@ class ImportResult(Model):
     ignored_columns: list[str]
     counts: dict[str, int]
     rows: list[ImportRow]
+
+
+class LabelShown(Model):
+    """A code on a label. ``shown``: what it says, a number of a device with only its last signs; null: it cannot be
+    read any more. ``match``: against the devices of the ticket as they stand now."""
+
+    kind: CodeKind
+    symbology: Symbology
+    shown: str | None
+    match: Literal["stated", "other", "not_stated"] | None
+    says: str
+    box: Box
+
+
+class PhotoAddresses(Model):
+    """Where the pictures of a photo are; null where there is none.
+
+    ``before``, ``after`` and ``heat`` are of one size, for a slider: golden picture, photo, and where they differ;
+    ``boxes``: where the findings lie in them, in their order."""
+
+    original: str
+    annotated: str | None
+    before: str | None
+    after: str | None
+    heat: str | None
+    width_px: int | None
+    height_px: int | None
+    boxes: list[Box]
+
+
+class PhotoShown(Model):
+    """One photo: whether it can be judged, what it shows, and its pictures."""
+
+    photo: int
+    verdict: Literal["usable", "reshoot"]
+    problems: list[ImageProblem]
+    findings: list[Finding]
+    condition: BoardCondition | None
+    codes: list[LabelShown]
+    pictures: PhotoAddresses
+
+
+class InspectionShown(Model):
+    """The newest inspection of a ticket. ``page`` is a signed address that any browser opens until ``page_until``.
+
+    ``notices``: what should be looked at first. ``refused``: why no photo could be judged."""
+
+    ticket_id: str
+    status: Literal["judged", "inspected", "refused"]
+    board_model: str | None
+    compared: bool
+    refused: str | None
+    at: datetime | None
+    notices: list[str]
+    photos: list[PhotoShown]
+    page: str
+    page_until: datetime
 
 
 class IntakeLinks(Model):

@@ -1,4 +1,5 @@
-"""Signed links to a quote, or to a ledger. Whoever holds one may answer that quote, or read that ledger: nothing else.
+"""Signed links to a quote, a ledger or an inspection. Whoever holds one may answer that quote, or read the other:
+nothing else.
 
 ::
 
@@ -28,12 +29,14 @@ from schemas.core.ids import Sha256, TicketId
 
 APPROVE_SALT = "noizylab.link.approve.v1"
 LEDGER_SALT = "noizylab.link.ledger.v1"
+INSPECTION_SALT = "noizylab.link.inspection.v1"
 """Names the action. A token signed for one action does not open another, because the salt is part of its key."""
 MIN_SECRET_CHARACTERS = 16
 _MAX_TOKEN_CHARACTERS = 1024
 
 _TICKET_ID: TypeAdapter[str] = TypeAdapter(TicketId)
 _SHA256: TypeAdapter[str] = TypeAdapter(Sha256)
+_INSPECTION: TypeAdapter[tuple[TicketId, int]] = TypeAdapter(tuple[TicketId, int])
 
 
 class LinkError(Permanent):
@@ -74,6 +77,7 @@ class LinkSigner:
         self._base_url = base_url.rstrip("/")
         self._serializer = _serializer(listed, APPROVE_SALT)
         self._ledgers = _serializer(listed, LEDGER_SALT)
+        self._inspections = _serializer(listed, INSPECTION_SALT)
 
     @property
     def base_url(self) -> str:
@@ -135,6 +139,28 @@ class LinkSigner:
         except (BadData, ValidationError) as error:
             raise LinkInvalid("the link is damaged or incomplete; copy it again from where it was") from error
         raise LinkInvalid(f"the link has {len(token)} characters; ours are shorter, copy it again")
+
+    def inspection_url(self, ticket_id: str, *, expires_at: datetime) -> str:
+        """Return the address of the page that shows the newest inspection of a ticket, good until ``expires_at``."""
+        signed = self._inspections.dumps([_TICKET_ID.validate_python(ticket_id), int(expires_at.timestamp())])
+        return f"{self._base_url}/i/{signed if isinstance(signed, str) else signed.decode()}"
+
+    def read_inspection(self, token: str, *, now: datetime) -> str:
+        """Return the ticket whose inspection a token opens.
+
+        Raises:
+            LinkInvalid: not signed by us for this, or damaged.
+            LinkExpired: its time is over.
+        """
+        if len(token) > _MAX_TOKEN_CHARACTERS:
+            raise LinkInvalid(f"the link has {len(token)} characters; ours are shorter, copy it again")
+        try:
+            ticket_id, expiry = _INSPECTION.validate_python(self._inspections.loads(token))
+        except (BadData, ValidationError) as error:
+            raise LinkInvalid("the link is damaged or incomplete; copy it again from where it was") from error
+        if now.timestamp() >= expiry:
+            raise LinkExpired("the link was good for a working day; read the inspection again for a new one")
+        return ticket_id
 
 
 def _serializer(secrets: list[str], salt: str) -> URLSafeSerializer:

@@ -9,11 +9,13 @@ import typer
 
 from connectors.errors import ConnectorError
 from infra.cli.common import err, fail, out
+from infra.cli.vision_codes import codes
 from infra.cli.vision_inspect import inspect
 from infra.cli.vision_learn import learn
 
-app = typer.Typer(no_args_is_help=True, help="Inspection of boards: inspect, learn, train, evaluate.")
+app = typer.Typer(no_args_is_help=True, help="Inspection of boards: inspect, codes, learn, train, evaluate.")
 app.command()(inspect)
+app.command()(codes)
 app.command()(learn)
 Pairs = Annotated[Path, typer.Argument(help="folder with the unpacked pairs", exists=True, file_okay=False)]
 Listed = Annotated[Path, typer.Option("--list", help="text file: one line 'image annotation' a pair", dir_okay=False)]

@@ -16,7 +16,7 @@ from schemas.core.text import plain_or_sealed
 from schemas.ticket_parts import FieldChange
 from topics.registry import EVENTS
 
-NAMED = frozenset({"serial", "imei", "signed_by", "note", "variables"})
+NAMED = frozenset({"serial", "imei", "digest", "signed_by", "note", "variables"})
 """Fields that say something of a person or lead to one, beside everything that may be sealed; a flow's variables may
 hold anything."""
 CHANGED = frozenset({"before", "after"})

@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from processors.gateway.design_sentences import SENTENCES as DESIGN_SENTENCES
+from processors.gateway.label_matches import label_name
 from processors.gateway.qc_sentences import SENTENCES as QC_SENTENCES
 from processors.gateway.ticket_sentences import SENTENCES
 from processors.gateway.wording import hours, listed, money, percent, plural, words
@@ -104,10 +105,11 @@ def _move_refused(event: TicketMoveRefused) -> str:
 
 @_says(ImageJudged)
 def _judged(event: ImageJudged) -> str:
+    read = f" Its labels hold {listed([label_name(one.kind) for one in event.codes])}." if event.codes else ""
     if event.verdict == "usable":
-        return f"Photo {event.position + 1} is usable."
+        return f"Photo {event.position + 1} is usable.{read}"
     advice = event.problems[0].advice if event.problems else "take it again."
-    return f"Photo {event.position + 1} must be taken again: {advice}"
+    return f"Photo {event.position + 1} must be taken again: {advice}{read}"
 
 
 @_says(BoardInspected)

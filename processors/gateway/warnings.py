@@ -1,13 +1,16 @@
-"""What to know about a ticket's devices before they are touched, from their histories and flags. Pure."""
+"""What to know about a ticket's devices before they are touched, from histories, flags and labels. Pure."""
 
 from typing import Any
 
+from processors.gateway.label_matches import label_warnings, labels_of
 from processors.gateway.views import ReadModel
 from processors.gateway.wording import words
 from schemas.device_history import DeviceHistoryView, DeviceVisit, device_id
 from schemas.devices import Device
+from schemas.inspections import InspectionView
 from schemas.tickets import TicketView
 from topics.devices import DEVICE_VIEWS
+from topics.inspections import INSPECTION_VIEWS
 
 RECENT_DAYS = 90
 """A device that comes back so soon may have the old fault again, or one that the repair made."""
@@ -26,7 +29,8 @@ def warnings_of(views: ReadModel, ticket: TicketView) -> list[dict[str, Any]]:
         history = history_of(views, ticket.workspace_id, device)
         if history is not None:
             found += [{**warning, "device_id": history.device_id} for warning in _of_history(history, ticket)]
-    return found
+    inspection = views.view(INSPECTION_VIEWS, ticket.ticket_id, InspectionView)
+    return found + (label_warnings(labels_of(ticket, inspection.images)) if inspection is not None else [])
 
 
 def _of_history(history: DeviceHistoryView, ticket: TicketView) -> list[dict[str, Any]]:

@@ -160,7 +160,13 @@ def _seen(
         sharp = told.model_copy(update={"verdict": "pass", "reason": "the photo can be judged"})
         return Emit.of(CheckpointRecorded(ticket_id=ticket_id, round=one.number, result=sharp))
     faults = faults_of(inspected.findings, policy)
-    told = told.model_copy(update={"findings": faults[: policy.findings_kept]})
+    told = told.model_copy(
+        update={
+            "findings": faults[: policy.findings_kept],
+            "condition": next(iter(inspected.condition), None),
+            "pictures": next(iter(inspected.pictures), None),
+        }
+    )
     missing = _not_comparable(inspected, point, one)
     if missing is not None:
         undecided = told.model_copy(update={"advice": f"{missing} {BY_EYE}"})

@@ -1,5 +1,7 @@
 """The check digit of an IMEI."""
 
+from schemas.core.check_digits import luhn_check_digit
+
 
 def imei_fault(imei: str) -> str | None:
     """Return what is wrong with a 15-digit IMEI as a sentence, or None.
@@ -18,12 +20,3 @@ def imei_fault(imei: str) -> str | None:
             "dial *#06# and copy it again."
         )
     return None
-
-
-def luhn_check_digit(digits: str) -> int:
-    """Return the digit that makes ``digits`` plus it pass the Luhn test (ISO/IEC 7812-1 annex B)."""
-    total = 0
-    for position, digit in enumerate(reversed(digits)):
-        doubled = int(digit) * (2 if position % 2 == 0 else 1)
-        total += doubled - 9 if doubled > 9 else doubled
-    return -total % 10

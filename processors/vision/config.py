@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from connectors.images.decode import DecodeLimits
 from processors.vision.compare import CompareLimits
 from processors.vision.gate import GateLimits
+from processors.vision.labels import CodeLimits
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,7 @@ class Policy:
     gate: GateLimits = field(default_factory=GateLimits)
     pose: PoseLimits = field(default_factory=PoseLimits)
     compare: CompareLimits = field(default_factory=CompareLimits)
+    codes: CodeLimits = field(default_factory=CodeLimits)
     max_findings_per_photo: int = 24
     annotated_side_px: int = 1600
     slider: bool = False

@@ -1,7 +1,7 @@
 """One inspection, from the bytes of the photos to findings and drawn pictures. Pure: runs in a process of its own."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import cv2
@@ -21,6 +21,7 @@ from processors.vision.condition import condition_of, soil_of, suspects_of
 from processors.vision.config import Policy
 from processors.vision.frame import same_colours
 from processors.vision.gate import judge
+from processors.vision.labels import SeenCode, codes_on
 from processors.vision.pose import is_moved, is_same_side, stands_out
 from processors.vision.references import Reference, allowance
 from processors.vision.register import Features, features, match, project, register
@@ -53,6 +54,8 @@ class PhotoResult:
     """Before and after, when the policy asks for it; not of bare boards."""
     condition: BoardCondition | None = None
     """How soiled the board is; of usable photos, not of bare boards."""
+    codes: tuple[SeenCode, ...] = ()
+    """Codes on labels, of spoilt photos too: a label is no board."""
 
     @property
     def usable(self) -> bool:
@@ -101,8 +104,15 @@ def inspect(
     """
     policy = policy or Policy()
     goldens = open_goldens(golden, policy)
-    results = tuple(inspect_photo(index, data, goldens, policy) for index, data in enumerate(photos))
+    results = tuple(_with_codes(inspect_photo(n, data, goldens, policy), data, policy) for n, data in enumerate(photos))
     return Inspection(results, golden_problem=goldens.problem)
+
+
+def _with_codes(result: PhotoResult, data: bytes | None, policy: Policy) -> PhotoResult:
+    limits = policy.codes
+    if result.compared:
+        limits = replace(limits, most_looks=limits.looks_on_board)
+    return replace(result, codes=codes_on(data, limits, policy.decode))
 
 
 def open_goldens(golden: bytes | Sequence[Reference] | None, policy: Policy) -> OpenGoldens:

@@ -65,12 +65,12 @@ from processors.tickets.sla.state import evolve as evolve_clocks
 from processors.tickets.state import evolve as evolve_ticket
 from processors.vision.decide import decide as vision
 from processors.vision.inspect import Inspection, PhotoResult, inspect
+from processors.vision.labels import SeenCode
 from processors.vision.state import evolve as evolve_inspection
 from processors.webhooks.config import Policy as WebhookPolicy
 from processors.webhooks.decide import decide as webhooks
 from processors.webhooks.state import evolve as evolve_webhook
 from schemas.access import AccessRefused
-from schemas.core.blob_ref import BlobRef
 from schemas.core.envelope import Envelope
 from schemas.core.message import Message, View
 from schemas.core.outcome import Drop, Emit, Outcome, Reject
@@ -87,6 +87,7 @@ from topics.topic import Topic
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 NOW = datetime(2026, 3, 2, 14, 12, 30, tzinfo=UTC)
 CAUSE = UUID("018f6b8f-20c4-7d19-b6a2-53e07f91d8bc")
+SEALED = "nzs1.T-018f6b2e-7c40-7b1d-9d2a-5e0c8a4f1b37.c2VhbGVk"
 Cases = Iterator[tuple[str, Outcome]]
 
 
@@ -171,7 +172,7 @@ def brain_cases() -> Cases:
 def vision_cases() -> Cases:
     shown = examples_of(BoardInspected)["full"]
     assert isinstance(shown, BoardInspected)
-    drawn: Mapping[int, BlobRef] = dict(enumerate(shown.annotated))
+    label = SeenCode("imei", "code_128", "IMEI: 490154203237518", "490154203237518", (12, 30, 400, 90))
     for name, command in owned(COMMANDS, "vision"):
         assert isinstance(command, InspectBoard)
         unreadable = inspect([None] * len(command.photos), None)
@@ -182,10 +183,11 @@ def vision_cases() -> Cases:
             findings=shown.findings,
             annotated=b"jpeg",
             condition=next(iter(shown.condition), None),
+            codes=(label,),
         )
         one_good = Inspection((compared, *unreadable.photos[1:]))
-        yield f"{name} on photos that cannot be read", vision(command, unreadable, {}, NOW)
-        yield f"{name} on one good photo", vision(command, one_good, drawn, NOW)
+        yield f"{name} on photos that cannot be read", vision(command, unreadable, (), NOW)
+        yield f"{name} on one good photo", vision(command, one_good, shown.pictures, NOW, {label.text: SEALED})
 
 
 def notify_cases() -> Cases:

@@ -25,6 +25,7 @@ from schemas.core.blob_ref import BlobRef
 from schemas.core.message import Event, Message
 from schemas.core.outcome import Emit
 from schemas.diagnoses import DiagnosisView, FaultDiagnosed
+from schemas.inspections import InspectionView
 from schemas.qc import CheckBegun, CheckPassed, CheckpointRecorded, CheckSigned, CheckWaived, QcView
 from schemas.quotes import QuotePrepared, QuoteView
 from schemas.schematics import AnalyseDesign, DesignAnalysed, DesignFile, DesignRemoved, DesignView
@@ -98,6 +99,7 @@ async def _intake(house: House, desk: Recorder) -> None:
     for name in ("get_timeline", "get_customer_links", "get_clocks"):
         await desk.call(name, ticket_id=ticket)
     await desk.call("get_ticket_image", ticket_id=ticket, number=0)
+    await _inspection(house, desk)
     await desk.call("get_board", query={"cards": 5})
     await desk.call("list_tasks", query={"role": "technician"})
     done = example(TaskCompleted, ticket_id=ticket)
@@ -112,6 +114,25 @@ async def _intake(house: House, desk: Recorder) -> None:
     stream = "id: tickets.events.v1/0/7\nevent: noizylab.ticket.opened.v1\ndata: {...}\n\n"
     for name in ("follow_ticket", "follow_events"):
         desk.answered(name, 200, "text/event-stream", f"retry: 2000\n\n{stream}".encode())
+
+
+async def _inspection(house: House, desk: Recorder) -> None:
+    """Vision is not here: what it found is told, about a photo that is stored and a label that says something."""
+    seen = example(InspectionView, ticket_id=house.ticket)
+    photo = await put_content(house.blobs, "images", PIECE, "image/jpeg")
+    said = await house.vault.seal_text(house.ticket, "IMEI: 490154203237518")
+    images = [
+        one.model_copy(
+            update={
+                "image": photo,
+                "codes": tuple(code.model_copy(update={"text": said}) for code in one.codes if code.kind == "imei"),
+            }
+        )
+        for one in seen.images
+    ]
+    await house.tell(seen.model_copy(update={"images": tuple(images)}))
+    await desk.call("get_inspection", ticket_id=house.ticket)
+    await desk.call("get_inspection_photo", ticket_id=house.ticket, number=0)
 
 
 async def _people(house: House, desk: Recorder) -> None:

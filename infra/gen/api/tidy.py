@@ -39,7 +39,7 @@ _BY_FIELD: dict[str, Any] = {
     "kid": "example-key",
     "size_bytes": 81_234,
 }
-_LINKS = re.compile(r"(https://shop\.example/(?:[ap]|blobs)/)[\w.~-]+")
+_LINKS = re.compile(r"(https://shop\.example/(?:[aip]|blobs)/)[\w.~-]+")
 _SHARD = re.compile(r"(?<=sha256/)[0-9a-f]{2}(?=/)")
 _KEY_ID = re.compile(r"[0-9A-Za-z]{8}")
 _TOTP_CODE = re.compile(r"[0-9]{6}")

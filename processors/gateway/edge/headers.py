@@ -24,7 +24,8 @@ SECURITY = {
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
     "Cache-Control": "no-store",
 }
-"""An answer may say more about itself, as the customer's pages do for their style and form; scripts nowhere run."""
+"""An answer may say more about itself, as pages do for their style and form. No script runs but the one of our own that
+moves the slider of an inspection, by its nonce."""
 HSTS = "max-age=31536000; includeSubDomains"
 _BREAKS = re.compile(rb"[\r\n\0]")
 _ESCAPE = re.compile(rb"%[0-9A-Fa-f]{2}")

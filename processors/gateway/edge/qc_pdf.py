@@ -47,7 +47,10 @@ def _draw_round(page: Page, one: ReportRound, pictures: Mapping[str, bytes]) -> 
     for line in one.lines:
         _draw_line(page, line)
     page.rule()
+    for said in one.conditions:
+        page.paragraph(said, 8)
     _draw_pictures(page, one.pictures, pictures)
+    _draw_pictures(page, one.pairs, pictures)
 
 
 def _draw_line(page: Page, line: ReportLine) -> None:

@@ -2,17 +2,19 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 from processors.gateway.edge.labels import label_of, short_number
 from processors.gateway.edge.sheets import device_name, words_for
 from processors.gateway.wording import words
 from schemas.core.blob_ref import BlobRef
 from schemas.core.ids import TicketId
+from schemas.inspections import BoardCondition
 from schemas.qc import CheckpointResult, CheckRound, QcView
 from schemas.qc_plans import Checkpoint
 from schemas.tickets import TicketView
 
+Variant = Literal["original", "annotated", "before", "after", "heat"]
 VERDICTS = {"pass": "passed", "fail": "failed", "not_applicable": "not applicable", None: "open"}
 ENDS = {
     "planned": "waits for its inspector", "begun": "is being checked", "passed": "PASSED", "failed": "TO REWORK",
@@ -39,12 +41,14 @@ class ReportPicture:
 
 @dataclass(frozen=True, slots=True)
 class ReportRound:
-    """One check on paper."""
+    """One check on paper. ``conditions``: how soiled photos show the board; ``pairs``: before, after, and so on."""
 
     heading: str
     facts: tuple[str, ...]
     lines: tuple[ReportLine, ...]
+    conditions: tuple[str, ...]
     pictures: tuple[ReportPicture, ...]
+    pairs: tuple[ReportPicture, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +81,12 @@ def _round(one: CheckRound, named: Callable[[str], str]) -> ReportRound:
         heading=f"Check {one.number}: {ENDS[one.status]}",
         facts=tuple(_facts(one, named)),
         lines=tuple(_line(point, result) for point, result in points),
+        conditions=tuple(
+            f"{point.title}: {_condition(result.condition)}"
+            for point, result in points
+            if result is not None and result.condition is not None
+        ),
+        pairs=tuple(picture for point, result in points if result is not None for picture in _pair(point, result)),
         pictures=tuple(
             ReportPicture(result.annotated or result.photo, f"{point.title}: {VERDICTS[result.verdict]}")
             for point, result in points
@@ -102,6 +112,40 @@ def _facts(one: CheckRound, named: Callable[[str], str]) -> list[str]:
         facts.append(f"Note: {one.note}")
     facts.append(f"Plan {', '.join(one.plan.sheets)} ({one.plan.sha256[:12]})")
     return facts
+
+
+def _pair(point: Checkpoint, result: CheckpointResult) -> tuple[ReportPicture, ...]:
+    shown = result.pictures
+    if shown is None or shown.before is None or shown.after is None:
+        return ()
+    before = ReportPicture(shown.before, f"{point.title}, before: the golden picture")
+    return before, ReportPicture(shown.after, f"{point.title}, after: this board")
+
+
+def _condition(seen: BoardCondition) -> str:
+    """Say the soil of the whole board, each kind with the zone that has most of it."""
+    verdict = f"{'' if seen.with_golden else 'without a golden picture '}{seen.verdict}"
+    told = []
+    for area in seen.areas:
+        if area.zone != "board":
+            continue
+        zones = [one for one in seen.areas if one.kind == area.kind and one.zone != "board"]
+        most = max(zones, key=lambda one: one.percent, default=None)
+        where = f", most at {words(most.zone)} ({most.percent:g} %)" if most is not None else ""
+        told.append(f"{words(area.kind)} on {area.percent:g} % of the board, {area.severity}{where}")
+    return f"board condition {verdict}; {'; '.join(told) or 'no residue, corrosion or burns seen'}"
+
+
+def picture_at(result: CheckpointResult, variant: Variant) -> BlobRef | None:
+    """Return a picture of a checkpoint; None where there is no such one."""
+    match variant:
+        case "original":
+            return result.photo
+        case "annotated":
+            return result.annotated
+        case _:
+            found: BlobRef | None = getattr(result.pictures, variant, None)
+            return found
 
 
 def _line(point: Checkpoint, result: CheckpointResult | None) -> ReportLine:
@@ -135,8 +179,9 @@ def _round_json(ticket_id: TicketId, one: CheckRound) -> dict[str, Any]:
 
 
 def _result_json(ticket_id: TicketId, number: int, result: CheckpointResult) -> Mapping[str, Any]:
-    told = result.model_dump(mode="json", exclude={"photo", "annotated"})
+    told = result.model_dump(mode="json", exclude={"photo", "annotated", "pictures"})
     place = f"/v1/tickets/{ticket_id}/qc/rounds/{number}/checkpoints/{result.checkpoint_id}/photo"
     told["photo"] = place if result.photo is not None else None
-    told["annotated"] = f"{place}?variant=annotated" if result.annotated is not None else None
+    for variant in get_args(Variant)[1:]:
+        told[variant] = f"{place}?variant={variant}" if picture_at(result, variant) is not None else None
     return told

@@ -19,7 +19,7 @@ from processors.gateway.edge.auth import Needs, Principal
 from processors.gateway.edge.deps import Edge, edge_of
 from processors.gateway.edge.idempotency import IdempotencyKey
 from processors.gateway.edge.problems import Fault, Problem, away, invalid
-from processors.gateway.edge.qc_report import as_json, report_of
+from processors.gateway.edge.qc_report import Variant, as_json, picture_at, report_of
 from processors.gateway.edge.routes_tickets import Reader, TicketPath, existing_ticket
 from schemas.core.blob_ref import BlobRef
 from schemas.core.ids import Code
@@ -136,7 +136,7 @@ async def get_report(request: Request, ticket_id: TicketPath, _: Reader) -> Resp
     report = report_of(ticket, view, edge.deps.shop_name, edge.deps.signer.base_url, lambda name: names.get(name, name))
     files: dict[str, bytes] = {}
     async with edge.upload_slots:  # as costly as taking photos in, so bounded by the same
-        for ref in (picture.ref for one in report.rounds for picture in one.pictures):
+        for ref in (picture.ref for one in report.rounds for picture in (*one.pictures, *one.pairs)):
             file = await _file(edge, ref)
             if file is not None:
                 files[ref.sha256] = file
@@ -151,13 +151,13 @@ async def get_photo(
     number: Annotated[int, Path(ge=0)],
     checkpoint_id: Point,
     _: Reader,
-    variant: Annotated[Literal["original", "annotated"], Query()] = "original",
+    variant: Annotated[Variant, Query()] = "original",
 ) -> Response:
-    """Return the photo of a checkpoint, or vision's drawing on it."""
+    """Return the photo of a checkpoint, vision's drawing on it, or one of the three pictures of its slider."""
     edge = edge_of(request)
     existing_ticket(edge, ticket_id)
     result = _result(_view(edge, ticket_id), number, checkpoint_id)
-    ref = None if result is None else result.photo if variant == "original" else result.annotated
+    ref = None if result is None else picture_at(result, variant)
     if ref is None:
         raise Problem(404, "not_found", f"check {number} of {ticket_id} has no such picture of {checkpoint_id}")
     headers = {"ETag": f'"{ref.sha256}"', "Cache-Control": "private, max-age=31536000, immutable"}

@@ -8,6 +8,7 @@ they contradict each other.
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 import cv2
@@ -16,15 +17,16 @@ import zxingcpp
 from numpy.typing import NDArray
 
 from processors.vision.codes.cuts import Look, flat, looks
+from schemas.labels import Symbology
 
-_STRONG = {
+_STRONG: dict[zxingcpp.BarcodeFormat, Symbology] = {
     zxingcpp.BarcodeFormat.QRCode: "qr",
     zxingcpp.BarcodeFormat.MicroQRCode: "micro_qr",
     zxingcpp.BarcodeFormat.DataMatrix: "data_matrix",
     zxingcpp.BarcodeFormat.Aztec: "aztec",
     zxingcpp.BarcodeFormat.PDF417: "pdf417",
 }
-_WEAK = {
+_WEAK: dict[zxingcpp.BarcodeFormat, Symbology] = {
     zxingcpp.BarcodeFormat.Code128: "code_128",
     zxingcpp.BarcodeFormat.Code39: "code_39",
     zxingcpp.BarcodeFormat.EAN13: "ean_13",
@@ -37,7 +39,7 @@ _FORMATS = zxingcpp.BarcodeFormats(tuple(_NAMES))
 _LINEAR = zxingcpp.BarcodeFormats(tuple(_WEAK))
 
 Picture = NDArray[Any]
-Key = tuple[str, str]
+Key = tuple[Symbology, str]
 """Symbology and text."""
 Corners = tuple[tuple[float, float], tuple[float, float], tuple[float, float], tuple[float, float]]
 
@@ -55,22 +57,24 @@ class Code:
     """
 
     text: str
-    symbology: str
+    symbology: Symbology
     corners_px: Corners
     looks: int
 
 
-def read_codes(picture: Picture, most: int = 1) -> tuple[Code, ...]:
+def read_codes(picture: Picture, most: int = 1, most_looks: int | None = None) -> tuple[Code, ...]:
     """Return the codes in a picture, (H, W) or (H, W, 3) uint8 blue-green-red, from its top down.
 
     Args:
         picture: the photo, upright or not.
         most: retries end when so many codes are trusted; all that the looks up to then agree on are returned.
+        most_looks: at the latest they end after so many looks; None: when there is nothing left to try.
     """
     grey = picture if picture.ndim == 2 else cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY)
     votes: Counter[Key] = Counter()
     places: dict[Key, Corners] = {}
-    for look in _every(np.ascontiguousarray(grey)):
+    trusted: list[Key] = []
+    for look in islice(_every(np.ascontiguousarray(grey)), most_looks):
         # One look may hold the same text twice (two equal labels); it still is one look.
         for key, corners in _seen(look).items():
             votes[key] += 1

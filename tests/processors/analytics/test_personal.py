@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from processors.analytics.personal import PERSONAL, without_personal
 from processors.analytics.rows import Record, Row, event_row
 from schemas.core.envelope import Envelope
+from schemas.images import ImageJudged
 from tests.schemas.examples import examples_of
 from tests.support.lines import read_line
 from topics.registry import EVENTS
@@ -101,3 +102,10 @@ def test_data_that_is_no_json_or_has_nothing_to_hide_stays_byte_for_byte() -> No
     assert without_personal("noizylab.ticket.moved.v1", odd) is odd
     assert without_personal("noizylab.ticket.opened.v1", odd) == b'{"ticket_id":"T-1"}'
     assert without_personal("noizylab.ticket.opened.v1", b"{,}") == b"{,}"
+
+
+def test_numbers_on_labels_stay_out_but_their_kinds_do_not() -> None:
+    judged = examples_of(ImageJudged)["full"]
+    told = orjson.loads(without_personal(ImageJudged.TYPE, judged.to_json()))
+    assert [one["kind"] for one in told["codes"]] == ["imei", "link"]
+    assert not any({"text", "digest"} & one.keys() for one in told["codes"])

@@ -21,7 +21,7 @@ Operations = list[tuple[str, str, dict[str, Any]]]
 NOTHING_TO_SHOW = {
     "get_ticket_image", "get_condition_photo", "get_check_photo", "get_check_report", "body of photograph_checkpoint",
     "get_design_drawing", "get_label", "get_label_sheet", "get_receipt", "get_object", "get_file",
-    "body of add_condition_photo", "get_diagnosis_report",
+    "body of add_condition_photo", "get_diagnosis_report", "get_inspection_photo",
 }  # fmt: skip
 """Pictures and papers: their bytes are no example that anybody could read."""
 IN_THEIR_WORDS = {"prove_hook": ["challengeResponse"]}

@@ -27,6 +27,8 @@ NO_SCOPE = {
     "/a/{token}": "the customer's page; the signed link is the right",
     "/a/{token}/accept": "the customer's page; the signed link is the right",
     "/a/{token}/decline": "the customer's page; the signed link is the right",
+    "/i/{token}": "an inspection for the bench; the signed link is the right",
+    "/i/{token}/{number}": "its pictures; the signed link is the right",
     "/p/{token}": "who opened the customer's passcode; the signed link is the right",
     "/blobs/{token}": "one stored object; the signed address is the right",
     "/hooks/{provider}": "the provider's signature is the right",

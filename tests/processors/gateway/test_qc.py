@@ -13,11 +13,12 @@ from processors.qc.config import Policy
 from processors.qc.decide import Desk, decide
 from processors.qc.sheets import SHIPPED, Sheets
 from processors.qc.state import evolve
+from schemas.core.blob_ref import BlobRef
 from schemas.core.envelope import Envelope
 from schemas.core.message import Event, Message, View
 from schemas.core.outcome import Drop, Emit
 from schemas.inspections import BoardInspected, InspectBoard
-from schemas.qc import CheckRefused, OpenCheck, QcView, RepairToCheck, TakeBoardVerdict
+from schemas.qc import CheckpointResult, CheckRefused, OpenCheck, QcView, RepairToCheck, TakeBoardVerdict
 from schemas.tickets import MoveTicket
 from tests.processors.gateway.world import NOW, TICKET, World, picture, problem, ticket_view
 from tests.schemas.examples import examples_of
@@ -210,3 +211,42 @@ def test_a_report_of_an_example_goes_on_over_pages() -> None:
     pdf = qc_pdf(report, {report.rounds[1].pictures[0].ref.sha256: picture(seed=1, width=900, height=700)})
     assert pdf == qc_pdf(report, {report.rounds[1].pictures[0].ref.sha256: picture(seed=1, width=900, height=700)})
     assert pdf.count(b"/Type /Page\n") >= 2
+
+
+def test_a_report_says_the_condition_and_shows_before_and_after() -> None:
+    view = examples_of(QcView)["full"]
+    assert isinstance(view, QcView)
+    report = report_of(ticket_view(), view, "NoizyLab", "http://shop.example")
+    first = report.rounds[1]
+    [said] = first.conditions
+    assert said.endswith(
+        "board condition fail; corrosion on 0.41 % of the board, high, most at bottom right (3.69 %)"
+    ), said
+    assert [one.caption.rpartition(", ")[2] for one in first.pairs] == [
+        "before: the golden picture", "after: this board",
+    ]  # fmt: skip
+    files = {one.ref.sha256: picture(seed=2) for one in (*first.pictures, *first.pairs)}
+    assert qc_pdf(report, files).count(b"/Subtype /Image") == qc_pdf(report, {}).count(b"/Subtype /Image") + 1
+
+
+async def test_gives_the_pictures_of_a_checkpoint_that_was_compared(world: World) -> None:
+    view = examples_of(QcView)["full"]
+    assert isinstance(view, QcView)
+    world.feed(ticket_view())
+    ref = await world.blobs.put("images", "before.jpg", picture(seed=4), "image/jpeg")
+    assert isinstance(ref, BlobRef)
+
+    def stored(result: CheckpointResult) -> CheckpointResult:
+        pictures = result.pictures and result.pictures.model_copy(update={"before": ref})
+        return result.model_copy(update={"pictures": pictures})
+
+    rounds = [one.model_copy(update={"results": tuple(map(stored, one.results))}) for one in view.rounds]
+    world.feed(view.model_copy(update={"ticket_id": TICKET, "rounds": tuple(rounds)}))
+    async with world.client("tickets:read") as client:
+        told = (await client.get(URL)).json()
+        results = [point["result"] for one in told["rounds"] for point in one["plan"]["checkpoints"] if point["result"]]
+        [compared] = [one for one in results if one["before"]]
+        assert compared["condition"]["verdict"] == "fail"
+        assert (await client.get(compared["before"])).content == picture(seed=4)
+        assert "/rounds/1/" in compared["before"]
+        problem(await client.get(compared["before"].replace("/rounds/1/", "/rounds/2/")), 404, "not_found")

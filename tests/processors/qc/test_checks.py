@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from processors.qc.config import Policy
-from schemas.inspections import InspectBoard
+from schemas.inspections import BoardCondition, InspectBoard, PhotoPictures
 from schemas.qc import CheckPlanned, CheckRefused, CheckSkipped, CheckWaived, QcView, WaiveCheck
 from schemas.qc_plans import Tally
 from schemas.ticket_links import WarrantyClaimed
@@ -12,6 +12,7 @@ from tests.processors.qc.shop import (
     BLURRED,
     BOARD,
     FOUR_HUNDRED_EUROS,
+    PHOTO,
     TWO_THOUSAND_EUROS,
     Shop,
     T,
@@ -388,3 +389,18 @@ async def test_what_has_ended_is_not_held_in_whichever_order_it_is_read() -> Non
         None,
         None,
     )
+
+
+async def test_keeps_condition_and_pictures_of_a_board_but_not_what_is_suspected_of_a_finished_device(
+    shop: Shop,
+) -> None:
+    shop.know(ticket(), at_hand_in())
+    await shop.arrive()
+    await shop.begin()
+    soiled = BoardCondition(photo=0, with_golden=True, verdict="clean")
+    drawn = PhotoPictures(photo=0, annotated=PHOTO, before=PHOTO, after=PHOTO, heat=PHOTO, width_px=8, height_px=6)
+    shown = seen().model_copy(update={"condition": (soiled,), "pictures": (drawn,)})
+    await shop.photograph("board_as_golden", shown)
+    await shop.photograph("finished_photo", shown)
+    kept = {one.checkpoint_id: (one.condition, one.pictures) for one in shop.round.results}
+    assert kept == {"board_as_golden": (soiled, drawn), "finished_photo": (None, None)}

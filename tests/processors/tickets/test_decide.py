@@ -8,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from processors.tickets.decide import decide
-from processors.tickets.imei import imei_fault, luhn_check_digit
+from processors.tickets.imei import imei_fault
 from processors.tickets.lifecycle import INITIAL_STATES, WAYS, targets_of
 from processors.tickets.state import evolve
+from schemas.core.check_digits import luhn_check_digit
 from schemas.core.outcome import Drop, Emit, Outcome, Reject
 from schemas.device_history import RecordDeviceVisit
 from schemas.devices import Device

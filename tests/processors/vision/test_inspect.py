@@ -12,9 +12,11 @@ from infra.bench.vision.cases import draw_golden
 from infra.bench.vision.parallax import take_tall
 from infra.demo.boards import Conditions, Photo, golden, photo, to_jpeg
 from infra.demo.boards_layout import board_model, layout
+from infra.demo.labels import label
 from processors.vision.board_mask import board_mask
 from processors.vision.config import Policy
 from processors.vision.inspect import Inspection, PhotoResult, inspect
+from processors.vision.labels import CodeLimits
 from processors.vision.register import project, register
 
 WIDTH = 1200
@@ -138,3 +140,23 @@ def test_gives_the_same_answer_when_asked_twice_and_survives_pickling() -> None:
     assert isinstance(pickle.loads(pickle.dumps(first)), Inspection)
     assert first.photos[0].annotated is not None
     assert cv2.imdecode(np.frombuffer(first.photos[0].annotated, np.uint8), cv2.IMREAD_COLOR) is not None
+
+
+def test_reads_labels_on_any_photo_but_tries_less_on_a_board_that_was_compared() -> None:
+    name = "NZL-AMP-2"
+    board = photo(name, 21, width_px=WIDTH, level="jig").picture
+    photos = [to_jpeg(board), to_jpeg(label("S/N: C02XL0GTJGH5")), b"no picture"]
+    hasty, usual = (
+        inspect(photos, reference(name), Policy(codes=CodeLimits(most_looks=looks, looks_on_board=2)))
+        for looks in (0, 16)
+    )
+    assert [one.compared for one in usual.photos] == [True, False, False]
+    assert [[code.kind for code in one.codes] for one in usual.photos] == [[], ["serial"], []]
+    assert hasty.photos[1].codes == ()
+    sticker = cv2.resize(label("https://example.com/help"), (200, 200), interpolation=cv2.INTER_AREA)
+    marked = board.copy()
+    marked[:200, :200] = sticker
+    for looks, kinds in ((0, []), (2, ["link"])):
+        limits = CodeLimits(looks_on_board=looks)
+        seen = inspect([to_jpeg(marked)], reference(name), Policy(codes=limits)).photos[0]
+        assert (seen.compared, [code.kind for code in seen.codes]) == (True, kinds)

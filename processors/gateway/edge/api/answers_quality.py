@@ -6,20 +6,26 @@ from processors.gateway.edge.api.answers import Answer
 from schemas.core.ids import Code, Sha256, TicketId
 from schemas.core.text import ShortText
 from schemas.core.time import UtcTime
-from schemas.inspections import Finding
+from schemas.inspections import BoardCondition, Finding
 from schemas.qc import Bounce, RepairToCheck, RoundStatus
 from schemas.qc_plans import CauseCode, Checkpoint, Sampling, Verdict
 
 
 class CheckResult(Answer):
-    """What was found at a checkpoint. ``photo`` and ``annotated`` are addresses."""
+    """What was found at a checkpoint. Pictures are addresses; ``before`` is the golden picture, ``after`` the photo in
+    its frame, ``heat`` where they differ.
+    """
 
     checkpoint_id: Code
     verdict: Verdict | None
     reason: ShortText | None
     photo: str | None
     annotated: str | None
+    before: str | None
+    after: str | None
+    heat: str | None
     findings: list[Finding]
+    condition: BoardCondition | None
     measured: float | None
     unit: ShortText | None
     instrument: ShortText | None

@@ -12,6 +12,7 @@ from processors.gateway.edge.api import answers_house as house
 from processors.gateway.edge.api import answers_quality as quality
 from processors.gateway.edge.api import answers_reports as reports
 from processors.gateway.edge.api import answers_schematics as designs
+from processors.gateway.edge.api.answers_inspection import InspectionShown
 from schemas.conditions import ConditionPhotoAdded, ConditionRecorded, DocumentSigned
 from schemas.core.blob_ref import BlobRef
 from schemas.core.message import Event
@@ -207,6 +208,10 @@ _OF_CHECKS: Mapping[str, Operation] = {
     f"POST {_CHECK}/conclusion": _op("conclude_check", CheckPassed, CheckFailed, late=one.Accepted),
     f"POST {_CHECK}/waiver": _op("waive_check", CheckWaived, late=one.Accepted),
 }
+_OF_INSPECTIONS: Mapping[str, Operation] = {
+    f"GET {_TICKET}/inspection": _op("get_inspection", InspectionShown),
+    f"GET {_TICKET}/inspection/photos/{{number}}": _op("get_inspection_photo", media=PICTURES),
+}
 _OF_DIAGNOSES: Mapping[str, Operation] = {
     f"POST {_TICKET}/diagnosis": _op("diagnose_ticket", brain.TicketDiagnosis, late=brain.TicketDiagnosis),
     f"GET {_TICKET}/diagnosis/report": _op("get_diagnosis_report", media=("text/markdown", "application/pdf")),
@@ -239,6 +244,7 @@ _OF_DESIGNS: Mapping[str, Operation] = {
 OPERATIONS: Final[Mapping[str, Operation]] = {
     **_OF_TICKETS,
     **_OF_CHECKS,
+    **_OF_INSPECTIONS,
     **_OF_DIAGNOSES,
     **_OF_DESIGNS,
     **_OF_REPORTS,
