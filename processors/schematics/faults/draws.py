@@ -15,6 +15,8 @@ from processors.schematics.faults.supply import Supply, domains
 _USUAL_VOLTS = (1.2, 1.8, 2.5, 3.3, 3.3, 5.0, 5.0, 12.0)
 _SERIES_OHM = {"fuse": 0.15, "bead": 0.15, "inductor": 0.2, "jumper": 0.03, "resistor": 0.05, "diode": 0.3}
 UNKNOWN_PULL_OHM = 1e4
+_RAISED = (1.3, 5.0)
+"""By how much a step-up stage raises its input."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +116,7 @@ def _nominal(supply: Supply, samples: int, rng: np.random.Generator) -> Floats:
     group = domains(supply.nets, supply.series)
     guesses = {name: rng.choice(_USUAL_VOLTS, samples) for name in dict.fromkeys(group.values())}
     for maker in supply.makers:  # most regulators make less than they get
-        if not maker.inputs:
+        if not maker.inputs or maker.raises:
             continue
         feed, out = supply.volts.get(maker.inputs[0]), supply.volts.get(maker.output)
         lower = [volts for volts in _USUAL_VOLTS if feed is not None and volts < feed]
@@ -123,6 +125,14 @@ def _nominal(supply: Supply, samples: int, rng: np.random.Generator) -> Floats:
             guesses[group[maker.output]] = rng.choice(lower, samples)
         if feed is None and higher:
             guesses[group[maker.inputs[0]]] = rng.choice(higher, samples)
+    for maker in supply.makers:
+        if maker.raises:
+            feed, out = maker.inputs[0], maker.output
+            times = np.exp(rng.uniform(*np.log(_RAISED), samples))
+            if out not in supply.volts:
+                guesses[group[out]] = supply.volts.get(feed, guesses[group[feed]]) * times
+            elif feed not in supply.volts:
+                guesses[group[feed]] = supply.volts[out] / times
     columns = [
         np.full(samples, supply.volts[net]) if net in supply.volts else guesses[group[net]] for net in supply.nets
     ]
