@@ -15,6 +15,15 @@ from processors.schematics.faults.supply import Supply, domains
 _USUAL_VOLTS = (1.2, 1.8, 2.5, 3.3, 3.3, 5.0, 5.0, 12.0)
 _SERIES_OHM = {"fuse": 0.15, "bead": 0.15, "inductor": 0.2, "jumper": 0.03, "resistor": 0.05, "diode": 0.3}
 UNKNOWN_PULL_OHM = 1e4
+_RAISED = (1.3, 5.0)
+"""By how much a step-up stage raises its input."""
+_ANY_VOLTS = (0.9, 20.0)
+_ODD_VOLTS = 0.35
+"""How often the voltage of a rail is none of the usual ones."""
+_HIDDEN_CONVERTER = 0.3
+"""How often a rail whose source the netlist does not show is made of what comes in at a socket."""
+_BACKFED = 0.15
+"""How often a rail without its source is held up by chips that are alive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +41,14 @@ class Draws:
     short_ohm: Floats
     root_ohm: Floats
     root_limit: Floats
+    root_feeder: NDArray[np.intp]
     maker_limit: Floats
     maker_drop: Floats
     level: Floats
     floating: Floats
     pull_ohm: Floats
     pin_ohm: Floats
+    lead_ohm: Floats
 
 
 def draw(supply: Supply, samples: int, seed: int = 0) -> Draws:
@@ -61,8 +72,8 @@ def draw(supply: Supply, samples: int, seed: int = 0) -> Draws:
         load_siemens=wide(0.004 * (0.3 + chips), 1.2, n)
         * _seen(chips, even(0, 1, n))
         / np.maximum(np.abs(nominal), 0.5),
-        idle_ohm=wide(2e4 / (0.15 + chips), 1.5, n),
-        residual=even(0.0, 1.0, n) ** 3 * 0.5,
+        idle_ohm=wide(2e4 / (0.15 + chips), 1.5, n) * np.where(chips > 0, 1.0, wide(1.0, 2.0, n)),
+        residual=np.where(even(0, 1, n) < _BACKFED, even(0.1, 0.8, n), even(0.0, 1.0, n) ** 3 * 0.5),
         diode_volt=np.where(chips > 0, even(0.3, 0.75, n), np.where(even(0, 1, n) < 0.5, even(0.3, 0.75, n), 3.0)),
         series_ohm=wide(ohms, 0.7, series),
         series_drop=np.where(diodes, even(0.2, 0.75, series), 0.0),
@@ -70,12 +81,14 @@ def draw(supply: Supply, samples: int, seed: int = 0) -> Draws:
         short_ohm=wide(0.7, 1.3, 1)[:, 0],
         root_ohm=wide(0.1, 0.5, len(supply.roots)),
         root_limit=wide(1.0, 0.7, len(supply.roots)),
+        root_feeder=_feeders(supply, samples, rng),
         maker_limit=wide(0.5, 0.7, len(supply.makers)),
         maker_drop=even(0.0, 1.0, len(supply.makers)) * np.minimum(1.2, _room(supply, nominal)),
         level=np.where(even(0, 1, lines) < 0.8, even(0.93, 1.0, lines), even(0.5, 0.95, lines)),
         floating=_floating(even(0, 1, lines), even(0, 1, lines), enabling),
         pull_ohm=wide(np.array([one.ohm or UNKNOWN_PULL_OHM for one in supply.lines], dtype=np.float64), 0.03, lines),
         pin_ohm=wide(5e5, 1.2, lines),
+        lead_ohm=even(0.0, 0.4, 1)[:, 0],
     )
 
 
@@ -109,20 +122,48 @@ def _floating(luck: Floats, share: Floats, enabling: NDArray[np.bool_]) -> Float
     return np.asarray(np.where(luck < 0.4, low, np.where(luck < 0.85, afloat, high)), dtype=np.float64)
 
 
+def _feeders(supply: Supply, samples: int, rng: np.random.Generator) -> NDArray[np.intp]:
+    """Return the net that the source of each root hangs on, -1 for its own: converters that the netlist hides."""
+    inlets = [number for number, net in enumerate(supply.nets) if net in supply.roots and net in supply.sockets]
+    table = np.full((samples, len(supply.roots)), -1, dtype=np.intp)
+    for number, net in enumerate(supply.roots):
+        if inlets and net not in supply.sockets:
+            hangs = rng.random(samples) < _HIDDEN_CONVERTER
+            table[:, number] = np.where(hangs, rng.choice(inlets, samples), -1)
+    return table
+
+
+def _usual_volts(samples: int, rng: np.random.Generator) -> Floats:
+    """Return what a rail may have that says nothing: mostly a usual voltage, else any."""
+    any_volts = np.exp(rng.uniform(*np.log(_ANY_VOLTS), samples))
+    return np.where(rng.random(samples) < _ODD_VOLTS, any_volts, rng.choice(_USUAL_VOLTS, samples))
+
+
 def _nominal(supply: Supply, samples: int, rng: np.random.Generator) -> Floats:
     """Return the voltage of each net: the one it says with the tolerance of a regulator, else a usual one a group."""
     group = domains(supply.nets, supply.series)
-    guesses = {name: rng.choice(_USUAL_VOLTS, samples) for name in dict.fromkeys(group.values())}
+    guesses = {name: _usual_volts(samples, rng) for name in dict.fromkeys(group.values())}
     for maker in supply.makers:  # most regulators make less than they get
-        if not maker.inputs:
+        if not maker.inputs or maker.raises:
             continue
         feed, out = supply.volts.get(maker.inputs[0]), supply.volts.get(maker.output)
         lower = [volts for volts in _USUAL_VOLTS if feed is not None and volts < feed]
         higher = [volts for volts in _USUAL_VOLTS if out is not None and volts > out]
-        if out is None and lower:
-            guesses[group[maker.output]] = rng.choice(lower, samples)
-        if feed is None and higher:
-            guesses[group[maker.inputs[0]]] = rng.choice(higher, samples)
+        odd = rng.random(samples) < _ODD_VOLTS
+        if out is None and lower and feed is not None:
+            any_volts = feed * rng.uniform(0.15, 0.95, samples)
+            guesses[group[maker.output]] = np.where(odd, any_volts, rng.choice(lower, samples))
+        if feed is None and higher and out is not None:
+            any_volts = out * np.exp(rng.uniform(*np.log(_RAISED), samples))
+            guesses[group[maker.inputs[0]]] = np.where(odd, any_volts, rng.choice(higher, samples))
+    for maker in supply.makers:
+        if maker.raises:
+            feed, out = maker.inputs[0], maker.output
+            times = np.exp(rng.uniform(*np.log(_RAISED), samples))
+            if out not in supply.volts:
+                guesses[group[out]] = supply.volts.get(feed, guesses[group[feed]]) * times
+            elif feed not in supply.volts:
+                guesses[group[feed]] = supply.volts[out] / times
     columns = [
         np.full(samples, supply.volts[net]) if net in supply.volts else guesses[group[net]] for net in supply.nets
     ]

@@ -83,7 +83,7 @@ class Prediction:
         if spot.quantity == "volt":
             there = self._volts_at(at)
             return there if other is None else there - self._volts_at(other)
-        ohm = np.clip(self.ohms.between(at, other), 0.0, OVER_LIMIT_OHM)
+        ohm = np.clip(self.ohms.between(at, other) + self.draws.lead_ohm[:, None].T, 0.0, OVER_LIMIT_OHM)
         if spot.quantity == "ohm":
             return ohm
         diode = self._junction(spot, at)
@@ -243,7 +243,7 @@ def _bend(
     for number, node in enumerate(places.roots):
         gap = np.maximum(np.abs(draws.nominal[None, :, node] - volts[..., node]), 1e-3)
         want = np.minimum(1.0 / draws.root_ohm[None, :, number], draws.root_limit[None, :, number] / gap)
-        want = np.where(faults.unfed[:, number, None], _TINY, want)
+        want = np.where(faults.unfed[:, number, None] | _is_starved(draws, volts, number), _TINY, want)
         roots[..., number] = np.sqrt(roots[..., number] * want)
     for number, (source, node, _) in enumerate(places.makers):
         gap = target[..., number] - volts[..., node]
@@ -260,6 +260,14 @@ def _bend(
             good = np.where(over > 0, over / np.maximum(across, 1e-3) / draws.series_ohm[None, :, number], 1e-7)
             good = np.where(faults.opened[:, number, None], 1.0 / draws.open_ohm[None], good)
             diodes[..., number] = np.sqrt(diodes[..., number] * np.maximum(good, 1e-7))
+
+
+def _is_starved(draws: Draws, volts: Floats, root: int) -> NDArray[np.bool_]:
+    """Say where what the source of a root hangs on is down."""
+    feeder = draws.root_feeder[:, root]
+    rows = np.arange(len(feeder))
+    level, wanted = np.abs(volts[:, rows, feeder]), np.abs(draws.nominal[rows, feeder])
+    return np.asarray((feeder >= 0) & (level < _LOW * wanted), dtype=np.bool_)
 
 
 def _feeding(supply: Supply, volts: Floats) -> Floats:

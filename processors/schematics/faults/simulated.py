@@ -129,7 +129,11 @@ class SimulatedBoard:
         guess = {name: float(self._rng.choice(_UNKNOWN_VOLTS)) for name in dict.fromkeys(group.values())}
         for maker in self.supply.makers:  # most regulators make less than they get
             feed, out = (self.supply.volts.get(net) for net in (*maker.inputs[:1], maker.output))
-            if feed is not None and out is None and self._rng.random() < 0.9:
+            if maker.raises and out is None:
+                guess[group[maker.output]] = self._volts_between(feed or guess[group[maker.inputs[0]]], 99.0)
+            elif maker.raises and feed is None and out is not None:
+                guess[group[maker.inputs[0]]] = self._volts_between(0.0, out)
+            elif feed is not None and out is None and self._rng.random() < 0.9:
                 guess[group[maker.output]] = self._volts_between(0.0, feed)
             elif feed is None and out is not None:
                 guess[group[maker.inputs[0]]] = self._volts_between(out, 99.0)

@@ -13,7 +13,7 @@ from processors.schematics.buses import serial_buses
 from processors.schematics.faults.volts import nominal_volts, regulator_volts
 from processors.schematics.index import Index
 from processors.schematics.parts import Kind, value_of
-from processors.schematics.power import diode_ends, shorted_rail_candidates
+from processors.schematics.power import Boost, boosts, diode_ends, shorted_rail_candidates
 from processors.schematics.rails import rails
 from processors.schematics.regulators import Regulator, regulators
 
@@ -39,12 +39,13 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """A regulator's output, and the lines that have to be high for it."""
+    """A regulator's output, and the lines that have to be high for it. ``raises``: its output is above its input."""
 
     ref: str
     inputs: tuple[str, ...]
     output: str
     enables: tuple[str, ...]
+    raises: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +89,10 @@ def supply_of(index: Index) -> Supply:
     """Return the supply of a design. A design without one rail gives an empty one."""
     made = regulators(index)
     nets = _supply_nets(index, made)
+    stages = boosts(index, nets)
+    nets |= dict.fromkeys(net for one in stages for net in (one.node, one.target))
     series = tuple(_series(index, nets))
-    makers = tuple(
-        Maker(one.ref, tuple(net for net in one.inputs if net in nets), output, _enables(index, one, nets))
-        for one in made for output in one.outputs if output in nets
-    )  # fmt: skip
+    makers = tuple(_makers(index, made, stages, nets))
     names = tuple(nets)
     lines = tuple(_lines(index, nets, makers))
     consumers = _consumers(index, nets, lines)
@@ -116,6 +116,24 @@ def _supply_nets(index: Index, made: tuple[Regulator, ...]) -> dict[str, None]:
                     if one in nets and _is_fed(index, other):
                         nets.setdefault(other)
     return {net: None for net in nets if net in index.nets and net not in index.grounds}
+
+
+def _makers(
+    index: Index, made: tuple[Regulator, ...], stages: tuple[Boost, ...], nets: Mapping[str, None]
+) -> Iterator[Maker]:
+    """Yield what makes a rail: regulators, then step-up stages. A regulator makes nothing at the node of its stage."""
+    nodes = {one.node for one in stages}
+    for one in made:
+        inputs, enables = tuple(net for net in one.inputs if net in nets), _enables(index, one, nets)
+        for output in one.outputs:
+            if output in nets and output not in nodes:
+                raises = any((stage.switch, stage.target) == (one.ref, output) for stage in stages)
+                yield Maker(one.ref, inputs, output, enables, raises)
+    outputs = {(one.ref, net) for one in made for net in one.outputs}
+    enabling = {one.ref: _enables(index, one, nets) for one in made}
+    for stage in stages:
+        if (stage.switch, stage.target) not in outputs:
+            yield Maker(stage.switch, (stage.source,), stage.target, enabling.get(stage.switch, ()), raises=True)
 
 
 def _carries(index: Index, ref: str, kind: Kind) -> bool:
