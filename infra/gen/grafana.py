@@ -109,9 +109,9 @@ DIAGNOSES = (
         "Of the newest diagnoses made in the period whose fault a technician named, by the tenth that the probability "
         "of the first family lies in: its mean, and the share that was right. The two should be equal. Over all "
         "workspaces.",
-        "SELECT concat(toString(least(9, floor(probability * 10)) * 10), ' %') AS from_tenth, avg(probability) AS said, "
-        "avg(right_first) AS so FROM v_diagnoses_judged WHERE newest AND judged AND $__timeFilter(event_ts) "
-        "GROUP BY from_tenth ORDER BY min(probability)",
+        "SELECT concat(toString(least(9, floor(probability * 10)) * 10), ' %') AS from_tenth, "
+        "avg(probability) AS said, avg(right_first) AS so FROM v_diagnoses_judged "
+        "WHERE newest AND judged AND $__timeFilter(event_ts) GROUP BY from_tenth ORDER BY min(probability)",
         _columns(from_tenth="text", said="ratio", so="ratio"),
     ),
     Panel(
