@@ -171,7 +171,10 @@ def calibration(as_json: AsJson = False) -> None:
     for engine, temperature in report["temperatures"].items():
         if temperature is None:
             out.print(f"{plain(engine)}: too few outcomes for a temperature; {report['least_outcomes']} are needed")
+        elif temperature == 1.0:
+            out.print(f"{plain(engine)}: its probabilities stay as they are; no other temperature did better")
         else:
             out.print(
-                f"{plain(engine)}: train the next with --temperature {temperature:.3f} (python -m infra.train.brain)"
+                f"{plain(engine)}: its log-odds should be divided by {temperature:.3f}; save this with --json and "
+                "train the next with --calibration FILE (python -m infra.train.brain)"
             )

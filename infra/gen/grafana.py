@@ -103,6 +103,27 @@ TECHNICIANS = (
         _columns(technician="text", state="text", tickets="tickets"),
     ),
 )
+DIAGNOSES = (
+    Panel(
+        "Said and so, by how sure",
+        "Of the newest diagnoses made in the period whose fault a technician named, by the tenth that the probability "
+        "of the first family lies in: its mean, and the share that was right. The two should be equal. Over all "
+        "workspaces.",
+        "SELECT concat(toString(least(9, floor(probability * 10)) * 10), ' %') AS from_tenth, "
+        "avg(probability) AS said, avg(right_first) AS so FROM v_diagnoses_judged "
+        "WHERE newest AND judged AND $__timeFilter(event_ts) GROUP BY from_tenth ORDER BY min(probability)",
+        _columns(from_tenth="text", said="ratio", so="ratio"),
+    ),
+    Panel(
+        "Brier score of diagnoses, by week",
+        "Of the newest diagnoses whose fault a technician named, by the week (UTC) in which they were made: the mean "
+        "squared gap between the probability of the first family and what was so. Lower is better. Over all "
+        "workspaces.",
+        "SELECT toStartOfWeek(event_ts, 1) AS time, avg(pow(probability - right_first, 2)) AS brier "
+        "FROM v_diagnoses_judged WHERE newest AND judged AND $__timeFilter(event_ts) GROUP BY time ORDER BY time",
+        _columns(time="week", brier="ratio"),
+    ),
+)
 PIPELINE = (
     Panel(
         "Events stored",
@@ -118,6 +139,7 @@ _PLACES = {
     "margins": "money", "quotes": "money", "quote_value": "money",
     "technicians": "technicians", "quality": "technicians",
     "pipeline": "pipeline", "notifications": "pipeline",
+    "calibration": "diagnoses",
 }  # fmt: skip
 # Parameters of a view are moments in UTC; without the zone the server's own would be taken for it.
 _PERIOD = "since = toTimeZone($__fromTime, 'UTC'), until = toTimeZone($__toTime, 'UTC')"
@@ -186,6 +208,7 @@ def dashboards() -> tuple[Dashboard, ...]:
         Dashboard("operations", "Operations", of("operations", OPERATIONS)),
         Dashboard("money", "Money", of("money", MONEY), until="now+60d"),
         Dashboard("technicians", "Technicians", of("technicians", TECHNICIANS)),
+        Dashboard("diagnoses", "Diagnoses", of("diagnoses", DIAGNOSES), since="now-1y"),
         Dashboard("pipeline", "Analytics pipeline", of("pipeline", PIPELINE), since="now-24h"),
     )
 

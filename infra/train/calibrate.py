@@ -55,6 +55,14 @@ def expected_error(confidence: Vector | Matrix, right: NDArray[np.bool_], bins: 
     return float(sum(gaps))
 
 
+def least_error(confidence: Vector | Matrix, draws: int = 200, seed: int = 1) -> float:
+    """Return the mean of :func:`expected_error` when the probabilities are perfect, that is when what is so is drawn by
+    them: bins with few rows have a gap by chance alone, and no calibration is measurably better than this."""
+    random = np.random.default_rng(seed)
+    drawn = (random.random(len(confidence)) < confidence for _ in range(draws))
+    return float(np.mean([expected_error(confidence, right) for right in drawn])) if len(confidence) else 0.0
+
+
 def _softmax(logits: Matrix) -> Matrix:
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     shares: Matrix = powers / powers.sum(axis=1, keepdims=True)

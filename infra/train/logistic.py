@@ -3,6 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from infra.train.sparse import SparseRows
+
 Matrix = NDArray[np.float32]
 
 _MEMORY = 8
@@ -10,7 +12,12 @@ _INTERCEPT_L2 = 1e-3
 
 
 def fit(
-    inputs: Matrix, targets: NDArray[np.int64], counts: NDArray[np.float32], classes: int, l2: float, iterations: int
+    inputs: Matrix | SparseRows,
+    targets: NDArray[np.int64],
+    counts: NDArray[np.float32],
+    classes: int,
+    l2: float,
+    iterations: int,
 ) -> Matrix:
     """Return weights of shape (inputs' columns, classes).
 

@@ -214,7 +214,12 @@ def normal(text: str) -> bytes:
 
 def is_held_back(text: str) -> bool:
     """Return whether a text belongs to the fifth for scoring: a salted BLAKE2b, no function of ``fold``."""
-    return int.from_bytes(blake2b(HELD_BACK_SALT + normal(text), digest_size=8).digest(), "big") % FOLDS == 0
+    return salted_fold(text, HELD_BACK_SALT) == 0
+
+
+def salted_fold(text: str, salt: bytes) -> int:
+    """Return the fold of a text, 0..4, by its normalised words; another salt gives another split."""
+    return int.from_bytes(blake2b(salt + normal(text), digest_size=8).digest(), "big") % FOLDS
 
 
 @dataclass(frozen=True, slots=True)

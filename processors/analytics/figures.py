@@ -153,6 +153,25 @@ FIGURES = (
             deferred="notifications",
         ),
     ),
+    Figure(
+        name="calibration",
+        view="v_calibration",
+        title="How far diagnoses can be believed",
+        definition="How far diagnoses can be believed: of the newest diagnosis of each ticket whose fault a technician "
+        "named, the mean probability of the family put first, the share that was right, the calibration error over ten "
+        'bins and the Brier score, by model version and family. "all" stands for every version or family: do not add '
+        "rows up.",
+        unit="ratio",
+        columns=_columns(
+            engine_version="text",
+            first_family="text",
+            outcomes="tickets",
+            said="ratio",
+            accuracy="ratio",
+            ece="ratio",
+            brier="ratio",
+        ),
+    ),
 )
 
 BY_NAME = {figure.name: figure for figure in FIGURES}

@@ -23,6 +23,11 @@ _LONG_COMPLAINT = 600
 """Characters from which a ranking can take more than 5 ms and moves to a thread, off the event loop."""
 
 
+def engine_name(artefact: bytes) -> str:
+    """Return the name under which the shop's own engine answers with the weights of a ``faults.npz``."""
+    return f"offline/{hashlib.sha256(artefact).hexdigest()[:8]}"
+
+
 class Diagnostician:
     """Answers diagnosis commands. Without a ``language_model`` nothing leaves the machine."""
 
@@ -61,8 +66,7 @@ class Diagnostician:
             model = FaultModel.from_arrays({name: arrays[name] for name in arrays.files})
         with np.load(BytesIO((folder / "success.npz").read_bytes()), allow_pickle=False) as arrays:
             success = SuccessModel.from_arrays({name: arrays[name] for name in arrays.files})
-        engine = f"offline/{hashlib.sha256(stored).hexdigest()[:8]}"
-        return cls(model, success, engine, policy, language_model, around)
+        return cls(model, success, engine_name(stored), policy, language_model, around)
 
     @property
     def engine(self) -> str:

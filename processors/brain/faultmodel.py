@@ -1,27 +1,27 @@
 """The classifier that reads complaints: linear weights over text features, by fault family."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from processors.brain.calibration import AS_IT_IS, TopCalibration
-from processors.brain.text import BUCKETS, Features, features
+from processors.brain.text import COLUMNS, Features, features
 
-FORMAT = 2
+FORMAT = 3
 
 
 @dataclass(frozen=True, slots=True)
 class FaultModel:
     """Multinomial logistic regression with 8-bit weights.
 
-    ``classes`` are family codes, the last one ``unclear``. ``idf`` has shape (BUCKETS,); ``weights``
-    (BUCKETS, classes) int8, times ``scales`` (classes,) gives nats; ``by_category`` (categories, classes) and
+    ``classes`` are family codes, the last one ``unclear``. ``idf`` has shape (COLUMNS,); ``weights``
+    (COLUMNS, classes) int8, times ``scales`` (classes,) gives nats; ``by_category`` (categories, classes) and
     ``intercept`` (classes,) are nats. ``shares`` (categories, classes) are the classes' shares of the records: the
     prior of a category when nothing is said. Scores are divided by ``temperature``; ``calibration`` sets the
-    probability of the first family right.
+    probability of the first family right, and was cooled by ``cooled_by`` for a shop's own outcomes.
     """
 
     classes: tuple[str, ...]
@@ -34,6 +34,7 @@ class FaultModel:
     shares: NDArray[np.float32]
     temperature: float
     calibration: TopCalibration = AS_IT_IS
+    cooled_by: float = 1.0
 
     @classmethod
     def quantised(
@@ -61,10 +62,10 @@ class FaultModel:
             ValueError: another format or another hash size than this code reads; says which.
         """
         found = (int(arrays["format"]), arrays["idf"].shape[0])
-        if found != (FORMAT, BUCKETS):
+        if found != (FORMAT, COLUMNS):
             raise ValueError(
-                f"fault model has format {found[0]} with {found[1]} buckets, this code reads {FORMAT} "
-                f"with {BUCKETS}; train it again"
+                f"fault model has format {found[0]} with {found[1]} columns, this code reads {FORMAT} "
+                f"with {COLUMNS}; train it again"
             )
         return cls(
             classes=tuple(str(one) for one in arrays["classes"]),
@@ -77,6 +78,7 @@ class FaultModel:
             shares=arrays["shares"],
             temperature=float(arrays["temperature"]),
             calibration=TopCalibration(*(float(one) for one in arrays["calibration"])),
+            cooled_by=float(arrays["cooled_by"]),
         )
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
@@ -93,11 +95,16 @@ class FaultModel:
             "shares": self.shares,
             "temperature": np.array(self.temperature),
             "calibration": np.array([self.calibration.intercept, self.calibration.slope, self.calibration.bend]),
+            "cooled_by": np.array(self.cooled_by),
         }
 
-    def read(self, text: str) -> Features:
-        """Return the features of a text with this model's word weights."""
-        return features(text, self.idf)
+    def cooled(self, temperature: float) -> "FaultModel":
+        """Return the model with the log-odds of its first family divided by ``temperature``."""
+        return replace(self, calibration=self.calibration.cooled(temperature), cooled_by=self.cooled_by * temperature)
+
+    def read(self, text: str, category: str) -> Features:
+        """Return the features of a text with this model's word weights; a category without records has no own part."""
+        return features(text, self.idf, category if category in self.categories else None)
 
     def contributions(self, read: Features) -> NDArray[np.float32]:
         """Return what each feature adds to each class, shape (n, classes), in nats, temperature applied."""

@@ -59,7 +59,7 @@ def rank(
     ``more``: what else was observed, of which each counts like a finding.
     """
     language = guess(complaint)
-    read = model.read(complaint if language.supported else "")
+    read = model.read(complaint if language.supported else "", device.category)
     parts = model.contributions(read).astype(np.float64)
     shares = prior(model, device.category)
     start = model.start(device.category)

@@ -1,4 +1,5 @@
-"""Complaint text as a sparse vector: hashed words, word pairs and character n-grams.
+"""Complaint text as a sparse vector: hashed words, word pairs and character n-grams; words and pairs once more for the
+category of the device, because "stuck" is another fault in a printer than in a telephone.
 
 The hash is CRC-32, whose value is the same on every machine and Python version; the shipped weights depend on it.
 """
@@ -14,7 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 BUCKETS = 1 << 14
-"""Length of the feature vector. Collisions cost little: frequent features are few against 16,384 buckets."""
+"""Buckets of what all categories share. Collisions cost little: frequent features are few against 16,384 buckets."""
+OWN_BUCKETS = 1 << 14
+"""Buckets of the words and pairs of single categories."""
+COLUMNS = BUCKETS + OWN_BUCKETS
+"""Length of the feature vector."""
+OWN_LENGTH = 0.7
+"""Length of the category's part of the vector; the shared part has length 1. Chosen by cross-validation."""
 NGRAM_SIZES = (2, 3, 4, 5)
 LONGEST_WORD = 24
 """Letters of a word that are read. Longer strings are serial numbers, links or noise."""
@@ -27,7 +34,7 @@ _DIGITS = re.compile(r"\d+")
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """Unit-length sparse vector of one text.
+    """Sparse vector of one text: the shared part has length 1, the category's ``OWN_LENGTH``.
 
     ``indices`` and ``values`` have shape (n,); ``words[owners[i]]`` is the word (or word pair) that feature i
     comes from, so that a score can be explained word by word. An index may occur more than once: its values add.
@@ -56,10 +63,10 @@ def words_of(text: str) -> tuple[str, ...]:
     return tuple(_DIGITS.sub("0", found[:LONGEST_WORD]) for found in _WORD.findall(normalise(text)))
 
 
-def features(text: str, weights: NDArray[np.float32]) -> Features:
-    """Return the features of ``text``, each counted once a word and weighed by ``weights`` of shape (BUCKETS,).
+def features(text: str, weights: NDArray[np.float32], category: str | None = None) -> Features:
+    """Return the features of ``text``, each counted once a word and weighed by ``weights`` of shape (COLUMNS,).
 
-    A text without words gives an empty vector.
+    Without a ``category`` only the shared part is filled. A text without words gives an empty vector.
     """
     words = words_of(text)[:MOST_WORDS]
     pairs = [f"{first} {second}" for first, second in pairwise(words)]
@@ -67,11 +74,26 @@ def features(text: str, weights: NDArray[np.float32]) -> Features:
     listed = [_buckets(term) for term in terms]
     indices = np.array([index for buckets in listed for index in buckets], dtype=np.int64)
     owners = np.repeat(np.arange(len(terms)), [len(buckets) for buckets in listed])
-    values = weights[indices]
-    # The length is taken over the summed vector, so that two n-grams in one bucket count as the model sees them.
+    values = _scaled(indices, weights[indices])
+    if category is not None:
+        own = np.array([_own_bucket(category, term) for term in terms], dtype=np.int64)
+        indices, owners = np.concatenate([indices, own]), np.concatenate([owners, np.arange(len(terms))])
+        values = np.concatenate([values, OWN_LENGTH * _scaled(own, weights[own])])
+    return Features(terms, indices, values.astype(np.float32), owners)
+
+
+def _scaled(indices: NDArray[np.int64], values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return values of length 1. It is taken over the summed vector, so that two n-grams in one bucket count as the
+    model sees them."""
     summed = np.bincount(indices, weights=values) if len(indices) else np.zeros(1)
-    length = float(np.sqrt(np.square(summed).sum()))
-    return Features(terms, indices, (values / length if length > 0 else values).astype(np.float32), owners)
+    length = np.float32(np.sqrt(np.square(summed).sum()))
+    return values / length if length > 0 else values
+
+
+@lru_cache(maxsize=16_384)
+def _own_bucket(category: str, term: str) -> int:
+    """Return the bucket of a word or pair in a category."""
+    return BUCKETS + crc32(f"{category}|{term}".encode()) % OWN_BUCKETS
 
 
 @lru_cache(maxsize=16_384)

@@ -11,6 +11,7 @@ from tests.support.facts import ListedLog, again, fact
 LISTS = {"v_forecast_runs": ("anomalies", "v_forecast_anomalies")}
 """A list that a program reads as one, and the view that has it a row each."""
 TOTALS = {
+    "v_calibration": "v_diagnoses_judged",
     "v_faults_ranked": "v_faults",
     "v_inspection_findings": "v_findings",
     "v_notifications": "v_notified",

@@ -1,0 +1,2 @@
+DROP VIEW IF EXISTS v_calibration;
+DROP VIEW IF EXISTS v_diagnoses_judged;
