@@ -48,6 +48,7 @@ def decide(command: InspectBoard, inspection: Inspection, annotated: Mapping[int
         engine=inspection.engine,
         inspected_at=now,
         condition=tuple(result.condition for result in inspection.photos if result.condition is not None),
+        parts=tuple(result.parts for result in inspection.photos if result.parts is not None),
     )
     return Emit.of(*judged, summary)
 

@@ -38,7 +38,11 @@ _SOFT_PX = 1.5
 _STEPS = ((0.014, 4.0), (0.008, 2.5), (0.005, 1.5))
 """How far a part is looked for (share of the picture's side), and how far off it may be to agree (px of 1000)."""
 _LEAST_AGREEING = 8
-_LEAST_SHARE = 0.4
+_LEAST_SHARE = 0.25
+_LEAST_CORRELATION = 0.2
+"""Of drawn parts with what the picture shows. Right maps of drawn and real boards had 0.29 to 0.75, wrong ones 0.22 at
+most, and then few parts agreed.
+"""
 _TIMES_SECOND = 1.6
 _SPREAD = 0.15
 
@@ -58,6 +62,7 @@ class Fit:
     off_mm: float
     agreeing: int
     asked: int
+    correlation: float = 1.0
 
 
 def fit_points(points: Sequence[tuple[float, float, float, float]], side: BoardSide) -> Fit:
@@ -106,27 +111,28 @@ def fit_outline(
     votes = Votes(solid, pads_mm)
     box, scales = (outline_mm, _SCALES_OUTLINE) if outline_mm else (box_mm(parts), _SCALES_PARTS)
     starts = [_start(seen.mask, box, quarter, side, outline_mm is not None) for quarter in range(4)]
-    found = [_refined(seen.unlike, votes, _coarse(seen.unlike, votes, start, scales)) for start in starts if start is not None]
+    coarse = [_coarse(seen.unlike, votes, start, scales) for start in starts if start is not None]
+    found = [_refined(seen.unlike, votes, start) for start in coarse]
     ranked = sorted((one for one in found if one is not None), key=lambda one: -one.agreeing)
-    if not ranked or ranked[0].agreeing < max(_LEAST_AGREEING, _LEAST_SHARE * ranked[0].asked):
-        best = ranked[0] if ranked else None
+    best = ranked[0] if ranked else None
+    enough = best is not None and best.agreeing >= max(_LEAST_AGREEING, _LEAST_SHARE * best.asked)
+    if best is None or not enough or best.correlation < _LEAST_CORRELATION:
         told = "none" if best is None else f"{best.agreeing} of {best.asked}"
         raise CannotPlace(
             f"the parts do not agree with the picture ({told} do): is it this board and the {side} side? "
             "If so, give three points or more with --at REF=x,y"
         )
-    if len(ranked) > 1 and ranked[0].agreeing < _TIMES_SECOND * ranked[1].agreeing:
+    if len(ranked) > 1 and best.agreeing < _TIMES_SECOND * ranked[1].agreeing:
         raise CannotPlace(
-            f"two ways of laying the parts agree about as well ({ranked[0].agreeing} and {ranked[1].agreeing} of "
-            f"{ranked[0].asked}); give three points or more with --at REF=x,y"
+            f"two ways of laying the parts agree about as well ({best.agreeing} and {ranked[1].agreeing} of "
+            f"{best.asked}); give three points or more with --at REF=x,y"
         )
-    best = ranked[0]
     return replace(best, to_picture=np.linalg.inv(seen.scaled) @ best.to_picture)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Evidence:
-    """``unlike`` (H, W) float32, 0 where the board is bare to 1; ``mask`` (H, W); ``scaled``: picture to these pixels."""
+    """``unlike`` (H, W) float32, 0 where the board is bare to 1; ``mask`` (H, W); ``scaled`` takes the picture to them."""
 
     unlike: NDArray[Any]
     mask: Picture
@@ -209,7 +215,11 @@ def _refined(unlike: NDArray[Any], votes: Votes, start: NDArray[Any]) -> Fit | N
         matrix = change @ matrix
         off_mm = float(np.sqrt(np.mean(off_px**2))) / _px_per_mm(matrix)
         fit = Fit(matrix, round(off_mm, 4), int(np.count_nonzero(kept)), len(votes.parts))
-    return None if fit is None else _tilted(unlike, votes, fit)
+    if fit is None:
+        return None
+    drawn = cv2.GaussianBlur(votes.draw(fit.to_picture, (unlike.shape[1], unlike.shape[0])), (0, 0), 1.0)
+    correlation = float(np.corrcoef(drawn.ravel(), unlike.ravel())[0, 1])
+    return replace(_tilted(unlike, votes, fit), correlation=round(correlation, 3))
 
 
 def _tilted(unlike: NDArray[Any], votes: Votes, fit: Fit) -> Fit:
@@ -221,7 +231,7 @@ def _tilted(unlike: NDArray[Any], votes: Votes, fit: Fit) -> Fit:
     cv2.setRNGSeed(1)
     found, inside = cv2.findHomography(source, target, cv2.RANSAC, slack_px)
     agreeing = 0 if found is None else int(np.count_nonzero(inside))
-    if agreeing < fit.agreeing:
+    if agreeing < max(fit.agreeing, fit.asked // 2):
         return fit
     kept = inside.ravel() > 0
     off_px = np.linalg.norm(project(found, source[kept]) - target[kept], axis=1)
