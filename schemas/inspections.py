@@ -12,9 +12,9 @@ from schemas.images import ImageJudged, ImageProblem
 
 DefectKind = Literal[
     "missing_part", "shifted_part", "bridge", "open", "residue", "corrosion", "burn", "scratch", "difference",
-    "short", "mouse_bite", "spur", "spurious_copper", "pin_hole",
+    "short", "mouse_bite", "spur", "spurious_copper", "pin_hole", "rotated_part", "wrong_part",
 ]  # fmt: skip
-"""The last five, and ``open``, are those of bare boards."""
+"""From ``short`` to ``pin_hole``, and ``open``, are those of bare boards."""
 
 
 class Box(Value):
@@ -36,6 +36,9 @@ class Finding(Value):
     box: Box
     area_px: int = Field(ge=0)
     note: str = ""
+    references: tuple[str, ...] = Field(default=(), description="Parts that it touches, where their places are known.")
+    x_mm: float | None = Field(default=None, description="Its middle on the board, as the board file counts.")
+    y_mm: float | None = Field(default=None, description="Downwards, seen from the top.")
 
 
 SoilKind = Literal["residue", "corrosion", "burn"]
@@ -60,6 +63,38 @@ class BoardCondition(Value):
     with_golden: bool
     verdict: Literal["clean", "suspect", "fail"]
     areas: tuple[Area, ...] = ()
+
+
+PartVerdict = Literal[
+    "mounted", "not_mounted", "shifted", "rotated", "wrong_part", "value_mismatch", "not_wanted", "unclear"
+]
+
+
+class PartSeen(Value):
+    """A part that one photo shows otherwise than the golden picture. ``not_wanted``: mounted, and should not be."""
+
+    reference: str
+    verdict: PartVerdict
+    confidence: float = Field(ge=0, le=1)
+    box: Box
+    x_mm: float = Field(description="Where it belongs on the board, as the board file counts.")
+    y_mm: float = Field(description="Downwards, seen from the top.")
+    value: str = Field(default="", description="As the board file writes it.")
+    package: str = ""
+    shift_mm: float | None = Field(default=None, ge=0)
+    turned_deg: int | None = Field(default=None, description="Counter-clockwise in the photo.")
+    marking: str | None = Field(default=None, description="The code that was read on it.")
+    note: str = ""
+
+
+class PartsSeen(Value):
+    """The parts of one side by their places: how many were looked at, how many look right, and each that does not."""
+
+    photo: int = Field(ge=0, description="Index of the photo within the ticket, from 0.")
+    side: Literal["top", "bottom"]
+    checked: int = Field(ge=0)
+    mounted: int = Field(ge=0)
+    parts: tuple[PartSeen, ...] = ()
 
 
 class InspectBoard(Command):
@@ -106,6 +141,7 @@ class BoardInspected(Event):
     engine: str
     inspected_at: UtcTime
     condition: tuple[BoardCondition, ...] = Field(default=(), description="Of each photo of a board that was judged.")
+    parts: tuple[PartsSeen, ...] = Field(default=(), description="Of each photo whose board's places are known.")
 
 
 class BoardInspectionRefused(Event):

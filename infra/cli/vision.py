@@ -12,11 +12,13 @@ from infra.cli.common import err, fail, out
 from infra.cli.vision_codes import codes
 from infra.cli.vision_inspect import inspect
 from infra.cli.vision_learn import learn
+from infra.cli.vision_places import places
 
-app = typer.Typer(no_args_is_help=True, help="Inspection of boards: inspect, codes, learn, train, evaluate.")
+app = typer.Typer(no_args_is_help=True, help="Inspection of boards: inspect, codes, learn, places, train, evaluate.")
 app.command()(inspect)
 app.command()(codes)
 app.command()(learn)
+app.command()(places)
 Pairs = Annotated[Path, typer.Argument(help="folder with the unpacked pairs", exists=True, file_okay=False)]
 Listed = Annotated[Path, typer.Option("--list", help="text file: one line 'image annotation' a pair", dir_okay=False)]
 

@@ -23,6 +23,8 @@ FINDING_NATS: Mapping[str, Mapping[str, float]] = {
     "bridge": {"system_board": 2.8, "power": 0.8, "liquid": 0.3, "software": -1.5, "performance": -1.5},
     "open": {"system_board": 2.2, "charging_port": 0.6, "power": 0.5, "software": -1.0, "performance": -1.0},
     "shifted_part": {"system_board": 1.8, "housing": 0.7, "software": -0.7, "performance": -0.7},
+    "rotated_part": {"system_board": 2.4, "power": 0.5, "software": -1.2, "performance": -1.2},
+    "wrong_part": {"system_board": 2.0, "power": 0.5, "software": -1.0, "performance": -1.0},
     "scratch": {"housing": 0.8, "system_board": 0.3},
     "difference": {"system_board": 0.4},
     "short": {"system_board": 2.8, "power": 0.8, "liquid": 0.3, "software": -1.5, "performance": -1.5},

@@ -35,6 +35,8 @@ _NAMES: dict[str, str] = {
     "spur": "spur",
     "spurious_copper": "spurious copper",
     "pin_hole": "pin hole",
+    "rotated_part": "part turned",
+    "wrong_part": "wrong part",
 }
 
 
@@ -78,7 +80,8 @@ def place_labels(shape: tuple[int, ...], findings: Sequence[Finding], scale: flo
     taken: list[Rect] = []
     for number, (finding, box) in enumerate(zip(findings, boxes, strict=True), 1):
         others = [other for other in boxes if other is not box]
-        full = f"{number} {_NAMES[finding.kind]} {finding.confidence:.0%}"
+        where = f"{finding.references[0]} " if finding.references else ""
+        full = f"{number} {where}{_NAMES[finding.kind]} {finding.confidence:.0%}"
         for text in (full, str(number)):  # where findings crowd, the number alone still fits
             spot = _free_spot(list(_spots(box, *_text_size(text, unit), shape, unit)), taken, others)
             if spot is not None:

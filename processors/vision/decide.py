@@ -60,6 +60,7 @@ def decide(
         engine=inspection.engine,
         inspected_at=now,
         condition=tuple(result.condition for result in inspection.photos if result.condition is not None),
+        parts=tuple(result.parts for result in inspection.photos if result.parts is not None),
     )
     return Emit.of(*judged, summary)
 

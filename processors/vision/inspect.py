@@ -22,15 +22,17 @@ from processors.vision.config import Policy
 from processors.vision.frame import same_colours
 from processors.vision.gate import judge
 from processors.vision.labels import SeenCode, codes_on
+from processors.vision.parts.found import Found, find_parts
+from processors.vision.parts.places import Places, read_places
 from processors.vision.pose import is_moved, is_same_side, stands_out
 from processors.vision.references import Reference, allowance
 from processors.vision.register import Features, features, match, project, register
 from processors.vision.severity import severity_of
 from processors.vision.slider import Slider, slider
 from schemas.images import ImageProblem
-from schemas.inspections import BoardCondition, Box, Finding
+from schemas.inspections import BoardCondition, Box, Finding, PartsSeen
 
-ENGINE = "golden-compare-3"
+ENGINE = "golden-compare-4"
 """Named in every inspection; raised when the same photos could get another answer."""
 
 Picture = NDArray[Any]
@@ -56,6 +58,8 @@ class PhotoResult:
     """How soiled the board is; of usable photos, not of bare boards."""
     codes: tuple[SeenCode, ...] = ()
     """Codes on labels, of spoilt photos too: a label is no board."""
+    parts: PartsSeen | None = None
+    """What stands where, when the golden picture's set says where parts belong."""
 
     @property
     def usable(self) -> bool:
@@ -79,6 +83,7 @@ class _Golden:
     mask: Picture
     features: Features
     allowed: Allowance | None = None
+    places: Places | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,7 +136,12 @@ def open_goldens(golden: bytes | Sequence[Reference] | None, policy: Policy) -> 
             bare.append(picture)
             continue
         mask = board_mask(picture)
-        colour.append(_Golden(picture, mask, features(picture, mask), allowed))
+        places = None
+        try:
+            places = None if one.places is None else read_places(one.name, one.places, one.picture)
+        except ValueError as refusal:
+            problem = str(refusal)  # the picture serves without them
+        colour.append(_Golden(picture, mask, features(picture, mask), allowed, places))
     return OpenGoldens(tuple(colour), tuple(bare), problem)
 
 
@@ -216,14 +226,21 @@ def _compared(index: int, picture: Picture, golden: _Golden, metrics: dict[str, 
         return PhotoResult((_problem("moved", _MOVED, round(changed, 4), policy.pose.max_changed_share),), metrics)
     if blobs and stands_out(found, policy.pose):
         return PhotoResult((_problem("moved", _MOVED, found.stray_places, policy.pose.max_stray_places),), metrics)
-    findings = _findings(index, picture.shape, aligned, blobs[: policy.max_findings_per_photo])
+    blobs = blobs[: policy.max_findings_per_photo]
+    found_all = _findings(index, picture.shape, aligned, blobs)
+    parts = None
+    if golden.places is not None:
+        looked = Found(picture, golden.picture, found.homography, aligned, blobs, golden.places)
+        found_all, parts = find_parts(looked, found_all, index)
+    findings = _ranked(found_all)
     drawn = annotate(picture, findings, policy.annotated_side_px)
     before_after = slider(aligned, golden.picture, picture, findings, policy.compare) if policy.slider else None
     condition = condition_of(index, soil_of(aligned, blobs), with_golden=True)
-    return PhotoResult((), metrics, True, findings, drawn, before_after, condition)
+    return PhotoResult((), metrics, True, findings, drawn, before_after, condition, parts)
 
 
-def _findings(photo: int, shape: tuple[int, ...], aligned: Aligned, blobs: Sequence[Blob]) -> tuple[Finding, ...]:
+def _findings(photo: int, shape: tuple[int, ...], aligned: Aligned, blobs: Sequence[Blob]) -> list[Finding]:
+    """Return one finding a blob, in their order."""
     scene = prepare(aligned)
     board_px = max(1, int(np.count_nonzero(aligned.valid)))
     listed = []
@@ -241,6 +258,10 @@ def _findings(photo: int, shape: tuple[int, ...], aligned: Aligned, blobs: Seque
                 note=f"{blob.mean:.0f} levels off the golden picture",
             )
         )
+    return listed
+
+
+def _ranked(listed: Sequence[Finding]) -> tuple[Finding, ...]:
     rank = {"high": 0, "medium": 1, "low": 2}
     return tuple(sorted(listed, key=lambda one: (rank[one.severity], -one.confidence, one.box.y_px, one.box.x_px)))
 

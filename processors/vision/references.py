@@ -12,8 +12,10 @@ from processors.vision.compare import Allowance
 
 Picture = NDArray[Any]
 
-PICTURE, TOLERANCE, CARD = ".jpg", ".tolerance.png", ".json"
-"""A reference ``front`` of a set is up to three files: ``front.jpg``, ``front.tolerance.png`` and ``front.json``."""
+PICTURE, TOLERANCE, CARD, PLACES = ".jpg", ".tolerance.png", ".json", ".places.json"
+"""A reference ``front`` of a set is up to four files: ``front.jpg``, ``front.tolerance.png``, ``front.json`` and
+``front.places.json`` (see :mod:`processors.vision.parts.places`).
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,7 @@ class Reference:
     tolerance: bytes | None = None
     lift: float = 0.0
     name: str = "golden"
+    places: bytes | None = None
 
 
 def allowance(reference: Reference) -> Allowance | None:
@@ -47,7 +50,8 @@ def read_set(files: dict[str, bytes]) -> tuple[Reference, ...]:
     found = []
     for name in sorted(name for name in files if name.endswith(PICTURE)):
         stem = name.removesuffix(PICTURE)
-        found.append(Reference(files[name], files.get(stem + TOLERANCE), _lift(files.get(stem + CARD)), stem))
+        lift, places = _lift(files.get(stem + CARD)), files.get(stem + PLACES)
+        found.append(Reference(files[name], files.get(stem + TOLERANCE), lift, stem, places))
     return tuple(found)
 
 

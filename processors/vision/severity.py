@@ -6,7 +6,9 @@ from schemas.inspections import DefectKind
 
 Severity = Literal["low", "medium", "high"]
 
-_ALWAYS_HIGH: frozenset[DefectKind] = frozenset({"bridge", "open", "short", "missing_part"})
+_ALWAYS_HIGH: frozenset[DefectKind] = frozenset(
+    {"bridge", "open", "short", "missing_part", "rotated_part", "wrong_part"}
+)
 """Each of them breaks the circuit, however small it looks."""
 
 _LIMITS: dict[DefectKind, tuple[float, float]] = {

@@ -9,7 +9,7 @@ from typing import Any
 
 import cv2
 
-from infra.bench.vision import barcodes, gate, golden, markings, photos, registration, residue, sound
+from infra.bench.vision import barcodes, components, gate, golden, markings, photos, registration, residue, sound
 from infra.bench.vision.cases import DEVELOPMENT, Say
 
 SECTIONS: Mapping[str, Callable[[int, bool, Say], dict[str, Any]]] = {
@@ -20,6 +20,7 @@ SECTIONS: Mapping[str, Callable[[int, bool, Say], dict[str, Any]]] = {
     "residue": residue.run,
     "barcodes": barcodes.run,
     "markings": markings.run,
+    "components": components.run,
     "photos": photos.run,
 }
 

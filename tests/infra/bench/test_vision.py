@@ -62,7 +62,7 @@ def test_the_sound_section_gives_its_keys_and_is_the_same_again() -> None:
 
 
 def test_names_the_sections_when_an_unknown_one_is_asked_for() -> None:
-    with pytest.raises(ValueError, match="registration, golden, sound, gate, residue, barcodes, markings, photos"):
+    with pytest.raises(ValueError, match="registration, golden, sound, gate, residue, barcodes, markings, components, photos"):
         run_vision_bench(SEED, True, "corrosion", silent)
     assert SEED in DEVELOPMENT
 
@@ -75,6 +75,6 @@ def test_every_section_runs_in_a_hurry(name: str) -> None:
         "registration": {"registration", "registration_12mp_s"}, "golden": {"golden"},
         "sound": {"false_fail_of_500", "sound"}, "gate": {"gate_auc", "gate", "pose"}, "residue": {"residue"},
         "barcodes": {"barcodes"}, "markings": {"markings_exact", "markings"},
-        "photos": set(),
+        "components": {"components"}, "photos": set(),
     }[name]  # fmt: skip
     assert keys <= set(result)
