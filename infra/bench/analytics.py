@@ -30,10 +30,10 @@ from infra.bench.warehouse_year import fill_year
 from infra.clickhouse.layout import DATABASE, READER
 from infra.clickhouse.migrate import Migrator
 from infra.clickhouse.server import EmbeddedClickHouse
-from processors.analytics.agent import as_record
 from processors.analytics.batch import blocks
-from processors.analytics.rows import COLUMNS, Row, event_row
+from processors.analytics.rows import COLUMNS, Record
 from processors.analytics.sink import AT_ONCE, MAX_ROWS
+from processors.analytics.strips import as_record, stretch_of
 from topics.registry import EVENTS
 
 WRITE_AT_ONCE = 250
@@ -192,11 +192,10 @@ async def _raw(stand: Stand, expected: int) -> float:
     try:
         await Migrator(warehouse).apply()
         async with LogReader(stand.cluster, "bench-raw") as reader:
-            rows: list[Row] = []
+            rows: list[Record] = []
             tps = await reader.partitions([topic.name for topic in EVENTS])
             async for record in reader.to_end(tps):
-                if isinstance(row := event_row(as_record(record)), Row):
-                    rows.append(row)
+                rows.append(as_record(record))
                 if len(rows) == 10 * MAX_ROWS:
                     seconds += await _insert(warehouse, rows)
                     inserted += len(rows)
@@ -210,9 +209,10 @@ async def _raw(stand: Stand, expected: int) -> float:
     return inserted / seconds
 
 
-async def _insert(warehouse: ServerWarehouse, rows: list[Row]) -> float:
+async def _insert(warehouse: ServerWarehouse, records: list[Record]) -> float:
     """Insert blocks of one month each, as many at a time as the sink does; returns the seconds."""
-    lines = [b"\n".join(row.line for row in part) for block in blocks(rows) for part in _cut(block.rows)]
+    strips = stretch_of(records).strips
+    lines = [b"\n".join(part) for block in blocks(strips) for part in _cut(block.lines)]
     waiting = iter(lines)
 
     async def one_after_the_other() -> None:
@@ -224,6 +224,6 @@ async def _insert(warehouse: ServerWarehouse, rows: list[Row]) -> float:
     return time.monotonic() - started
 
 
-def _cut(rows: tuple[Row, ...]) -> Iterator[tuple[Row, ...]]:
-    for start in range(0, len(rows), MAX_ROWS):
-        yield rows[start : start + MAX_ROWS]
+def _cut(lines: list[bytes]) -> Iterator[list[bytes]]:
+    for start in range(0, len(lines), MAX_ROWS):
+        yield lines[start : start + MAX_ROWS]
