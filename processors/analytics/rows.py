@@ -124,7 +124,7 @@ def event_row(record: Record) -> Row | Refusal:
         return refuse(record, "not_utf8", fault)
     line, kind, time = attributes
     payload = without_personal(kind.decode(), record.value) if kind in _TOUCHED else record.value
-    place = place_in_line(record.topic, record.partition)
+    place = _partition(record.topic, record.partition)
     return Row(
         record, EVENTS, int(time[:4] + time[5:7]), b"%b%b%d\t%b" % (line, place, record.offset, escaped(payload))
     )
@@ -210,8 +210,7 @@ def _attributes(envelope: Envelope) -> tuple[bytes, bytes, bytes]:
 
 
 @lru_cache(1024)
-def place_in_line(topic: str, partition: int) -> bytes:
-    """Return a partition of the log as it stands between an event's attributes and its offset."""
+def _partition(topic: str, partition: int) -> bytes:
     return f"\t{topic}\t{partition}\t".encode()
 
 

@@ -7,7 +7,6 @@ in between, in half the time. Every other record goes the careful way (``rows``)
 import re
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 from itertools import groupby
 
 from connectors.bus.packs import Pack
@@ -25,7 +24,6 @@ from processors.analytics.rows import (
     Row,
     Table,
     escaped,
-    place_in_line,
     row_of,
 )
 from topics.tickets import TICKET_VIEWS
@@ -154,22 +152,39 @@ class _Reading:
             self._read_events()
 
     def _read_events(self) -> None:
-        pack, data, match = self._pack, self._pack.data, _HEADERS.match
-        place = place_in_line(pack.topic, pack.partition)
+        pack, data, match, known_of, length_of = self._pack, self._pack.data, _HEADERS.match, _KNOWN.get, _LENGTHS.get
+        place = b"%b\t%d" % (pack.topic.encode(), pack.partition)
         month, strip = b"", None
         for offset, (begin, end, stop) in enumerate(pack.places(), pack.first):
             found = match(data, end) if end > begin else None
-            line = _line(found.groups(), data, begin, end) if found is not None and found.end() == stop else None
-            if line is None:
+            if found is None or found.end() != stop:
                 self._take_with_care(offset)
                 month = b""
                 continue
-            attributes, time, payload = line
-            if time[:7] != month or strip is None:
-                month = time[:7]
+            id_text, named, size, subject, at, recorded, schema, size_2, correlation, cause, _ = found.groups(NULL)
+            known = known_of(named) or _learn(named, schema)
+            if (
+                known.schema != schema
+                or length_of(size) != len(subject)
+                or length_of(size_2) != len(correlation)
+                or data[end] != 2 * (1 + (found.lastindex or 0))  # the number of headers: 10, 11 or 12
+                or (payload := _payload(data[begin:end], known.personal)) is None
+            ):
+                self._take_with_care(offset)
+                month = b""
+                continue
+            if strip is None or not month or not at.startswith(month):
+                month = at[:7]
                 strip = self._stretch.strip(EVENTS, int(month[:4] + month[5:]), pack.topic, pack.partition, self._find)
             strip.offsets.append(offset)
-            strip.lines.append(b"%b%b%d\t%b" % (attributes, place, offset, payload))
+            strip.lines.append(
+                b"\t".join(
+                    (
+                        id_text, cause, at, recorded, known.kind_and_source, subject, correlation, place,
+                        b"%d" % offset, payload,
+                    )
+                )
+            )  # fmt: skip
 
     def _read_views(self) -> None:
         pack = self._pack
@@ -223,58 +238,50 @@ _HEADERS = re.compile(
     + rb"(" + _header("ce_dataschema", rb"[!-\[\]-~]+") + rb")"
     + _header("ce_correlationid", rb"(" + WORDS + rb")").replace(_LENGTH, rb"(" + _LENGTH + rb")")
     + _header("content-type", rb"application/json", 16)
-    + rb"(?:" + _header("ce_causationid", rb"(" + UUID + rb")", 36) + rb")?"
-    + rb"(?:" + _header("traceparent", rb"([0-9a-f-]{55})", 55) + rb")?",
+    + rb"(?:" + _header("ce_causationid", rb"(" + UUID + rb")", 36)
+    + rb"(?:" + _header("traceparent", rb"([0-9a-f-]{55})", 55) + rb")?)?",
     re.DOTALL,
 )  # fmt: skip
 """The number of headers and the headers of an event in the order in which ``Envelope.to_headers`` gives them."""
 
 
-def _line(found: Sequence[bytes], data: bytes, begin: int, end: int) -> tuple[bytes, bytes, bytes] | None:
-    """Return a line's beginning, the time of the event and its data as it stands in the line; None in any doubt."""
-    id_text, named, size, subject, time, recorded, schema, correlation_size, correlation, cause, trace = found
-    known = _named(named)
-    if (
-        known is None
-        or _LENGTHS.get(size) != len(subject)
-        or _LENGTHS.get(correlation_size) != len(correlation)
-        or not _fits(schema)
-        or data[end] != _WITHOUT_RARE + 2 * ((cause is not None) + (trace is not None))
-    ):
-        return None
-    kind_and_source, kind = known
-    payload = data[begin:end]
-    if not payload.isascii():
+@dataclass(frozen=True, slots=True)
+class _Known:
+    """What the headers of a source and a type say: both as they stand in the line, the header of the type's schema, and
+    the type if it has fields that stay out."""
+
+    kind_and_source: bytes
+    schema: bytes
+    personal: str | None
+
+
+_KNOWN: dict[bytes, _Known] = {}
+_KNOWN_AT_MOST = 1_000
+"""Some thirty sources with a few types each."""
+_UNFIT = _Known(b"", b"", None)
+"""Fits no record."""
+
+
+def _learn(named: bytes, schema: bytes) -> _Known:
+    """Return what is known of the headers of a source and a type from now on."""
+    source_header, _, kind_text = named.partition(b"\x0ece_type")
+    source, kind = _text(source_header[len(b"\x12ce_source") :]), _text(kind_text)
+    if source is None or kind is None or _text(schema[len(b"\x1ace_dataschema") :]) is None:
+        return _UNFIT
+    if len(_KNOWN) >= _KNOWN_AT_MOST:
+        _KNOWN.clear()
+    personal = kind.decode() if kind.decode() in PERSONAL else None
+    return _KNOWN.setdefault(named, _Known(kind + b"\t" + source, schema, personal))
+
+
+def _payload(value: bytes, personal: str | None) -> bytes | None:
+    """Return an event's data as it stands in the line; None when it is not UTF-8."""
+    if not value.isascii():
         try:
-            payload.decode()
+            value.decode()
         except UnicodeDecodeError:
             return None
-    if kind is not None:
-        payload = without_personal(kind, payload)
-    attributes = b"%b\t%b\t%b\t%b\t%b\t%b\t%b" % (
-        id_text, NULL if cause is None else cause, time, recorded, kind_and_source, subject, correlation,
-    )  # fmt: skip
-    return attributes, time, escaped(payload)
-
-
-_WITHOUT_RARE = 20
-"""Ten headers, as their number stands before them."""
-
-
-@lru_cache(1024)
-def _named(headers: bytes) -> tuple[bytes, str | None] | None:
-    """Return type and source as they stand in the line, and the type if it has fields that stay out."""
-    source_header, _, kind_text = headers.partition(b"\x0ece_type")
-    source, kind = _text(source_header[len(b"\x12ce_source") :]), _text(kind_text)
-    if source is None or kind is None:
-        return None
-    return kind + b"\t" + source, kind.decode() if kind.decode() in PERSONAL else None
-
-
-@lru_cache(1024)
-def _fits(header: bytes) -> bool:
-    """Whether the header of a schema is as long as it says."""
-    return _text(header[len(b"\x1ace_dataschema") :]) is not None
+    return escaped(value if personal is None else without_personal(personal, value))
 
 
 def _text(sized: bytes) -> bytes | None:
