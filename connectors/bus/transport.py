@@ -24,7 +24,8 @@ from connectors.bus.records import Fetched
 PARTITION_BYTES = 1_048_576
 """What a fetch brings of one partition. A larger record comes alone."""
 
-ANSWER_BYTES = 16_777_216
+ANSWER_BYTES = 4_194_304
+"""Larger ones come less often and take longer to carry: they fit in no cache."""
 
 fetcher.MemoryRecords = KeptRecords
 
