@@ -136,13 +136,18 @@ class App(faust.App):
         return register
 
     def sink(
-        self, *reads: Topic, opens: OpenHandler | None = None, batch_records: int = 0, ahead: int = 0
+        self,
+        *reads: Topic,
+        opens: OpenHandler | None = None,
+        batch_records: int = 0,
+        ahead: int = 0,
+        packed: bool = False,
     ) -> Callable[[BatchHandler], BatchHandler]:
         """Declare a step that takes whole batches, of all types, and writes nothing to the bus; see ``BatchStage``."""
 
         def register(handler: BatchHandler) -> BatchHandler:
             name = f"{self.processor}.{handler.__name__}"
-            self.sinks.append(BatchStage(name, reads, handler, opens, batch_records, ahead))
+            self.sinks.append(BatchStage(name, reads, handler, opens, batch_records, ahead, packed=packed))
             return handler
 
         return register

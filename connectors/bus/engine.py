@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextvars import ContextVar
 from time import monotonic
+from typing import Any
 
 from aiokafka import ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
@@ -19,7 +20,7 @@ from connectors.bus.cluster import Cluster, refused
 from connectors.bus.counts import EngineCounts
 from connectors.bus.epoch import EngineLimits, Epoch, InHand, Standing
 from connectors.bus.ledger import Handover, Hole, Ledger, Run
-from connectors.bus.records import Fetched
+from connectors.bus.packs import count_of, offsets_of, unpacked
 from connectors.bus.restore import restore_views
 from connectors.bus.snapshot import Snapshots
 from connectors.bus.stage import PartitionState, Stage, WorkerStop
@@ -67,7 +68,8 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
         wanted = (stage.batch_records for stage in stages if isinstance(stage, BatchStage))
         self._batch_records = max(self._limits.batch_records, *wanted, 0)
         self._runs_ahead = any(stage.ahead for stage in stages if isinstance(stage, BatchStage))
-        self._transport = transport(cluster, group, self._stage_of, self)
+        packed = {topic for topic, stage in self._stage_of.items() if isinstance(stage, BatchStage) and stage.packed}
+        self._transport = transport(cluster, group, self._stage_of, self, packed)
         self._epoch: Epoch | None = None
         self._commit_lock = asyncio.Lock()
         self._last_proof_s = self._last_commit_s = 0.0
@@ -255,14 +257,14 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
 
     async def _admit(self, epoch: Epoch, taken: Taken) -> None:
         ledger = epoch.ledgers[taken.tp]
-        admission = ledger.admit(taken.lo, taken.hi, [record.offset for record in taken.records])
+        admission = ledger.admit(taken.lo, taken.hi, offsets_of(taken.records))
         if isinstance(admission, Hole):
             await self._seek_back(taken.tp, ledger)
         elif isinstance(admission, Handover):
-            batch = taken.records[admission.first :] if admission.first else taken.records
+            batch = unpacked(taken.records)[admission.first :] if admission.first else taken.records
             task = asyncio.create_task(self._handle(epoch, taken.tp, admission.run, batch))
             epoch.busy.setdefault(taken.tp, {})[admission.run] = InHand(task, self._now())
-            epoch.in_hand[self._stage_of[taken.tp.topic].step.name] += len(batch)
+            epoch.in_hand[self._stage_of[taken.tp.topic].step.name] += count_of(batch)
 
     async def _seek_back(self, tp: TopicPartition, ledger: Ledger) -> None:
         beginning = (await self._transport.bounds([tp]))[tp][0]
@@ -273,7 +275,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             ledger.log_start_moved(beginning)
         self._transport.seek(tp, ledger.expected)
 
-    async def _handle(self, epoch: Epoch, tp: TopicPartition, run: Run, batch: list[Fetched]) -> None:
+    async def _handle(self, epoch: Epoch, tp: TopicPartition, run: Run, batch: Sequence[Any]) -> None:
         stage = self._stage_of[tp.topic]
         states = epoch.states[stage.step.name, tp.partition]
         pause, began = self._limits.first_retry_s, self._now()
@@ -302,7 +304,7 @@ class Engine(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has n
             if epoch.alive:
                 await self._crash(error)
         finally:
-            self._put_down(epoch, tp, run, len(batch))
+            self._put_down(epoch, tp, run, count_of(batch))
             self._transport.wake()
 
     def _put_down(self, epoch: Epoch, tp: TopicPartition, run: Run, records: int) -> None:

@@ -3,25 +3,31 @@
 Pinned to aiokafka 0.14.0. Private names used: ``_coordinator.generation``, ``_coordinator.fetch_committed_offsets``,
 ``_subscription.reassignment_in_progress``, ``_subscription.subscription.assignment.state_value``,
 ``_fetcher._create_fetch_waiter``, ``_fetcher._records``, ``FetchResult._partition_records``,
-``PartitionRecords._consumer_record``. A contract test holds each of them.
+``PartitionRecords._consumer_record``, ``PartitionRecords._records``; and what the fetcher finds under ``MemoryRecords``
+is ours. A contract test holds each of them.
 """
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka.consumer import fetcher
 from aiokafka.coordinator.assignors.range import RangePartitionAssignor
 from aiokafka.errors import CommitFailedError, IllegalStateError, KafkaError
 
 from connectors.bus.cluster import Cluster
+from connectors.bus.packs import Item, KeptRecords, Pack
 from connectors.bus.records import Fetched
 
 PARTITION_BYTES = 1_048_576
 """What a fetch brings of one partition. A larger record comes alone."""
 
-ANSWER_BYTES = 16_777_216
+ANSWER_BYTES = 4_194_304
+"""Larger ones come less often and take longer to carry: they fit in no cache."""
+
+fetcher.MemoryRecords = KeptRecords
 
 
 @dataclass(slots=True)
@@ -31,7 +37,7 @@ class Taken:
     tp: TopicPartition
     lo: int
     hi: int
-    records: list[Fetched]
+    records: Sequence[Item]
 
 
 def fetched(record: ConsumerRecord) -> Fetched:
@@ -46,10 +52,25 @@ def _made(tp: TopicPartition, record: Any) -> Fetched:
     return Fetched(tp.topic, tp.partition, record.offset, record.timestamp, record.key, record.value, record.headers)
 
 
-class Transport:
-    """A group consumer without commits, resets or bookkeeping of its own."""
+def _whole(tp: TopicPartition, record: Any) -> Item:
+    """Return a pack as it is, and a record as ours."""
+    if not isinstance(record, Pack):
+        return _made(tp, record)
+    record.topic, record.partition = tp
+    return record
 
-    def __init__(self, cluster: Cluster, group: str, topics: Iterable[str], listener: ConsumerRebalanceListener):
+
+class Transport:
+    """A group consumer without commits, resets or bookkeeping of its own. ``packed``: topics that come in packs."""
+
+    def __init__(
+        self,
+        cluster: Cluster,
+        group: str,
+        topics: Iterable[str],
+        listener: ConsumerRebalanceListener,
+        packed: Iterable[str] = (),
+    ) -> None:
         self._consumer = AIOKafkaConsumer(
             **cluster.client_options(group),
             group_id=group,
@@ -67,7 +88,7 @@ class Transport:
             # Equal counts of partitions and the range assignor give one worker the same numbers of every topic.
             partition_assignment_strategy=[RangePartitionAssignor],
         )
-        self._topics = list(topics)
+        self._topics, self._packed = list(topics), frozenset(packed)
         self._listener = listener
         self._waiter: asyncio.Future[None] | None = None
 
@@ -116,7 +137,7 @@ class Transport:
         self._consumer.seek(tp, offset)
 
     async def take(self, tps: Iterable[TopicPartition], generation: int, limit: int) -> list[Taken]:
-        """Take what is buffered, without waiting. Empty when the generation is over.
+        """Take what is buffered, without waiting; a pack counts as one of ``limit``. Empty when the generation is over.
 
         Nothing between the two readings of the positions suspends: ``getmany`` with no time-out does not, unless a
         reassignment is in progress, which is checked in the same turn of the loop.
@@ -130,7 +151,7 @@ class Transport:
         for tp in before:
             records = getattr(self._consumer._fetcher._records.get(tp), "_partition_records", None)
             if records is not None:
-                records._consumer_record = _made
+                self._shape(tp, records)
         got = await self._consumer.getmany(*before, timeout_ms=0, max_records=limit)
         if not self.current(generation):
             return []
@@ -139,6 +160,14 @@ class Transport:
             for tp, lo in before.items()
             if tp in got or states[tp].position != lo
         ]
+
+    def _shape(self, tp: TopicPartition, records: Any) -> None:
+        """Let what was fetched of a partition come as ours: in packs, or record by record."""
+        if tp.topic not in self._packed:
+            records._consumer_record = _made
+            return
+        records._consumer_record = _whole
+        records._records.wanted = records.next_fetch_offset
 
     def _states(self, tps: Iterable[TopicPartition]) -> dict[TopicPartition, Any]:
         assignment = self._consumer._subscription.subscription.assignment

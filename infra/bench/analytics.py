@@ -30,10 +30,10 @@ from infra.bench.warehouse_year import fill_year
 from infra.clickhouse.layout import DATABASE, READER
 from infra.clickhouse.migrate import Migrator
 from infra.clickhouse.server import EmbeddedClickHouse
-from processors.analytics.agent import as_record
 from processors.analytics.batch import blocks
-from processors.analytics.rows import COLUMNS, Row, event_row
+from processors.analytics.rows import COLUMNS, Record
 from processors.analytics.sink import AT_ONCE, MAX_ROWS
+from processors.analytics.strips import as_record, stretch_of
 from topics.registry import EVENTS
 
 WRITE_AT_ONCE = 250
@@ -88,9 +88,10 @@ async def _sink_part(plan: Plan, say: Say) -> dict[str, Any]:
             return {
                 "events": written,
                 "sink_rows_per_s": round(sink["rows_per_s"]),
-                "raw_rows_per_s": round(raw),
-                "sink_to_raw_ratio": round(sink["rows_per_s"] / raw, 3),
-                "sink_cpu_us_per_row": sink["cpu_us_per_row"],
+                "raw_rows_per_s": round(raw["rows_per_s"]),
+                "sink_to_raw_ratio": round(sink["rows_per_s"] / raw["rows_per_s"], 3),
+                "cpu_us_per_row": sink["cpu_us_per_row"],
+                "raw_cpu_us_per_row": raw["cpu_us_per_row"],
                 "freshness_ms": freshness,
             }
 
@@ -132,11 +133,20 @@ async def _fill(stand: Stand, plan: Plan) -> int:
 async def _sink(stand: Stand, expected: int) -> dict[str, Any]:
     """Start the sink on the full log; the clock runs from the moment it has its partitions."""
     await stand.start_sink()
-    started, busy = time.monotonic(), stand.sink.cpu_s()
+    started, busy = time.monotonic(), _busy(stand)
     await _until(stand, expected)
-    seconds, after = time.monotonic() - started, stand.sink.cpu_s()
-    cpu = None if busy is None or after is None else round((after - busy) / expected * 1e6, 1)
+    seconds, after = time.monotonic() - started, _busy(stand)
+    cpu = {name: _us_a_row(busy[name], after[name], expected) for name in busy}
     return {"rows_per_s": expected / seconds, "cpu_us_per_row": cpu}
+
+
+def _busy(stand: Stand) -> dict[str, float | None]:
+    """Return the processor time of each part so far, in seconds."""
+    return {"worker": stand.sink.cpu_s(), "engine": stand.engine_cpu_s(), "broker": stand.broker.cpu_s()}
+
+
+def _us_a_row(before: float | None, after: float | None, rows: int) -> float | None:
+    return None if before is None or after is None else round((after - before) / rows * 1e6, 1)
 
 
 async def _until(stand: Stand, expected: int) -> None:
@@ -184,46 +194,56 @@ async def _freshness(stand: Stand, plan: Plan, before: int) -> dict[str, float]:
     return {"p50": round(cuts[49], 1), "p95": round(cuts[94], 1), "max": round(max(waits), 1)}
 
 
-async def _raw(stand: Stand, expected: int) -> float:
-    """Return the rows a second of inserts alone: lines are read and made while the clock stands."""
+async def _raw(stand: Stand, expected: int) -> dict[str, Any]:
+    """Measure inserts alone, with the engine's time: lines are read and made while the clock stands."""
     await stand.warehouse.command(f"CREATE DATABASE {RAW}")
     warehouse = connect(stand.engine, RAW)
-    seconds, inserted = 0.0, 0
+    spent = _Spent(stand)
+    inserted = 0
     try:
         await Migrator(warehouse).apply()
         async with LogReader(stand.cluster, "bench-raw") as reader:
-            rows: list[Row] = []
+            rows: list[Record] = []
             tps = await reader.partitions([topic.name for topic in EVENTS])
             async for record in reader.to_end(tps):
-                if isinstance(row := event_row(as_record(record)), Row):
-                    rows.append(row)
+                rows.append(as_record(record))
                 if len(rows) == 10 * MAX_ROWS:
-                    seconds += await _insert(warehouse, rows)
+                    await spent.insert(warehouse, rows)
                     inserted += len(rows)
                     rows = []
                 if inserted + len(rows) >= expected:
                     break
-            seconds += await _insert(warehouse, rows)
+            await spent.insert(warehouse, rows)
             inserted += len(rows)
     finally:
         await warehouse.close()
-    return inserted / seconds
+    return {"rows_per_s": inserted / spent.seconds, "cpu_us_per_row": _us_a_row(0.0, spent.cpu_s, inserted)}
 
 
-async def _insert(warehouse: ServerWarehouse, rows: list[Row]) -> float:
-    """Insert blocks of one month each, as many at a time as the sink does; returns the seconds."""
-    lines = [b"\n".join(row.line for row in part) for block in blocks(rows) for part in _cut(block.rows)]
-    waiting = iter(lines)
+class _Spent:
+    """Time in inserts: of the clock, and of the engine's processors, None where /proc is missing."""
 
-    async def one_after_the_other() -> None:
-        for chunk in waiting:
-            await warehouse.insert_lines("events", COLUMNS["events"], chunk)
+    def __init__(self, stand: Stand) -> None:
+        self.seconds = 0.0
+        self.cpu_s: float | None = 0.0
+        self._stand = stand
 
-    started = time.monotonic()
-    await asyncio.gather(*(one_after_the_other() for _ in range(AT_ONCE)))
-    return time.monotonic() - started
+    async def insert(self, warehouse: ServerWarehouse, records: list[Record]) -> None:
+        """Insert blocks of one month each, as many at a time as the sink does."""
+        strips = stretch_of(records).strips
+        waiting = iter([b"\n".join(part) for block in blocks(strips) for part in _cut(block.lines)])
+
+        async def one_after_the_other() -> None:
+            for chunk in waiting:
+                await warehouse.insert_lines("events", COLUMNS["events"], chunk)
+
+        started, busy = time.monotonic(), self._stand.engine_cpu_s()
+        await asyncio.gather(*(one_after_the_other() for _ in range(AT_ONCE)))
+        self.seconds += time.monotonic() - started
+        after = self._stand.engine_cpu_s()
+        self.cpu_s = None if None in (busy, after, self.cpu_s) else self.cpu_s + after - busy  # type: ignore[operator]
 
 
-def _cut(rows: tuple[Row, ...]) -> Iterator[tuple[Row, ...]]:
-    for start in range(0, len(rows), MAX_ROWS):
-        yield rows[start : start + MAX_ROWS]
+def _cut(lines: list[bytes]) -> Iterator[list[bytes]]:
+    for start in range(0, len(lines), MAX_ROWS):
+        yield lines[start : start + MAX_ROWS]

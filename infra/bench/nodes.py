@@ -14,6 +14,15 @@ READY_WITHIN_S = 120.0
 STOP_WITHIN_S = 15.0
 
 
+def cpu_s(pid: int) -> float | None:
+    """Return the processor time a process took so far, user and system, in seconds; None where /proc is missing."""
+    try:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 @dataclass(slots=True)
 class Node:
     """A process that may be killed and started again; what it prints goes to a file in ``home``."""
@@ -77,11 +86,7 @@ class Node:
 
     def cpu_s(self) -> float | None:
         """Return the processor time it took so far, user and system, in seconds; None where /proc is missing."""
-        try:
-            fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            return None
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return cpu_s(self.pid)
 
     def rss_mb(self) -> float | None:
         """Return the memory it occupies, in MB (10^6 bytes); None where /proc is missing."""

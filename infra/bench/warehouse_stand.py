@@ -11,7 +11,7 @@ from connectors.bus.cluster import Cluster
 from connectors.bus.publisher import KafkaPublisher
 from connectors.bus.records import Outgoing
 from connectors.clickhouse.server import Connection, ServerWarehouse
-from infra.bench.nodes import Node
+from infra.bench.nodes import Node, cpu_s
 from infra.bench.servers import embedded_broker, prepare
 from infra.clickhouse.layout import ADMIN, DATABASE
 from infra.clickhouse.migrate import Migrator
@@ -35,6 +35,7 @@ class Stand:
     warehouse: ServerWarehouse
     publisher: KafkaPublisher
     sink: Node
+    broker: Node
 
     async def start_sink(self) -> None:
         """Start the sink's process and wait until it has its partitions."""
@@ -48,6 +49,10 @@ class Stand:
         """Write records and return when they are acknowledged."""
         await self.publisher.publish(records)
 
+    def engine_cpu_s(self) -> float | None:
+        """Return the processor time that the engine took so far, in seconds; None where /proc is missing."""
+        return None if self.engine.pid is None else cpu_s(self.engine.pid)
+
     async def count(self, table: str = "events") -> int:
         """Return the rows of a table."""
         [row] = await self.warehouse.query(f"SELECT count() AS rows FROM {table}")  # noqa: S608 - own names
@@ -58,7 +63,7 @@ class Stand:
 async def running_stand(home: Path, *, logged: bool = True) -> AsyncIterator[Stand]:
     """Run all but the sink, whose process is made and not started; everything is stopped at the end."""
     async with AsyncExitStack() as ending:
-        _, bootstrap = ending.enter_context(embedded_broker(home / "broker"))
+        broker, bootstrap = ending.enter_context(embedded_broker(home / "broker"))
         cluster = Cluster(bootstrap)
         await prepare(cluster, TOPICS)
         engine = EmbeddedClickHouse(home / "clickhouse")
@@ -74,7 +79,7 @@ async def running_stand(home: Path, *, logged: bool = True) -> AsyncIterator[Sta
         command += ["--store", str(engine.data_dir), "--http-port", str(engine.http_port)]
         sink = Node("sink", home, command if logged else [*command, "--unlogged"], lifeline=True)
         ending.push_async_callback(asyncio.to_thread, sink.stop)
-        yield Stand(home, cluster, engine, warehouse, publisher, sink)
+        yield Stand(home, cluster, engine, warehouse, publisher, sink, broker)
 
 
 def connect(engine: EmbeddedClickHouse, database: str) -> ServerWarehouse:

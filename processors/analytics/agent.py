@@ -4,8 +4,8 @@ import logging
 from collections.abc import Sequence
 
 from connectors.bus.app import App
+from connectors.bus.packs import Item, Pack
 from connectors.bus.ranges import LogRanges
-from connectors.bus.records import Fetched
 from connectors.clickhouse.port import Warehouse
 from connectors.errors import Transient
 from processors.analytics.batch import Range
@@ -13,6 +13,7 @@ from processors.analytics.metrics import SinkCollector
 from processors.analytics.outlook import DaysOff, forecast_when_due
 from processors.analytics.rows import Record
 from processors.analytics.sink import AHEAD, MAX_ROWS, Sink
+from processors.analytics.strips import as_record
 from topics.access import ACCESS_VIEWS
 from topics.registry import EVENTS
 from topics.tickets import TICKET_VIEWS
@@ -46,9 +47,9 @@ def wire(app: App, warehouse: Warehouse, ranges: LogRanges, *, logged: bool = Tr
     sink = Sink(warehouse, BusLog(ranges), fence=app.guard, logged=logged, clock=app.wall_clock)
     app.collectors.append(SinkCollector(sink.counts))
 
-    @app.sink(*EVENTS, TICKET_VIEWS, opens=sink.opened, batch_records=MAX_ROWS, ahead=AHEAD)
-    async def store(records: Sequence[Fetched]) -> None:
-        await sink.write([as_record(record) for record in records])
+    @app.sink(*EVENTS, TICKET_VIEWS, opens=sink.opened, batch_records=MAX_ROWS, ahead=AHEAD, packed=True)
+    async def store(items: Sequence[Item]) -> None:
+        await sink.write([one if isinstance(one, Pack) else as_record(one) for one in items])
 
     return sink
 
@@ -63,10 +64,3 @@ def wire_outlook(app: App, warehouse: Warehouse, days_off: DaysOff) -> None:
             await forecast_when_due(warehouse, days_off, app.wall_clock.now())
         except Transient as error:
             log.warning("the forecasts wait: %s", error)
-
-
-def as_record(record: Fetched) -> Record:
-    """Return a fetched record as the sink takes it."""
-    return Record(
-        record.topic, record.partition, record.offset, record.headers, record.value or b"", record.timestamp_ms
-    )

@@ -19,7 +19,9 @@ from typing import Any, Literal
 
 import orjson
 
-from processors.analytics.rows import Record, Row, Table
+from connectors.bus.packs import first_offset
+from processors.analytics.rows import Record, Table
+from processors.analytics.strips import Item, Strip
 
 DEAD_LETTERS, PROGRESS = "events_dlq", "sink_progress"
 
@@ -76,16 +78,34 @@ class Block:
 
     table: Table
     month: int
-    rows: tuple[Row, ...]
+    strips: tuple[Strip, ...]
+
+    @property
+    def lines(self) -> list[bytes]:
+        """Its rows as lines."""
+        return [line for strip in self.strips for line in strip.lines]
+
+    def record(self, number: int) -> Record:
+        """Return the record of a row, numbered from 0."""
+        for strip in self.strips:
+            if number < len(strip.lines):
+                return strip.record(strip.offsets[number])
+            number -= len(strip.lines)
+        raise IndexError(f"the block has {len(self.lines)} rows")
 
 
-def ranges_of(records: Iterable[Record]) -> tuple[Range, ...]:
-    """Return one range for each partition among ``records``, from its lowest offset to its highest."""
+def range_of(items: Sequence[Item]) -> Range:
+    """Return the range of records and packs of one partition, in the order of the log."""
+    begin, end = items[0], items[-1]
+    return Range(begin.topic, begin.partition, first_offset(begin), end.offset)
+
+
+def joined(ranges: Iterable[Range]) -> tuple[Range, ...]:
+    """Return one range for each partition among ``ranges``, from its lowest offset to its highest."""
     found: dict[tuple[str, int], tuple[int, int]] = {}
-    for record in records:
-        topic, partition, offset = record.place
-        first, last = found.get((topic, partition), (offset, offset))
-        found[topic, partition] = min(first, offset), max(last, offset)
+    for one in ranges:
+        first, last = found.get((one.topic, one.partition), (one.first, one.last))
+        found[one.topic, one.partition] = min(first, one.first), max(last, one.last)
     return tuple(sorted(Range(topic, partition, *ends) for (topic, partition), ends in found.items()))
 
 
@@ -100,12 +120,12 @@ def token(batch: str, block: Block, first: int, end: int) -> str:
     return f"{batch}/{block.month}/{first}-{end}"
 
 
-def blocks(rows: Iterable[Row]) -> list[Block]:
-    """Return rows by table and month. The order is that of the log, so that a replay cuts in the same places."""
-    ordered = sorted(rows, key=lambda row: (row.table, row.month, *row.record.place))
+def blocks(strips: Iterable[Strip]) -> list[Block]:
+    """Return strips by table and month. The order is that of the log, so that a replay cuts in the same places."""
+    ordered = sorted((one for one in strips if one.lines), key=lambda one: one.order)
     return [
         Block(table, month, tuple(together))
-        for (table, month), together in groupby(ordered, key=lambda row: (row.table, row.month))
+        for (table, month), together in groupby(ordered, key=lambda one: (one.table, one.month))
     ]
 
 

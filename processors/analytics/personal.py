@@ -37,7 +37,10 @@ def without_personal(message_type: str, value: bytes) -> bytes:
         data = orjson.loads(value)
     except orjson.JSONDecodeError:
         return value  # the table refuses it, by its constraint on the column
-    return orjson.dumps(_without(data, fields)) if isinstance(data, dict) else value
+    if not isinstance(data, dict):
+        return value
+    _remove(data, fields)
+    return orjson.dumps(data)
 
 
 def _named(kind: type[BaseModel], above: frozenset[type[BaseModel]]) -> Iterator[str]:
@@ -63,12 +66,15 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models(inner)
 
 
-def _without(value: Any, fields: frozenset[str]) -> Any:
+def _remove(value: Any, fields: frozenset[str]) -> None:
+    """Remove fields at any depth of what was read, in place."""
     if isinstance(value, dict):
-        return {name: _without(inner, fields) for name, inner in value.items() if name not in fields}
-    if isinstance(value, list):
-        return [_without(inner, fields) for inner in value]
-    return value
+        for name in fields.intersection(value):
+            del value[name]
+        value = value.values()
+    for inner in value:
+        if isinstance(inner, dict | list):
+            _remove(inner, fields)
 
 
 PERSONAL: Mapping[str, frozenset[str]] = MappingProxyType(

@@ -39,15 +39,15 @@ COLUMNS: Mapping[Table, tuple[str, ...]] = {
 }  # fmt: skip
 """What the lines of a table hold, in order."""
 
-_NULL = rb"\N"
-_UUID = rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
-_DAY = (
+NULL = rb"\N"
+UUID = rb"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}"
+DAY = (
     rb"20[2-9]\d-(?:(?:0[13578]|1[02])-(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)-(?:0[1-9]|[12]\d|30)"
     rb"|02-(?:0[1-9]|1\d|2[0-8]))"
 )
-_TIME = _DAY + rb"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z"
-_WORDS = rb"[ -\[\]-~]+"  # printable ASCII but the backslash: nothing that a line would have to escape
-_PLAIN = re.compile(rb"\t".join((_UUID, rb"(?:" + _UUID + rb"|\\N)", _TIME, _TIME, _WORDS, _WORDS, _WORDS, _WORDS)))
+_TIME = DAY + rb"T(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?Z"
+WORDS = rb"[ -\[\]-~]+"  # printable ASCII but the backslash: nothing that a line would have to escape
+_PLAIN = re.compile(rb"\t".join((UUID, rb"(?:" + UUID + rb"|\\N)", _TIME, _TIME, WORDS, WORDS, WORDS, WORDS)))
 """The attributes of an event as our publishers write them, which the warehouse reads as they are."""
 _TOUCHED = frozenset(kind.encode() for kind in PERSONAL)
 
@@ -124,7 +124,10 @@ def event_row(record: Record) -> Row | Refusal:
         return refuse(record, "not_utf8", fault)
     line, kind, time = attributes
     payload = without_personal(kind.decode(), record.value) if kind in _TOUCHED else record.value
-    return Row(record, EVENTS, int(time[:4] + time[5:7]), b"%b%b%b" % (line, _place(record), escaped(payload)))
+    place = _partition(record.topic, record.partition)
+    return Row(
+        record, EVENTS, int(time[:4] + time[5:7]), b"%b%b%d\t%b" % (line, place, record.offset, escaped(payload))
+    )
 
 
 def snapshot_row(record: Record) -> Row | Refusal | None:
@@ -178,7 +181,7 @@ def _plain_attributes(headers: Headers) -> tuple[bytes, bytes, bytes] | None:
         kind, time = found["ce_type"], found["ce_time"]
         line = b"\t".join(
             (
-                found["ce_id"], found.get("ce_causationid", _NULL), time, found["ce_recordedtime"],
+                found["ce_id"], found.get("ce_causationid", NULL), time, found["ce_recordedtime"],
                 kind, found["ce_source"], found["ce_subject"], found["ce_correlationid"],
             )
         )  # fmt: skip
@@ -199,15 +202,11 @@ def _attributes(envelope: Envelope) -> tuple[bytes, bytes, bytes]:
     texts = (kind, envelope.source.encode(), envelope.subject.encode(), envelope.correlation_id.encode())
     line = b"\t".join(
         (
-            envelope.id_text.encode(), _NULL if causation is None else causation.encode(),
+            envelope.id_text.encode(), NULL if causation is None else causation.encode(),
             time, rfc3339(envelope.recorded_time).encode(), *map(escaped, texts),
         )
     )  # fmt: skip
     return line, kind, time
-
-
-def _place(record: Record) -> bytes:
-    return b"%b%d\t" % (_partition(record.topic, record.partition), record.offset)
 
 
 @lru_cache(1024)

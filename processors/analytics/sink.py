@@ -14,23 +14,24 @@ from time import monotonic
 
 from connectors.clickhouse.port import Warehouse
 from connectors.clock.clock import Clock, SystemClock
-from processors.analytics.batch import Range, batch_id, ranges_of
+from processors.analytics.batch import Range, batch_id, joined, range_of
 from processors.analytics.intents import Intents, Log, check_end
 from processors.analytics.metrics import SinkCounts
 from processors.analytics.parts import PartsWatch
 from processors.analytics.patience import stubbornly
-from processors.analytics.rows import EVENTS, Record, Refusal, Row, row_of
+from processors.analytics.rows import EVENTS
 from processors.analytics.store import Store
+from processors.analytics.strips import Item, Stretch, records_of, stretch_of
 
 log = logging.getLogger(__name__)
 
-MAX_ROWS = 20_000
-MAX_BYTES = 16 * 1024 * 1024
-"""Of lines. One insert stays one block, so that a refused row's number is its true one."""
-ENOUGH_ROWS = 10_000
-"""From here on a batch waits for nothing but its turn: while others are written, it grows. Smaller ones cost the engine
-more a row: 11 to 15 us of it at ten thousand, 15 to 17 at 6,700 (three materialised views)."""
-AHEAD = 60_000
+MAX_ROWS = 50_000
+MAX_BYTES = 48 * 1024 * 1024
+"""Of lines. One insert stays one block, so that a refused row's number is its true one (seen up to 55 MB)."""
+ENOUGH_ROWS = 30_000
+"""From here on a batch waits for nothing but its turn: while others are written, it grows. Smaller ones leave more to
+merge: 5 to 10 us of the engine a row at ten thousand, 3 to 4 at thirty thousand (three materialised views)."""
+AHEAD = 120_000
 """Records in hand: so many that the next batches fill up while others are written."""
 LINGER_S = 0.5
 AT_ONCE = 2
@@ -41,16 +42,17 @@ AT_ONCE = 2
 class _Gathering:
     """Records that will be written together, and who waits for them."""
 
-    ends: list[Record] = field(default_factory=list)  # the first and the last of each write
-    rows: list[Row] = field(default_factory=list)
-    refused: list[Refusal] = field(default_factory=list)
+    ranges: list[Range] = field(default_factory=list)  # one for each write
+    stretch: Stretch = field(default_factory=Stretch)
+    rows: int = 0
     size: int = 0
+    oldest_ms: int = 0
     enough: asyncio.Event = field(default_factory=asyncio.Event)
     written: asyncio.Task[None] | None = None
 
     def takes(self, rows: int, size: int) -> bool:
         """Whether so many more rows and bytes fit; the first always do."""
-        return self.written is None or (len(self.rows) + rows <= MAX_ROWS and self.size + size <= MAX_BYTES)
+        return self.written is None or (self.rows + rows <= MAX_ROWS and self.size + size <= MAX_BYTES)
 
 
 async def _no_fence() -> None:
@@ -109,7 +111,7 @@ class Sink:
                     await self._replay(one.batch_id)
             self._stored[topic, partition] = [one.range for one in known]
 
-    async def write(self, records: Sequence[Record]) -> None:
+    async def write(self, items: Sequence[Item]) -> None:
         """Return when every record of one partition, in the order of the log, is stored: as a row or as a dead letter.
 
         Batches of a partition come in order too, and need not wait for each other. While the warehouse is away it
@@ -119,29 +121,31 @@ class Sink:
             Misconfigured: the warehouse cannot take rows until somebody changes something.
             WorkerStop: the fence fell before the rows were begun.
         """
-        if not records:
+        if not items:
             return
-        for written in self._join_all(records):
+        for written in self._join_all(items):
             # Shielded: one partition that is taken away must not cancel the insert that others wait for.
             await asyncio.shield(written)
 
-    def _join_all(self, records: Sequence[Record]) -> "list[asyncio.Task[None]]":
+    def _join_all(self, items: Sequence[Item]) -> "list[asyncio.Task[None]]":
         """Add records to what is gathered, or gathered next; returns what ends when they are stored.
 
         Nothing in here waits, so batches join in the order in which they come. What is stored already parts the
         others: a range must not reach over it.
         """
-        place = records[0].place[:2]
-        if records[0].offset < self._next.get(place, 0):
+        covered = range_of(items)
+        place = covered.topic, covered.partition
+        if covered.first < self._next.get(place, 0):
             raise RuntimeError(
                 f"a batch of {place[0]}/{place[1]} came after those behind it, and its range would reach over theirs; "
                 "start the worker again: it goes on behind what is stored"
             )
-        self._next[place] = records[-1].offset + 1
+        self._next[place] = covered.last + 1
         stored = self._stored.get(place)
         if not stored:
-            return [one for one in [self._join(records)] if one is not None]
+            return [one for one in [self._join(items)] if one is not None]
         found: list[asyncio.Task[None]] = []
+        records = records_of(items)
         for known, run in groupby(records, key=lambda one: any(r.first <= one.offset <= r.last for r in stored)):
             part = list(run)
             if known:
@@ -149,29 +153,30 @@ class Sink:
                 self._rotate()
             elif (written := self._join(part)) is not None:
                 found.append(written)
-        if records[-1].offset >= max(one.last for one in stored):
+        if covered.last >= max(one.last for one in stored):
             stored.clear()
         return found
 
-    def _join(self, records: Sequence[Record]) -> "asyncio.Task[None] | None":
+    def _join(self, items: Sequence[Item]) -> "asyncio.Task[None] | None":
         """Add records to what is gathered; returns what ends when they are stored, None when there is nothing to."""
-        made = [one for record in records if (one := row_of(record)) is not None]
-        rows = [one for one in made if isinstance(one, Row)]
-        size = sum(len(one.line) for one in made)
-        if not made:
+        stretch = stretch_of(items)
+        rows, size = stretch.rows, stretch.size
+        if not size:
             return None
-        if not self._gathering.takes(len(rows), size):
+        if not self._gathering.takes(rows, size):
             self._rotate()
         gathering = self._gathering
-        gathering.ends += (records[0], records[-1])
+        gathering.ranges.append(range_of(items))
+        gathering.stretch.strips += stretch.strips
+        gathering.stretch.refused += stretch.refused
         gathering.rows += rows
-        gathering.refused += [one for one in made if isinstance(one, Refusal)]
         gathering.size += size
+        gathering.oldest_ms = min(filter(None, (gathering.oldest_ms, *(one.timestamp_ms for one in items))), default=0)
         if gathering.written is None:
             gathering.written = asyncio.create_task(self._after_a_moment(gathering))
             self._under_way.add(gathering.written)
             gathering.written.add_done_callback(self._under_way.discard)
-        if len(gathering.rows) >= ENOUGH_ROWS or gathering.size >= MAX_BYTES:
+        if gathering.rows >= ENOUGH_ROWS or gathering.size >= MAX_BYTES:
             gathering.enough.set()
         return gathering.written
 
@@ -198,16 +203,16 @@ class Sink:
             started = monotonic()
             await self._begin(gathering)
             self.counts.batch_s.observe(monotonic() - started)
-            oldest_ms = min((row.record.timestamp_ms for row in gathering.rows), default=0)
-            if oldest_ms:
-                self.counts.freshness_s.observe(self._clock.now().timestamp() - oldest_ms / 1000)
+            if gathering.oldest_ms:
+                self.counts.freshness_s.observe(self._clock.now().timestamp() - gathering.oldest_ms / 1000)
 
     async def _begin(self, gathering: _Gathering) -> None:
         """Log the intent, then store. Until the intent is logged, nothing of the batch exists."""
+        strips, refused = gathering.stretch.strips, gathering.stretch.refused
         if not self._logged:
-            await self._store.store("", gathering.rows, gathering.refused)
+            await self._store.store("", strips, refused)
             return
-        ranges = ranges_of(gathering.ends)
+        ranges = joined(gathering.ranges)
         batch = batch_id(ranges)
 
         async def intend() -> None:
@@ -215,23 +220,23 @@ class Sink:
             await self._intents.intend(ranges, batch)
 
         await stubbornly(intend, self.counts)
-        await self._store.store(batch, gathering.rows, gathering.refused)
+        await self._store.store(batch, strips, refused)
         await stubbornly(lambda: self._intents.finish(ranges, batch), self.counts)
 
     async def _replay(self, batch: str) -> None:
         """Store a batch that was begun before a crash, over exactly its ranges, and look whether that is true now."""
         ranges = await stubbornly(lambda: self._intents.ranges(batch), self.counts)
-        made = [row_of(record) for record in await self._source.read(ranges)]
-        rows = [one for one in made if isinstance(one, Row)]
-        log.warning("replaying batch %s: %d rows of %d partitions", batch, len(rows), len(ranges))
-        good = await self._store.store(batch, rows, [one for one in made if isinstance(one, Refusal)])
+        stretch = stretch_of(await self._source.read(ranges))
+        log.warning("replaying batch %s: %d rows of %d partitions", batch, stretch.rows, len(ranges))
+        poison = {one.record.place for one in await self._store.store(batch, stretch.strips, stretch.refused)}
         self.counts.replayed += 1
-        events = [row for row in good if row.table == EVENTS]
-        verdict = await stubbornly(lambda: self._intents.verdict(ranges, len(events)), self.counts)
+        events = [one.without(poison) for one in stretch.strips if one.table == EVENTS]
+        expected = sum(len(one.lines) for one in events)
+        verdict = await stubbornly(lambda: self._intents.verdict(ranges, expected), self.counts)
         if verdict == "lost":
             # A token was taken down and its rows were not: seen of inserts that span partitions, which ours do not.
             stored = await stubbornly(lambda: self._intents.stored(ranges), self.counts)
-            await self._store.store(f"{batch}/again", [row for row in events if row.record.place not in stored], [])
+            await self._store.store(f"{batch}/again", [one.without(stored) for one in events], [])
         self.counts.verdicts[verdict] += 1
         if verdict != "exact":
             log.error("batch %s was found %s after its replay; count the ranges %s in events", batch, verdict, ranges)

@@ -13,6 +13,7 @@ from uuid import UUID, uuid4
 
 import pytest
 from aiokafka import TopicPartition
+from aiokafka.consumer import fetcher
 from aiokafka.consumer.fetcher import FetchResult, PartitionRecords
 from aiokafka.record.memory_records import MemoryRecords
 
@@ -21,6 +22,7 @@ from connectors.bus.aggregate import Aggregate
 from connectors.bus.app import App
 from connectors.bus.cluster import Cluster
 from connectors.bus.epoch import EngineLimits
+from connectors.bus.packs import KeptRecords
 from connectors.bus.publisher import KafkaPublisher
 from connectors.bus.records import record_of
 from connectors.bus.restore import LogReader
@@ -270,6 +272,8 @@ async def test_private_names_of_the_client_are_where_the_transport_expects_them(
         records = PartitionRecords(tp, MemoryRecords(b""), None, 0, None, None, True, 0)
         assert FetchResult(tp, assignment=None, partition_records=records, backoff=0)._partition_records is records
         assert callable(records._consumer_record)
+        assert fetcher.MemoryRecords is KeptRecords
+        assert records._records.size_in_bytes() == 0
         assert transport._consumer._fetcher._records == {}
 
 

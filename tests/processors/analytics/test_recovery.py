@@ -11,7 +11,7 @@ import pytest
 
 from connectors.clickhouse.port import Row, Settings, Warehouse
 from connectors.errors import Misconfigured
-from processors.analytics.batch import batch_id, ranges_of
+from processors.analytics.batch import Range, batch_id, joined
 from processors.analytics.intents import Intents
 from processors.analytics.rows import Record
 from processors.analytics.sink import Sink
@@ -191,7 +191,7 @@ async def test_lost_rows_are_stored_and_counted_when_a_token_outlived_them(wareh
 
 async def test_rows_that_are_there_twice_are_found(warehouse: Warehouse) -> None:
     log = ListedLog(_log("twice.events.v1"))
-    ranges = ranges_of(log.records)
+    ranges = joined(Range(*one.place, one.offset) for one in log.records)
     await Sink(warehouse, log, linger_s=0, logged=False).write(log.records)
     await Intents(warehouse).intend(ranges, batch_id(ranges))
     after = Sink(warehouse, log, linger_s=0)
