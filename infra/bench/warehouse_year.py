@@ -97,7 +97,7 @@ async def fill_year(
         say(f"{(copy + 1) * year.events} events in {monotonic() - started:.0f} s")
     for table in ("staged_events", "staged_snapshots"):
         await warehouse.command(f"DROP TABLE {table} SYNC")
-    await _quiet(warehouse)
+    await quiet(warehouse)
     return Filled(copies * year.events, copies * year.tickets, monotonic() - started)
 
 
@@ -122,7 +122,7 @@ async def _stage(warehouse: Warehouse, rows: list[Row]) -> None:
             await warehouse.insert_lines(into, COLUMNS[table], lines)
 
 
-async def _quiet(warehouse: Warehouse) -> None:
+async def quiet(warehouse: Warehouse) -> None:
     """Wait until no parts are merged any more: a year that came in over a year has been merged long since."""
     still = 0
     while still < 3:

@@ -1,0 +1,164 @@
+"""What each materialised view behind ``events`` costs the engine: its CPU time a row, on insert and in merges.
+
+    python -m infra.bench.warehouse_costs --events 600000
+
+The sink's own rows (``warehouse_log``) go in, made beforehand, in inserts of the sink's size, into a database of their
+own for every set of views: all of them, all but one, none. A view costs what the engine needs less without it. The CPU
+time is that of the engine's process, from the first insert until its merges have gone quiet; that of merges is what
+its merging threads had of it. Two inserts at a time, as the sink does. The machine's other work adds to none of this,
+though caches that are shared make numbers of a busy machine some percent larger.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from connectors.clickhouse.server import ServerWarehouse
+from infra.bench.warehouse_log import EVENTS_A_TICKET, tickets
+from infra.bench.warehouse_stand import connect
+from infra.bench.warehouse_year import quiet
+from infra.clickhouse.layout import DATABASE
+from infra.clickhouse.migrate import Migrator
+from infra.clickhouse.server import EmbeddedClickHouse
+from processors.analytics.batch import blocks
+from processors.analytics.rows import COLUMNS, EVENTS, Record, Row, row_of
+from processors.analytics.sink import AT_ONCE, MAX_ROWS
+
+BEGAN = datetime(2026, 11, 2, tzinfo=UTC)
+"""When the first ticket was opened."""
+MERGING = "MergeMutate"
+"""The engine's name for its threads that merge."""
+SOURCES = ("events", "events_typed")
+"""Tables that views hang on."""
+
+Block = tuple[int, bytes]
+"""Rows of one insert, and their lines."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cost:
+    """CPU time of the engine in microseconds a row: of inserts, and of the merges after them."""
+
+    insert_us: float
+    merge_us: float
+
+    @property
+    def total_us(self) -> float:
+        """Both together."""
+        return self.insert_us + self.merge_us
+
+
+def cpu_s(pid: int) -> tuple[float, float]:
+    """Return the CPU seconds of a process so far, and those of its merging threads among them (Linux only)."""
+    merging = 0.0
+    for task in Path(f"/proc/{pid}/task").iterdir():
+        try:
+            if (task / "comm").read_text().startswith(MERGING):
+                merging += _ticks(task / "stat")
+        except FileNotFoundError:  # the thread ended meanwhile
+            continue
+    return _ticks(Path(f"/proc/{pid}/stat")), merging
+
+
+def _ticks(path: Path) -> float:
+    """Return user and system time: fields 14 and 15 of proc(5), after the name, which may hold spaces."""
+    fields = path.read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+async def measure_costs(events: int, seed: int) -> dict[str, Any]:
+    """Return ``all`` and ``none`` (``insert_us``, ``merge_us``, ``total_us`` a row), and what each view adds to them."""
+    rows = list(_blocks(events, seed))
+    with tempfile.TemporaryDirectory(prefix="noizylab-costs-") as folder:
+        engine = EmbeddedClickHouse(Path(folder))
+        await engine.start()
+        root = connect(engine, DATABASE)
+        try:
+            await _cost(engine, root, rows[: len(rows) // 4], ())  # the first inserts pay for the engine's start
+            views = await _views(root)
+            whole = await _cost(engine, root, rows, ())
+            without = {view: await _cost(engine, root, rows, (view,)) for view in views}
+            bare = await _cost(engine, root, rows, views)
+        finally:
+            await root.close()
+            await engine.stop()
+    added = {view: _told(Cost(whole.insert_us - cost.insert_us, whole.merge_us - cost.merge_us))
+             for view, cost in without.items()}  # fmt: skip
+    return {"rows": sum(count for count, _ in rows), "load": round(os.getloadavg()[0], 2), "all": _told(whole),
+            "none": _told(bare), "views": added}  # fmt: skip
+
+
+def _told(cost: Cost) -> dict[str, float]:
+    return {"insert_us": round(cost.insert_us, 2), "merge_us": round(cost.merge_us, 2),
+            "total_us": round(cost.total_us, 2)}  # fmt: skip
+
+
+def _blocks(events: int, seed: int) -> Iterator[Block]:
+    made = (record for ticket in tickets(events // EVENTS_A_TICKET, seed, BEGAN) for record in ticket.events)
+    rows = (row_of(Record(one.topic, 0, offset, one.headers, one.value or b"")) for offset, one in enumerate(made))
+    while batch := [row for row in islice(rows, MAX_ROWS) if isinstance(row, Row)]:
+        for block in blocks(batch):
+            yield len(block.rows), b"\n".join(row.line for row in block.rows)
+
+
+async def _views(root: ServerWarehouse) -> tuple[str, ...]:
+    """Return the materialised views that a migrated database has behind ``events``."""
+    await Migrator(root).apply()
+    found = await root.query(
+        "SELECT name FROM system.tables WHERE database = currentDatabase() AND engine = 'MaterializedView' "
+        "AND hasAny(arrayMap(one -> 'FROM ' || currentDatabase() || '.' || one, ['events']), "
+        "[extract(as_select, 'FROM \\\\S+')]) ORDER BY name"
+    )
+    return tuple(row["name"] for row in found)
+
+
+async def _cost(engine: EmbeddedClickHouse, root: ServerWarehouse, rows: Sequence[Block], without: Sequence[str]) -> Cost:
+    await root.command("CREATE DATABASE costs")
+    warehouse = connect(engine, "costs")
+    try:
+        await Migrator(warehouse).apply()
+        for view in without:
+            await warehouse.command(f"DROP VIEW {view}")
+        await quiet(warehouse)
+        busy, merging = cpu_s(engine.pid or 0)
+        await _insert(warehouse, rows)
+        await quiet(warehouse)
+        busy_after, merging_after = cpu_s(engine.pid or 0)
+    finally:
+        await warehouse.close()
+        await root.command("DROP DATABASE costs SYNC")
+    count, merged = sum(count for count, _ in rows), merging_after - merging
+    return Cost((busy_after - busy - merged) / count * 1e6, merged / count * 1e6)
+
+
+async def _insert(warehouse: ServerWarehouse, rows: Sequence[Block]) -> None:
+    waiting = iter(rows)
+
+    async def one_after_the_other() -> None:
+        for _, lines in waiting:
+            await warehouse.insert_lines(EVENTS, COLUMNS[EVENTS], lines)
+
+    await asyncio.gather(*(one_after_the_other() for _ in range(AT_ONCE)))
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Measure and print; returns the exit status."""
+    parser = argparse.ArgumentParser(prog="python -m infra.bench.warehouse_costs", description=__doc__)
+    parser.add_argument("--events", type=int, default=600_000)
+    parser.add_argument("--seed", type=int, default=1)
+    options = parser.parse_args(arguments)
+    sys.stdout.write(json.dumps(asyncio.run(measure_costs(options.events, options.seed)), indent=2) + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
