@@ -1,7 +1,8 @@
 """Drawn pairs of bare boards with known defects: a template, and a tested picture as a line camera would give it.
 
 Between the two lie a shift, a small turn, a board that is not quite rigid, holes that were drilled beside their place,
-and the ragged edges of etching and thresholding.
+and the ragged edges of etching and thresholding. A template is a picture of a real board too: some have holes of their
+own that the tested board lacks, which is no defect of that one.
 """
 
 from dataclasses import dataclass
@@ -21,13 +22,17 @@ Random = np.random.Generator
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """How far a tested picture may lie off its template: turn in degrees, shift and bend in pixels."""
+    """How far a tested picture may lie off its template: turn in degrees, shift and bend in pixels.
+
+    ``holes_shifted`` and ``template_holed`` are shares of the pairs.
+    """
 
     turn_deg: float = 0.6
     shift_px: float = 6.0
     bend_px: float = 1.0
     holes_px: float = 5.0
     holes_shifted: float = 0.08
+    template_holed: float = 0.2
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,7 +53,8 @@ def draw_pair(seed: int, number: int, defects: int | None = None, pose: Pose | N
     kinds = [str(kind) for kind in random.choice(KINDS, count)]
     drilled = copper & (1 - holes)
     spoilt = spoil(drilled, kinds, spare_px() + 16, random)
-    template = _etched(drilled, random)
+    # A stream of its own, so that all other chances of a pair stay as they were.
+    template = _etched(_holed(drilled, spoilt.copper, pose, np.random.default_rng((seed, number, 1))), random)
     sound = spoilt.copper
     if random.random() < pose.holes_shifted:
         sound = _redrilled(copper, holes, drilled, sound, pose.holes_px, random)
@@ -56,6 +62,14 @@ def draw_pair(seed: int, number: int, defects: int | None = None, pose: Pose | N
     matrix = _turn_and_shift(tested.shape, pose, random)
     tested, marks = _seen(tested, matrix, pose.bend_px, spoilt.marks, random)
     return DrawnPair(_cropped(template), _cropped(tested), _in_crop(marks))
+
+
+def _holed(drilled: Mask, spoilt: Mask, pose: Pose, random: Random) -> Mask:
+    """Return the template's copper, now and then with one to three small holes where the tested board has copper."""
+    if random.random() >= pose.template_holed:
+        return drilled
+    holed = spoil(spoilt, ["pin_hole"] * int(random.integers(1, 4)), spare_px() + 16, random).copper
+    return drilled & (1 - (spoilt & (1 - holed)))
 
 
 def _etched(copper: Mask, random: Random) -> Mask:

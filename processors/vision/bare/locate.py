@@ -4,6 +4,7 @@ Everything is done on copper masks. A board that was cut, drilled and etched in 
 single affine map fits it everywhere; the field takes up what is left.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ _COARSE, _FINE = 4, 2
 """Down-scaling of the search for a shift and a first affine map, and of the second map and the field."""
 _COARSE_REACH_PX = 48
 _COARSE_BLOCKS = (128, 64, 12)
-_FINE_BLOCKS = (96, 48, 6)
+_FINE_BLOCKS = (96, 48, 4)
 """Side, step and reach of the blocks, in pixels of the tested picture."""
 _FIELD_SIGMA_PX = 48.0
 _MIN_TEXTURE = 0.02
@@ -132,8 +133,9 @@ def block_shifts(moving: NDArray[Any], fixed: NDArray[Any], side: int, step: int
     """
     height, width = (length // _CELL * _CELL for length in fixed.shape)
     moving, fixed = moving[:height, :width], fixed[:height, :width]
-    edges = [_block_means((one > _EDGE_LEVELS) * np.uint8(255), side, step) / 255 for one in _steps(moving)]
-    level, square = (_block_means(one, side, step) for one in (moving, cv2.multiply(moving, moving, scale=1 / 255)))
+    told_by = [(one > _EDGE_LEVELS) * np.uint8(255) for one in _steps(moving)]
+    right, lower, level, square = _block_means([*told_by, moving, cv2.multiply(moving, moving, scale=1 / 255)], side, step)
+    edges = right / 255, lower / 255
     variance = np.maximum(square * 255 - level**2, 1.0)
     differing = _differences(moving, fixed, side, step, reach)
     across = 2 * reach + 1
@@ -171,18 +173,20 @@ def _differences(moving: NDArray[Any], fixed: NDArray[Any], side: int, step: int
     for dy in range(2 * reach + 1):
         for dx in range(2 * reach + 1):
             apart = cv2.absdiff(moving, padded[dy : dy + height, dx : dx + width])
-            found.append(_block_means(cv2.multiply(apart, apart, scale=1 / 255), side, step))
-    return np.stack(found)
+            found.append(cv2.multiply(apart, apart, scale=1 / 255))
+    return _block_means(found, side, step)
 
 
-def _block_means(picture: NDArray[Any], side: int, step: int) -> NDArray[Any]:
-    """Return the means of the blocks of a picture whose sides are whole multiples of ``_CELL``."""
-    height, width = picture.shape
-    cells = cv2.resize(picture, (width // _CELL, height // _CELL), interpolation=cv2.INTER_AREA)
-    sums = cv2.integral(cells)
+def _block_means(pictures: Sequence[NDArray[Any]], side: int, step: int) -> NDArray[Any]:
+    """Return the means of the blocks (N, rows, columns) of N pictures, whose sides are whole multiples of ``_CELL``."""
+    height, width = pictures[0].shape
+    size = width // _CELL, height // _CELL
+    cells = np.stack([cv2.resize(one, size, interpolation=cv2.INTER_AREA) for one in pictures])
+    sums = np.zeros((len(cells), size[1] + 1, size[0] + 1), np.int32)
+    np.cumsum(np.cumsum(cells, 1, dtype=np.int32), 2, out=sums[:, 1:, 1:])
     many, hop = side // _CELL, step // _CELL
-    whole = sums[many:, many:] - sums[:-many, many:] - sums[many:, :-many] + sums[:-many, :-many]
-    means: NDArray[Any] = whole[::hop, ::hop] / float(many**2)
+    whole = sums[:, many:, many:] - sums[:, :-many, many:] - sums[:, many:, :-many] + sums[:, :-many, :-many]
+    means: NDArray[Any] = whole[:, ::hop, ::hop] / float(many**2)
     return means
 
 
