@@ -180,8 +180,9 @@ def _words_of(name: str, document: Any) -> Read:
         text.close()
         page.close()
     if not characters:
-        what = f"its {pages} pages hold {silent[0][1] if silent else 'nothing'} and no text; {_WITHOUT_TEXT}"
-        raise DesignError(name, None, what)
+        whose = "its only page holds" if pages == 1 else f"its {pages} pages hold"
+        what = f"{silent[0][1]} and no text" if silent else "nothing at all"
+        raise DesignError(name, None, f"{whose} {what}; {_WITHOUT_TEXT}")
     if nameless * 2 > characters and not any(_REFERENCE.match(word.text) for word in found):
         raise DesignError(name, None, f"its fonts do not say which letters they draw; {_WITHOUT_TEXT}")
     return Read(tuple(found), tuple(_unread(name, silent, nameless)))
@@ -207,7 +208,7 @@ def _nameless(text: Any) -> int:
 
 def _has_no_name(raw: Any, text: Any, at: int) -> bool:
     code = raw.FPDFText_GetUnicode(text, at)
-    return code == 0 or 0xE000 <= code < 0xF900 or raw.FPDFText_HasUnicodeMapError(text, at) == 1
+    return bool(code == 0 or 0xE000 <= code < 0xF900 or raw.FPDFText_HasUnicodeMapError(text, at) == 1)
 
 
 def _instead_of_text(page: Any) -> str:
@@ -217,7 +218,7 @@ def _instead_of_text(page: Any) -> str:
     kinds = {one.type for one in page.get_objects(max_depth=3)}
     if raw.FPDF_PAGEOBJ_IMAGE in kinds:
         return "pictures"
-    return "letters drawn as lines, or none," if kinds else ""
+    return "drawn lines, which may be letters," if kinds else ""
 
 
 def _page_words(page: Any, text: Any, number: int) -> Iterator[Word]:

@@ -172,7 +172,7 @@ def test_a_font_that_names_its_letters_is_read_and_one_that_does_not_is_told_of(
 def test_pages_without_text_among_others_are_named() -> None:
     design = read(plain(b"BT /F 10 Tf 50 50 Td (R12) Tj ET", pages=(b"0 0 m 9 9 l S", PICTURE)))
     [remark] = [one for one in design.remarks if one.matter == "no_text"]
-    assert remark.what.startswith("paper.pdf: pages 2, 3: letters drawn as lines, or none, and no text; print it")
+    assert remark.what.startswith("paper.pdf: pages 2, 3: drawn lines, which may be letters, and no text; print it")
     blank = read(plain(b"BT /F 10 Tf 50 50 Td (R12) Tj ET", pages=(b"",)))
     assert [one.matter for one in blank.remarks] == ["no_nets"]
 
@@ -206,8 +206,11 @@ def test_a_pdf_beside_a_board_is_joined_with_it() -> None:
         (locked(BOARD), "a password locks it; save it without one"),
         (printed(BOARD)[:200], "it is no PDF any more; fetch it again"),
         (b"%PDF-1.7\nnothing", "it is no PDF any more; fetch it again"),
-        (pictures_alone(), "letters drawn as lines, or none, and no text; print it with text as text"),
-        (plain(PICTURE), "its 1 pages hold pictures and no text; .*run text recognition"),
+        (
+            pictures_alone(),
+            "its only page holds drawn lines, which may be letters, and no text; print it with text as text",
+        ),
+        (plain(PICTURE), "its only page holds pictures and no text; .*run text recognition"),
         (
             plain(b"BT /G 10 Tf 50 50 Td <00150014> Tj ET", *NAMELESS, uses=b"/G 10 0 R"),
             "fonts do not say which letters",
