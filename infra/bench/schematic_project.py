@@ -28,7 +28,7 @@ def drawn_project() -> dict[str, bytes]:
   (pin "IN" input (at {number * 30} {copy * 20} 180) {_EFFECTS} (uuid "p{number}-{copy}")))'''
         for number, name in enumerate(names, 1) for copy in (1, 2)
     )  # fmt: skip
-    files = {"root.kicad_sch": _sheet("root", _part(0, 0, 0) + shown)}
+    files = {"root.kicad_sch": _sheet("top", _part(0, 0, 0) + shown)}
     for number, name in enumerate(names, 1):
         drawn = "".join(_part(number, row, row * 10) for row in range(PARTS_A_SHEET))
         files[name] = _sheet(f"f{number}", f'{drawn}\n(hierarchical_label "IN" (shape input) (at 0 -2.54 0))')
@@ -59,9 +59,9 @@ def _sheet(name: str, items: str) -> bytes:
 
 def _part(sheet: int, row: int, x: float) -> str:
     """Return a resistor whose pins go up and down a staircase of wires, one end labelled."""
-    refs = "".join(f'(path "/root/s{sheet}-{copy}" (reference "R{sheet}{copy}{row:02}") (unit 1))' for copy in (1, 2))
+    refs = "".join(f'(path "/top/s{sheet}-{copy}" (reference "R{sheet}{copy}{row:02}") (unit 1))' for copy in (1, 2))
     if sheet == 0:
-        refs = '(path "/root" (reference "R1") (unit 1))'
+        refs = '(path "/top" (reference "R1") (unit 1))'
     wires = "".join(
         f"\n(wire (pts (xy {x + step} {2.54 + step}) (xy {x + step + 1} {2.54 + step}))"
         f' (stroke (width 0) (type default)) (uuid "w{sheet}-{row}-{step}a"))'

@@ -113,6 +113,8 @@ def buses(files: Files, as_json: AsJson = False) -> None:
         lines = ", ".join(f"{role} {name}" for role, name in bus.lines.items())
         pulled = ", ".join(f"{one.ref} {one.value} from {one.line} to {one.to_net}" for one in bus.pull_ups)
         _say(f"{bus.kind}: {lines}; on it {', '.join(bus.refs)}; pull-ups: {pulled or 'none seen'}")
+    if not answer.buses:
+        _say("no I2C, SPI or UART was found by the names of nets and pins")
 
 
 Refs = Annotated[list[str] | None, typer.Option("--part", help="only this part; may be given more than once")]

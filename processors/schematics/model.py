@@ -90,6 +90,8 @@ Matter = Literal[
     "unnumbered_pins",
     "cut_names",
     "no_nets",
+    "no_text",
+    "nameless_letters",
     "left_out",
 ]
 

@@ -36,6 +36,10 @@ _STREAM = re.compile(rb"stream\r?\n")
 _PIECE_BYTES = 1 << 20
 _APART = 0.6
 """Of the height of a letter: characters further apart than this belong to two words."""
+_SOME = 6
+_WITHOUT_TEXT = "print it with text as text, run text recognition (OCR) over it, or give a board file"
+_WIDE = 1.4
+"""Of the height of a letter: the middles of letters that are set wide are no further apart; pins' numbers are."""
 _REFERENCE = re.compile(r"^([A-Z]{1,5})(\d{1,4})([A-Z])?$")
 _LABEL = re.compile(r"^[/~+\-#{]{0,2}[A-Z0-9][A-Z0-9_+\-./~{}\[\]#*()]*$")
 _VALUE = re.compile(r"^[\d.,]+\s?(?:[pnuµmkKMGR]?(?:F|H|R|V|A|W|HZ|OHM|Ω)?|%|MM|MIL|BIT|X)$", re.IGNORECASE)
@@ -69,6 +73,8 @@ _DOCUMENT_ERRORS = {
 
 Box = tuple[float, float, float, float]
 """Left, top, right, bottom in millimetres, from the upper left corner of the page."""
+Run = list[tuple[str, Box]]
+"""Letters, each with its place."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +86,14 @@ class Word:
     box: Box
 
 
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What is on the pages. ``remarks``: what of it could not be read."""
+
+    words: tuple[Word, ...]
+    remarks: tuple[Remark, ...] = ()
+
+
 def read_pdf(name: str, content: bytes) -> Design:
     """Return the references of a PDF as parts without pins, and the places of its words.
 
@@ -87,18 +101,18 @@ def read_pdf(name: str, content: bytes) -> Design:
         DesignError: it is locked or damaged, holds pictures alone, or is beyond all measure. Says what to do.
     """
     check_size(content, name)
-    found = words(name, content)
-    texts = tuple(_texts(found))
+    found = read_words(name, content)
+    texts = tuple(_texts(found.words))
     refs = sorted({one.ref for one in texts if one.ref}, key=natural)
     if not texts:
         raise DesignError(name, None, "no word in it looks like a part or a net; is this a schematic?")
     what = f"{name}: a PDF says where words stand, not what is joined; give a board or a netlist beside it"
     return Design(
-        name, "pdf", tuple(Part(ref) for ref in refs), remarks=(Remark("no_nets", what),), texts=texts
+        name, "pdf", tuple(Part(ref) for ref in refs), remarks=(Remark("no_nets", what), *found.remarks), texts=texts
     )  # fmt: skip
 
 
-def words(name: str, content: bytes) -> list[Word]:
+def read_words(name: str, content: bytes) -> Read:
     """Return the words of a PDF in the order of its pages.
 
     Raises:
@@ -144,56 +158,135 @@ def _unpacked(packed: bytes) -> Iterator[bytes]:
             packed = stream.unconsumed_tail
 
 
-def _words_of(name: str, document: Any) -> list[Word]:
-    pages, characters = len(document), 0
+def _words_of(name: str, document: Any) -> Read:
+    pages, characters, nameless = len(document), 0, 0
     if pages > MOST_PAGES:
         raise DesignError(
             name, None, f"{pages} pages are more than the {MOST_PAGES} that are read; take the right ones"
         )
     found: list[Word] = []
-    for number in range(pages):
-        page = document[number]
+    silent: list[tuple[int, str]] = []
+    for number in range(1, pages + 1):
+        page = document[number - 1]
         text = page.get_textpage()
-        characters += text.count_chars()
+        count = text.count_chars()
+        characters, nameless = characters + count, nameless + _nameless(text)
         if characters > MOST_CHARACTERS:
-            what = f"more than {MOST_CHARACTERS} characters up to page {number + 1}; take the pages of the schematic"
+            what = f"more than {MOST_CHARACTERS} characters up to page {number}; take the pages of the schematic"
             raise DesignError(name, None, what)
-        found += _page_words(page, text, number + 1)
+        found += _page_words(page, text, number)
+        if not count and (instead := _instead_of_text(page)):
+            silent.append((number, instead))
         text.close()
         page.close()
     if not characters:
-        what = f"its {pages} pages hold pictures and no text; run text recognition (OCR) over it, or give a board file"
-        raise DesignError(name, None, what)
-    return found
+        whose = "its only page holds" if pages == 1 else f"its {pages} pages hold"
+        what = f"{silent[0][1]} and no text" if silent else "nothing at all"
+        raise DesignError(name, None, f"{whose} {what}; {_WITHOUT_TEXT}")
+    if nameless * 2 > characters and not any(_REFERENCE.match(word.text) for word in found):
+        raise DesignError(name, None, f"its fonts do not say which letters they draw; {_WITHOUT_TEXT}")
+    return Read(tuple(found), tuple(_unread(name, silent, nameless)))
+
+
+def _unread(name: str, silent: list[tuple[int, str]], nameless: int) -> Iterator[Remark]:
+    """Yield what is told of pages without text, and of letters without a name."""
+    if silent:
+        some = ", ".join(str(number) for number, _ in silent[:_SOME])
+        pages = f"page {some}" if len(silent) == 1 else f"pages {some}{' and more' if len(silent) > _SOME else ''}"
+        yield Remark("no_text", f"{name}: {pages}: {silent[0][1]} and no text; {_WITHOUT_TEXT}")
+    if nameless:
+        what = f"{name}: the fonts of {nameless} characters do not say which letters they draw; these are left out"
+        yield Remark("nameless_letters", what)
+
+
+def _nameless(text: Any) -> int:
+    """Return how many characters are drawn by a font that does not say what they are."""
+    from pypdfium2 import raw
+
+    return sum(_has_no_name(raw, text, at) for at in range(text.count_chars()))
+
+
+def _has_no_name(raw: Any, text: Any, at: int) -> bool:
+    code = raw.FPDFText_GetUnicode(text, at)
+    return bool(code == 0 or 0xE000 <= code < 0xF900 or raw.FPDFText_HasUnicodeMapError(text, at) == 1)
+
+
+def _instead_of_text(page: Any) -> str:
+    """Say what a page without text holds; nothing of an empty one."""
+    from pypdfium2 import raw
+
+    kinds = {one.type for one in page.get_objects(max_depth=3)}
+    if raw.FPDF_PAGEOBJ_IMAGE in kinds:
+        return "pictures"
+    return "drawn lines, which may be letters," if kinds else ""
 
 
 def _page_words(page: Any, text: Any, number: int) -> Iterator[Word]:
-    """Yield the words of a page. The library tells word gaps as blanks; what it overlooks a wide gap tells."""
+    """Yield the words of a page; what is drawn beside what the page shows is no part of it."""
+    right, bottom = _size_mm(page)
+    for run in _set_wide(_runs(page, text)):
+        for word in _word(run, number):
+            x, y = (word.box[0] + word.box[2]) / 2, (word.box[1] + word.box[3]) / 2
+            if 0 <= x <= right and 0 <= y <= bottom:
+                yield word
+
+
+def _runs(page: Any, text: Any) -> Iterator[tuple[Run, bool]]:
+    """Yield letters without a gap, and whether it is a guess that there is one before them.
+
+    The library tells gaps as blanks, and which of them it guessed; what it overlooks a wide gap tells.
+    """
     from pypdfium2 import raw
 
     left, bottom, right, top = (c_double() for _ in range(4))
     shown = _shown(page)
-    run: list[tuple[str, Box]] = []
-    before = 0.0
+    run: Run = []
+    before, guessed, guess_before = 0.0, False, False
     for at in range(text.count_chars()):
         letter = chr(raw.FPDFText_GetUnicode(text, at))
-        if not letter.isprintable() or letter.isspace():
-            yield from _word(run, number)
-            run = []
+        if not letter.isprintable() or letter.isspace() or _has_no_name(raw, text, at):
+            guess_before = letter == " " and raw.FPDFText_IsGenerated(text, at) == 1
+            if run:
+                yield run, guessed
+            run, guessed = [], guess_before
             continue
         raw.FPDFText_GetCharBox(text, at, left, right, bottom, top)
         box = shown((left.value, bottom.value, right.value, top.value))
         angle = float(raw.FPDFText_GetCharAngle(text, at))
         turned = abs((angle - before + pi) % (2 * pi) - pi) > 0.1
         if run and (turned or _gap(run[-1][1], box) > _APART * _height(run[-1][1], box)):
-            yield from _word(run, number)
-            run = []
+            yield run, guessed
+            run, guessed = [], not turned
         run.append((letter, box))
-        before = angle
-    yield from _word(run, number)
+        before, guess_before = angle, False
+    if run:
+        yield run, guessed
 
 
-def _word(run: list[tuple[str, Box]], page: int) -> Iterator[Word]:
+def _set_wide(runs: Iterable[tuple[Run, bool]]) -> Iterator[Run]:
+    """Yield words: letters that stand alone, one close after the other on a line, are one."""
+    word: Run = []
+    alone = False
+    for run, guessed in runs:
+        if word and alone and guessed and len(run) == 1 and _are_neighbours(word[-1][1], run[0][1]):
+            word = [*word, *run]
+            continue
+        if word:
+            yield word
+        word, alone = run, len(run) == 1
+    if word:
+        yield word
+
+
+def _are_neighbours(one: Box, other: Box) -> bool:
+    """Say whether two letters stand side by side, on a line or on one that goes up, as near as letters set wide."""
+    overlap_x = min(one[2], other[2]) - max(one[0], other[0])
+    overlap_y = min(one[3], other[3]) - max(one[1], other[1])
+    pitch = max(abs(one[0] + one[2] - other[0] - other[2]), abs(one[1] + one[3] - other[1] - other[3])) / 2
+    return max(overlap_x, overlap_y) > 0 and pitch <= _WIDE * _height(one, other)
+
+
+def _word(run: Run, page: int) -> Iterator[Word]:
     if run:
         boxes = [box for _, box in run]
         left, top = min(box[0] for box in boxes), min(box[1] for box in boxes)
@@ -211,6 +304,13 @@ def _gap(one: Box, other: Box) -> float:
 def _height(one: Box, other: Box) -> float:
     """Return the size of the letters: a comma is small, the other one is not."""
     return max(one[2] - one[0], one[3] - one[1], other[2] - other[0], other[3] - other[1])
+
+
+def _size_mm(page: Any) -> tuple[float, float]:
+    """Return the width and height of what is shown of a page."""
+    left, bottom, right, top = page.get_cropbox()
+    width, height = (right - left) * _MM, (top - bottom) * _MM
+    return (height, width) if page.get_rotation() in {90, 270} else (width, height)
 
 
 def _shown(page: Any) -> Any:

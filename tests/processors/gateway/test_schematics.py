@@ -1,6 +1,9 @@
 """Design files over HTTP: uploaded, analysed as their owner would, and asked about."""
 
+import re
+import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +22,7 @@ from schemas.core.outcome import Emit
 from schemas.schematics import AnalyseDesign, DesignView, RemoveDesign
 from schemas.suspects import BoardComplaint
 from tests.processors.gateway.world import World, problem
+from tests.processors.schematics.malformed import BROKEN, Broken
 from topics.schematics import DESIGN_VIEWS
 
 URL = f"/v1/schematics/{BOARD}"
@@ -294,3 +298,30 @@ async def test_a_board_without_a_supply_says_that_it_cannot_be_diagnosed(owner: 
         await given(client, owner, netlist)
         refused = problem(await client.post(f"{URL}/diagnosis", json={}), 422, "not_diagnosed")
     assert "no supply net was found" in refused["detail"]
+
+
+@pytest.mark.parametrize("broken", BROKEN.values(), ids=BROKEN)
+async def test_an_upload_of_broken_files_is_answered_with_file_and_place(
+    owner: Owner, world: World, broken: Broken
+) -> None:
+    owner.files |= broken.files
+    with suppress(DesignError):
+        _, content = analyse(broken.files)
+        owner.index = await world.blobs.put("designs", "i/1", content, "application/json")
+    started = time.process_time()
+    async with world.client("tickets:read", "tickets:write") as client:
+        made = await client.post("/v1/schematics/uploads", json={"names": list(broken.files)})
+        files = []
+        for upload in made.json()["uploads"]:
+            headers = {"Content-Type": upload["media_type"]}
+            put = await client.put(upload["url"], content=broken.files[upload["name"]], headers=headers)
+            files.append({"name": upload["name"], "blob": put.json()})
+        answer = await client.put(URL, json={"files": files})
+    assert time.process_time() - started < 5
+    if broken.read:
+        assert answer.status_code == 200
+        assert re.search(broken.said, str([one["what"] for one in answer.json()["remarks"]]))
+    else:
+        refused = problem(answer, 422, "design_refused")
+        assert re.search(broken.said, refused["detail"])
+        assert refused["file"] in broken.files

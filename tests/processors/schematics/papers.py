@@ -85,17 +85,44 @@ def locked(design: Design) -> bytes:
 def packed(drawn: bytes) -> bytes:
     """Return a page whose drawing is ``drawn``, packed as small as it gets."""
     stream = zlib.compress(drawn, 1)
-    objects = (
+    return page(b"<</Length %d/Filter/FlateDecode>>stream\n%b\nendstream" % (len(stream), stream))
+
+
+def plain(drawn: bytes, *objects: bytes, more: bytes = b"", uses: bytes = b"", pages: Sequence[bytes] = ()) -> bytes:
+    """Return a page with the drawing ``drawn``, and one more for each of ``pages``.
+
+    ``more``: entries of the first page; ``uses``: resources beside the font F; ``objects``: those that they name, the
+    first of which is object 10.
+    """
+    return page(*(stream(one) for one in (drawn, *pages)), more=more, uses=uses, objects=objects)
+
+
+def stream(content: bytes, entries: bytes = b"") -> bytes:
+    """Return a stream object."""
+    return b"<</Length %d%b>>stream\n%b\nendstream" % (len(content), entries, content)
+
+
+def page(*contents: bytes, more: bytes = b"", uses: bytes = b"", objects: Sequence[bytes] = ()) -> bytes:
+    """Return a file with a page of 600 by 800 points for each content stream, at most three."""
+    kids = b" ".join(b"%d 0 R" % (4 + number) for number in range(len(contents)))
+    resources = b"/Resources<</Font<</F 3 0 R%b>>" % uses
+    sheets = [
+        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]%b%b>>/Contents %d 0 R>>"
+        % (more if number == 0 else b"", resources, 7 + number)
+        for number in range(len(contents))
+    ]
+    none = [b"null"] * (3 - len(contents))
+    whole = (
         b"<</Type/Catalog/Pages 2 0 R>>",
-        b"<</Type/Pages/Kids[3 0 R]/Count 1>>",
-        b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Resources<</Font<</F 5 0 R>>>>/Contents 4 0 R>>",
-        b"<</Length %d/Filter/FlateDecode>>stream\n%b\nendstream" % (len(stream), stream),
+        b"<</Type/Pages/Kids[%b]/Count %d>>" % (kids, len(contents)),
         b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>",
-    )
+        *sheets, *none, *contents, *none, *objects,
+    )  # fmt: skip
     out, places = b"%PDF-1.4\n", []
-    for number, one in enumerate(objects, 1):
+    for number, one in enumerate(whole, 1):
         places.append(len(out))
         out += b"%d 0 obj\n%b\nendobj\n" % (number, one)
     table = b"".join(b"%010d 00000 n \n" % place for place in places)
-    end = b"trailer<</Size 6/Root 1 0 R>>startxref\n%d\n%%%%EOF" % len(out)
-    return out + b"xref\n0 6\n0000000000 65535 f \n" + table + end
+    size = len(whole) + 1
+    end = b"trailer<</Size %d/Root 1 0 R>>startxref\n%d\n%%%%EOF" % (size, len(out))
+    return out + b"xref\n0 %d\n0000000000 65535 f \n" % size + table + end
