@@ -180,7 +180,11 @@ async def test_a_repaired_board_passes_with_its_report(shop: LiveShop, client: h
     assert (report["status"], report["reworks"]) == ("passed", 0)
     pdf = await client.get(f"{repair.url}/qc/report.pdf")
     assert (pdf.status_code, pdf.content[:5]) == (200, b"%PDF-")
-    assert pdf.content.count(b"/Subtype /Image") == 2
+    # Two drawings, the board twice in the golden picture's frame, and that picture, which both share.
+    assert pdf.content.count(b"/Subtype /Image") == 5
+    compared = next(one for one in report["rounds"][0]["plan"]["checkpoints"] if one["checkpoint_id"] == GOLDEN)
+    assert compared["result"]["condition"]["with_golden"] is True
+    assert (await client.get(compared["result"]["after"])).headers["content-type"] == "image/jpeg"
 
 
 async def test_a_bridge_goes_to_rework_and_then_passes_though_the_worker_is_killed_and_wishes_come_twice(
