@@ -233,8 +233,8 @@ _HEADERS = re.compile(
     + _header("ce_id", rb"(" + UUID + rb")", 36)
     + rb"(" + _header("ce_source", WORDS) + _header("ce_type", WORDS) + rb")"
     + _header("ce_subject", rb"(" + WORDS + rb")").replace(_LENGTH, rb"(" + _LENGTH + rb")")
-    + _header("ce_time", rb"(" + _MICROSECONDS + rb")", 27)
-    + _header("ce_recordedtime", rb"(" + _MICROSECONDS + rb")", 27)
+    + _header("ce_time", rb"(?P<at>" + _MICROSECONDS + rb")", 27)
+    + _header("ce_recordedtime", rb"((?P=at)|" + _MICROSECONDS + rb")", 27)
     + rb"(" + _header("ce_dataschema", rb"[!-\[\]-~]+") + rb")"
     + _header("ce_correlationid", rb"(" + WORDS + rb")").replace(_LENGTH, rb"(" + _LENGTH + rb")")
     + _header("content-type", rb"application/json", 16)
