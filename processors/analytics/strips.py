@@ -118,6 +118,11 @@ def records_of(items: Iterable[Item]) -> list[Record]:
     return [record for one in items for record in (map(as_record, one.records()) if isinstance(one, Pack) else (one,))]
 
 
+def begins_at(item: Item) -> int:
+    """Return the offset of a record, or of the first of a pack."""
+    return item.first if isinstance(item, Pack) else item.offset
+
+
 def as_record(record: Fetched) -> Record:
     """Return a fetched record as the sink takes it."""
     return Record(

@@ -23,6 +23,7 @@ SHELL = {
     "schematics/book.py": "keeps stored designs open, one opened at a time",
     "schematics/pool.py": "keeps the reading process",
     "vision/pool.py": "keeps the inspecting processes",
+    "analytics/strips.py": "reads batches of the log where they lie, as the bus hands them over",
     "webhooks/dispatch.py": "runs the tries that are under way, and bounds them",
 }
 """Modules of processors that do things, beside every ``agent.py`` and the gateway's edge."""
