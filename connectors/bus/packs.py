@@ -9,7 +9,7 @@ offset left out by compaction. Whatever else there is comes as records.
 from collections.abc import Iterator, Sequence
 from itertools import chain
 from struct import Struct
-from typing import Any, Protocol
+from typing import Any
 
 import crc32c
 from aiokafka.record.default_records import DefaultRecordBatch
@@ -108,11 +108,7 @@ def unpacked(items: Sequence[Item]) -> list[Fetched]:
     return [record for one in items for record in (one.records() if isinstance(one, Pack) else (one,))]
 
 
-class _HasOffset(Protocol):
-    offset: int
-
-
-def first_offset(item: Pack | _HasOffset) -> int:
+def first_offset(item: Item) -> int:
     """Return the offset of a record, or of the first of a pack."""
     return item.first if isinstance(item, Pack) else item.offset
 

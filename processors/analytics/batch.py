@@ -19,9 +19,8 @@ from typing import Any, Literal
 
 import orjson
 
-from connectors.bus.packs import first_offset
 from processors.analytics.rows import Record, Table
-from processors.analytics.strips import Item, Strip
+from processors.analytics.strips import Item, Strip, begins_at
 
 DEAD_LETTERS, PROGRESS = "events_dlq", "sink_progress"
 
@@ -97,7 +96,7 @@ class Block:
 def range_of(items: Sequence[Item]) -> Range:
     """Return the range of records and packs of one partition, in the order of the log."""
     begin, end = items[0], items[-1]
-    return Range(begin.topic, begin.partition, first_offset(begin), end.offset)
+    return Range(begin.topic, begin.partition, begins_at(begin), end.offset)
 
 
 def joined(ranges: Iterable[Range]) -> tuple[Range, ...]:

@@ -118,6 +118,11 @@ def records_of(items: Iterable[Item]) -> list[Record]:
     return [record for one in items for record in (map(as_record, one.records()) if isinstance(one, Pack) else (one,))]
 
 
+def begins_at(item: Item) -> int:
+    """Return the offset of a record, or of the first of a pack."""
+    return item.first if isinstance(item, Pack) else item.offset
+
+
 def as_record(record: Fetched) -> Record:
     """Return a fetched record as the sink takes it."""
     return Record(
@@ -233,8 +238,8 @@ _HEADERS = re.compile(
     + _header("ce_id", rb"(" + UUID + rb")", 36)
     + rb"(" + _header("ce_source", WORDS) + _header("ce_type", WORDS) + rb")"
     + _header("ce_subject", rb"(" + WORDS + rb")").replace(_LENGTH, rb"(" + _LENGTH + rb")")
-    + _header("ce_time", rb"(" + _MICROSECONDS + rb")", 27)
-    + _header("ce_recordedtime", rb"(" + _MICROSECONDS + rb")", 27)
+    + _header("ce_time", rb"(?P<at>" + _MICROSECONDS + rb")", 27)
+    + _header("ce_recordedtime", rb"((?P=at)|" + _MICROSECONDS + rb")", 27)
     + rb"(" + _header("ce_dataschema", rb"[!-\[\]-~]+") + rb")"
     + _header("ce_correlationid", rb"(" + WORDS + rb")").replace(_LENGTH, rb"(" + _LENGTH + rb")")
     + _header("content-type", rb"application/json", 16)

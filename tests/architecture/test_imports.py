@@ -21,6 +21,7 @@ SHELL = {
     "brain/progress.py": "tells how far a diagnosis has come, in the background",
     "vision/goldens.py": "fetches golden pictures from the object store",
     "schematics/book.py": "keeps stored designs open, one opened at a time",
+    "analytics/strips.py": "reads batches of the log where they lie, as the bus hands them over",
     "webhooks/dispatch.py": "runs the tries that are under way, and bounds them",
 }
 """Modules of processors that do things, beside every ``agent.py`` and the gateway's edge."""

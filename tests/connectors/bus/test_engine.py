@@ -5,7 +5,7 @@ A real Apache Kafka joins with ``NOIZYLAB_TEST_KAFKA=host:port``. Its topics and
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ from connectors.bus.aggregate import Aggregate
 from connectors.bus.app import App
 from connectors.bus.cluster import Cluster
 from connectors.bus.epoch import EngineLimits
-from connectors.bus.packs import KeptRecords
+from connectors.bus.packs import Item, KeptRecords, Pack, count_of, unpacked
 from connectors.bus.publisher import KafkaPublisher
 from connectors.bus.records import record_of
 from connectors.bus.restore import LogReader
@@ -275,6 +275,29 @@ async def test_private_names_of_the_client_are_where_the_transport_expects_them(
         assert fetcher.MemoryRecords is KeptRecords
         assert records._records.size_in_bytes() == 0
         assert transport._consumer._fetcher._records == {}
+
+
+async def test_a_packed_sink_gets_whole_batches_and_goes_on_within_one(cluster: Cluster) -> None:
+    got: list[Item] = []
+    async with publishing(cluster) as publisher:
+        ids = await submit(publisher, 300)
+        reader = App("packed", cluster, publisher)
+
+        @reader.sink(NOTIFICATION_COMMANDS, packed=True)
+        async def take(items: Sequence[Item]) -> None:
+            got.extend(items)
+
+        async with working(reader):
+            await until(lambda: count_of(got) >= len(ids))
+    packs = [one for one in got if isinstance(one, Pack)]
+    assert sum(map(len, packs)) == len(ids)
+    assert len(packs) < len(ids)
+    records = unpacked(got)
+    assert sorted(dict(one.headers)["ce_id"].decode() for one in records) == sorted(map(str, ids))
+    assert {(one.topic, one.partition) for one in packs} == {(one.topic, one.partition) for one in records}
+    for pack in packs:
+        values = [one.value for one in pack.records()]
+        assert [pack.data[begin:end] for begin, end, _ in pack.places()] == values
 
 
 async def test_plans_and_refuses_topics_with_another_number_of_partitions(cluster: Cluster) -> None:

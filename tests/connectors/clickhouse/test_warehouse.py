@@ -1,13 +1,16 @@
 """The port's contract, on the embedded server."""
 
+import asyncio
+import base64
 from typing import Any
 
 import orjson
 import pytest
 
 from connectors.clickhouse.port import PoisonRows
-from connectors.clickhouse.server import Connection, ServerWarehouse, classify, classify_insert
+from connectors.clickhouse.server import PIECE_BYTES, Connection, ServerWarehouse, classify, classify_insert
 from connectors.errors import Misconfigured, Permanent, Transient
+from infra.clickhouse.layout import ADMIN
 from infra.clickhouse.server import EmbeddedClickHouse
 from tests.support.clickhouse import connect
 
@@ -99,6 +102,40 @@ async def test_poison_line_is_located_and_its_neighbours_are_not_told(
         await warehouse.insert_lines("facts", COLUMNS, b"\n".join(lines))
     assert (caught.value.row_number, caught.value.column) == (6_790, column)
     assert "Row 6789" not in caught.value.message
+    assert await _sums(warehouse) == (0, 0)
+
+
+@pytest.mark.parametrize("at", [0, 5_000, 29_999])
+async def test_poison_line_is_located_in_a_body_of_many_pieces(warehouse: ServerWarehouse, at: int) -> None:
+    lines = [LINE + b"x" * 100] * 30_000
+    assert sum(map(len, lines)) > 10 * PIECE_BYTES
+    lines[at] = b"2026-01-05\ta\tmany\tx"
+    with pytest.raises(PoisonRows) as caught:
+        await warehouse.insert_lines("facts", COLUMNS, b"\n".join(lines), token="t/0/0/30000")
+    assert caught.value.row_number == at + 1
+    lines[at] = LINE
+    for _ in range(2):
+        await warehouse.insert_lines("facts", COLUMNS, b"\n".join(lines), token="t/0/0/30000")
+    assert await _sums(warehouse) == (30_000, 30_000)
+
+
+async def test_nothing_is_stored_of_a_body_whose_sender_dies(
+    warehouse: ServerWarehouse, server: EmbeddedClickHouse
+) -> None:
+    piece = b"\n".join([LINE] * 20_000) + b"\n"
+    credentials = base64.b64encode(f"{ADMIN}:{server.passwords[ADMIN]}".encode()).decode()
+    head = (
+        f"POST /?database={warehouse._connection.database}&query=INSERT%20INTO%20facts"
+        f"%20(day,name,n,text)%20FORMAT%20TabSeparated HTTP/1.1\r\nHost: x\r\nAuthorization: Basic {credentials}\r\n"
+        "Transfer-Encoding: chunked\r\n\r\n"
+    )
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.http_port)
+    writer.write(head.encode() + f"{len(piece):x}\r\n".encode() + piece + b"\r\n")
+    await writer.drain()
+    writer.write_eof()
+    answer = await asyncio.wait_for(reader.read(), 20)  # it ends when the server has done with the request
+    writer.close()
+    assert b"200 OK" not in answer
     assert await _sums(warehouse) == (0, 0)
 
 
