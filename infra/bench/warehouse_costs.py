@@ -21,7 +21,6 @@ from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 from connectors.clickhouse.server import ServerWarehouse
 from infra.bench.warehouse_log import EVENTS_A_TICKET, tickets
@@ -139,11 +138,11 @@ async def _cost(
 
 
 async def _insert(warehouse: ServerWarehouse, rows: Sequence[Block]) -> None:
-    waiting = iter(rows)
+    waiting = iter(enumerate(rows))
 
     async def one_after_the_other() -> None:
-        for _, lines in waiting:
-            await warehouse.insert_lines(EVENTS, COLUMNS[EVENTS], lines, token=uuid4().hex)
+        for number, (_, lines) in waiting:
+            await warehouse.insert_lines(EVENTS, COLUMNS[EVENTS], lines, token=f"costs-{number}")
 
     await asyncio.gather(*(one_after_the_other() for _ in range(AT_ONCE)))
 
