@@ -53,4 +53,5 @@ ALTER TABLE events MODIFY COLUMN IF EXISTS fields Tuple(ticket_id String, reason
 
 ALTER TABLE events MODIFY COLUMN IF EXISTS payload CODEC(ZSTD(3));
 
-ALTER TABLE events RESET SETTING min_bytes_for_wide_part;
+-- The engine's own.
+ALTER TABLE events MODIFY SETTING min_bytes_for_wide_part = 10485760;

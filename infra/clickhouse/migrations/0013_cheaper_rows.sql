@@ -1,11 +1,11 @@
--- The same rows for less work of the engine. What `python -m infra.bench.warehouse_costs` says of it stands in
--- infra/bench/README.md. Nothing that was stored is touched: codecs and forms of parts are those of parts to come.
+-- The same rows for less work of the engine; how much less stands in infra/bench/README.md. Nothing that was stored is
+-- touched: codecs and forms of parts are those of parts to come.
 
--- An insert of the sink's size made a part with two files a column, a hundred in all; now it makes one with all columns
--- in one file, until merges have made it larger than this.
+-- An insert of the sink's size made a part with files for every column; now it makes one with all columns in one file,
+-- until merges have made it larger than this.
 ALTER TABLE events MODIFY SETTING min_bytes_for_wide_part = 67108864;
 
--- Level 3 took twice as long as level 1, twice or more often (an insert and its merges), for no smaller files.
+-- Level 3 took more time than level 1, at an insert and at every merge, for files that were not smaller.
 ALTER TABLE events MODIFY COLUMN IF EXISTS payload CODEC(ZSTD(1));
 
 -- What a receipt of stock says came of two more readings of every event's JSON: conditions do not spare them.

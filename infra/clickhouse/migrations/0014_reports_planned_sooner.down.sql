@@ -1,5 +1,5 @@
-DROP VIEW IF EXISTS p_margins;
 DROP VIEW IF EXISTS r_turnaround;
+DROP VIEW IF EXISTS r_margins;
 DROP VIEW IF EXISTS p_lives;
 
 CREATE VIEW IF NOT EXISTS p_lives AS
@@ -48,12 +48,16 @@ FROM
 GROUP BY spent.1
 ORDER BY indexOf(['touch', 'queue', 'approval', 'parts', 'held', 'ready', 'shop_controllable', 'total'], spent.1);
 
-CREATE VIEW IF NOT EXISTS p_margins AS
-WITH (SELECT (groupArray(sku), groupArray(cost_cents)) FROM p_part_costs(until = {until:DateTime64(3, 'UTC')})) AS costs
+CREATE VIEW IF NOT EXISTS r_margins AS
 SELECT
-    ticket_id, ended_at, category, family, revenue.currency AS currency, revenue.cents AS revenue_cents,
-    arraySum(one -> if(one.at < {until:DateTime64(3, 'UTC')},
-        one.pieces * transform(one.sku, costs.1, costs.2, 0), 0), used) AS parts_cents
-FROM p_ended(workspace = {workspace:String}, since = {since:DateTime64(3, 'UTC')},
-    until = {until:DateTime64(3, 'UTC')}, state = 'collected', came_from = '')
-WHERE repaired;
+    category, family,
+    if(m.currency != '', m.currency,
+       ifNull((SELECT CAST(currency, 'Nullable(String)') FROM events WHERE event_type = 'noizylab.quote.prepared.v1'
+               ORDER BY event_ts DESC LIMIT 1), '')) AS currency,
+    count() AS tickets, sum(m.revenue_cents) AS revenue_cents,
+    sum(m.parts_cents) AS parts_cents, revenue_cents - parts_cents AS margin_cents,
+    if(revenue_cents > 0, margin_cents / revenue_cents, NULL) AS margin_rate
+FROM p_margins(workspace = {workspace:String}, since = {since:DateTime64(3, 'UTC')},
+    until = {until:DateTime64(3, 'UTC')}) AS m
+GROUP BY category, family, currency
+ORDER BY margin_cents DESC, category, family, currency;
