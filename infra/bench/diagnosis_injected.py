@@ -85,16 +85,16 @@ def _case(one: Diagnoser, name: str, fault: int, rng: np.random.Generator, compl
     board = SimulatedBoard(one.index, one.supply, one.hypotheses[fault], rng)
     complaint = board.complaint() if complaints else NOTHING_SAID
     readings: list[Measured] = []
-    weights = one.weights(readings, complaint)
-    while len(readings) < MOST_READINGS and one.posterior(weights).max() < SURE:
-        spot = one.next_spot(weights, [reading.spot for reading in readings])
+    belief = one.belief(readings, complaint)
+    while len(readings) < MOST_READINGS and one.posterior(belief).max() < SURE:
+        spot = one.next_spot(belief, [reading.spot for reading in readings])
         if spot is None:
             break
         readings.append(board.measure(spot))
-        weights = one.weights(readings, complaint)
-    chances, truth = one.posterior(weights), int(one.class_of[fault])
+        belief = one.belief(readings, complaint)
+    chances, truth = one.posterior(belief), int(one.class_of[fault])
     return Case(
-        one.hypotheses[fault].kind, name, rank_of(chances, truth), rank_of(weights, fault), len(readings),
+        one.hypotheses[fault].kind, name, rank_of(chances, truth), rank_of(belief.sum(axis=1), fault), len(readings),
         float(chances.max()), len(one.classes[truth]), bool(chances.max() >= SURE),
         sum(reading.spot.minutes for reading in readings),
     )  # fmt: skip

@@ -61,9 +61,11 @@ def power_tree(index: Index, names: Iterable[str] | None = None) -> tuple[Link, 
         for one in regulators(index) for source in one.inputs for target in one.outputs
     ]  # fmt: skip
     made = {(link.ref, link.from_net, link.to_net) for link in links}
-    for one in boosts(index, known):
-        if (one.switch, one.source, one.target) not in made and one.target in known:
-            links.append(Link(one.switch, "regulator", one.source, one.target, True))
+    links += [
+        Link(one.switch, "regulator", one.source, one.target, True)
+        for one in boosts(index, known)
+        if (one.switch, one.source, one.target) not in made and one.target in known
+    ]
     for ref, kind in index.kinds.items():
         nets = list(dict.fromkeys(index.nets_of(ref).values()))
         if len(nets) != 2 or not set(nets) <= known:

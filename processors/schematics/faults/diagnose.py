@@ -1,9 +1,9 @@
-"""From readings to suspects: Bayes over hypotheses, and the measurement that tells most a minute.
+"""From readings to suspects: Bayes over hypotheses, and the measurement that tells most.
 
 How likely a reading is under a hypothesis is the mean over the drawn boards of how near their prediction is. Readings
-count as independent once the hypothesis is given: weighing drawn boards by all readings at once was tried, and four
-readings of healthy rails left one board of a hundred alive, which then decided. A reading is a slip (wrong pad, wrong
-range) once in fifty, so that no reading ever makes a fault impossible.
+count as independent once it is given what the fault is and how much it shows (``modes.py``): weighing drawn boards by
+all readings at once was tried, and four readings of healthy rails left one board of a hundred alive, which then
+decided. A reading is a slip (wrong pad, wrong range) once in fifty, so that no reading ever makes a fault impossible.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from processors.schematics.faults.explain import evidence, note
 from processors.schematics.faults.hypotheses import Hypothesis, hypotheses
+from processors.schematics.faults.modes import GROUPS, Modes, changed
 from processors.schematics.faults.plan import Planner
 from processors.schematics.faults.predict import predict
 from processors.schematics.faults.readings import Floats, Measured, Quantity, Spot, scaled, spots_of, spread
@@ -26,11 +27,11 @@ _RANGE: dict[Quantity, float] = {"ohm": 19.0, "volt": 20.0, "diode": 2.0, "amp":
 """How far readings of a slip lie apart, on their scale."""
 _SAME = 0.80
 """Overlap (Bhattacharyya) in every reading from which two faults count as one class."""
-SURE = 0.95
-WORTH_BITS = 0.015
+SURE = 0.98
+WORTH_BITS = 0.002
 """Below this a reading is not worth its minute."""
-_SHORT_MINUTES = 1.0
-"""What switching on a shorted board costs on average, as minutes: a burnt part is an hour, once in sixty."""
+_SHORT_READINGS = 0.2
+"""What switching on a shorted board costs on average, in readings: a burnt part is an hour, once in two hundred."""
 _MIND_SHORTS = 0.1
 
 
@@ -44,7 +45,8 @@ class Diagnoser:
         self.predicted = predict(self.supply, self.hypotheses, seed)
         self.spots: tuple[Spot, ...] = spots_of(self.supply)
         self._tables = {spot: table for spot in self.spots if (table := self.table(spot)) is not None}
-        self.planner = Planner(tuple(self._tables), tuple(self._tables.values()), SLIP)
+        self._modes = Modes(self._tables.items(), *self.predicted.volts.shape[:2])
+        self.planner = Planner(tuple(self._tables), tuple(self._tables.values()), self._modes, SLIP)
         self.classes: tuple[tuple[int, ...], ...] = self._classes()
         self.class_of: NDArray[np.intp] = np.zeros(len(self.hypotheses), dtype=np.intp)
         for number, members in enumerate(self.classes):
@@ -56,57 +58,64 @@ class Diagnoser:
         table = self.predicted.readings(spot)
         return None if table is None else scaled(spot.quantity, table)
 
-    def weights(self, readings: Iterable[Measured] = (), complaint: Complaint = NOTHING_SAID) -> Floats:
-        """Return the probability of each hypothesis; all sum to 1. Of readings at one spot, the last counts."""
-        logs = np.log(self._priors) + np.log(complaint_weights(self.predicted, complaint).mean(axis=1))
+    def belief(self, readings: Iterable[Measured] = (), complaint: Complaint = NOTHING_SAID) -> Floats:
+        """Return the probability of each hypothesis and of how much it shows, (hypothesis, group); all sum to 1.
+
+        Of readings at one spot, the last counts.
+        """
+        logs = np.log(self._priors / GROUPS)[:, None]
+        said = complaint_weights(self.predicted, complaint)
+        logs = logs + np.log(self._modes.means(said, changed(said)))
         for one in {one.spot: one for one in map(self._known, readings)}.values():
             near = self._near(one)
-            logs += np.log(near.mean(axis=1)) if near is not None else 0.0
-        weights = np.exp(logs - logs.max())
-        return np.asarray(weights / weights.sum(), dtype=np.float64)
+            logs += np.log(self._modes.means(near, changed(near))) if near is not None else 0.0
+        chances = np.exp(logs - logs.max())
+        return np.asarray(chances / chances.sum(), dtype=np.float64)
 
-    def posterior(self, weights: Floats) -> Floats:
-        """Return the probability of each class."""
+    def weights(self, readings: Iterable[Measured] = (), complaint: Complaint = NOTHING_SAID) -> Floats:
+        """Return the probability of each hypothesis; all sum to 1."""
+        return np.asarray(self.belief(readings, complaint).sum(axis=1), dtype=np.float64)
+
+    def posterior(self, belief: Floats) -> Floats:
+        """Return the probability of each class, of a belief or of weights."""
+        weights = belief.reshape(len(self.hypotheses), -1).sum(axis=1)
         return np.bincount(self.class_of, weights, len(self.classes)).astype(np.float64)
 
     def diagnose(self, readings: Sequence[Measured] = (), complaint: Complaint = NOTHING_SAID) -> Diagnosis:
         """Return suspects, likeliest first, and what to measure next."""
         readings = [self._known(one) for one in readings]
-        weights = self.weights(readings, complaint)
-        chances = self.posterior(weights)
+        belief = self.belief(readings, complaint)
+        weights, chances = belief.sum(axis=1), self.posterior(belief)
         tables = [(one, table) for one in readings if (table := self.table(one.spot)) is not None]
         suspects = [
             self._suspect(int(number), float(chances[number]), weights, tables) for number in np.argsort(-chances)
         ]
         unused = tuple(one.spot.words for one in readings if self.table(one.spot) is None)
-        spot = None if chances.max() > SURE else self.next_spot(weights, [one.spot for one in readings])
-        return Diagnosis(tuple(suspects), None if spot is None else self.described(spot, weights), unused)
+        spot = None if chances.max() > SURE else self.next_spot(belief, [one.spot for one in readings])
+        return Diagnosis(tuple(suspects), None if spot is None else self.described(spot, belief), unused)
 
-    def next_spot(self, weights: Floats, taken: Iterable[Spot] = ()) -> Spot | None:
-        """Return the measurement that tells most a minute; None where none is worth it."""
+    def next_spot(self, belief: Floats, taken: Iterable[Spot] = ()) -> Spot | None:
+        """Return the measurement that tells most for what it risks; None where none is worth it."""
         done = set(taken)
-        minutes = np.array([self._minutes(spot, weights) for spot in self.planner.spots], dtype=np.float64)
-        gone = np.array([spot in done for spot in self.planner.spots], dtype=np.bool_)
-        best = self.planner.best(weights, self.class_of, minutes, gone) if len(gone) else None
-        return self.planner.spots[best[0]] if best is not None and best[1] > WORTH_BITS else None
+        bits = self.planner.bits(belief, self.class_of)
+        bits[[at for at, spot in enumerate(self.planner.spots) if spot in done]] = 0.0
+        risk = np.array([spot.powered for spot in self.planner.spots]) * _SHORT_READINGS * self._short_chance(belief)
+        best = int(np.argmax(bits / (1 + risk))) if len(bits) else 0
+        return self.planner.spots[best] if len(bits) and bits[best] > WORTH_BITS else None
 
-    def described(self, spot: Spot, weights: Floats) -> NextMeasurement:
+    def described(self, spot: Spot, belief: Floats) -> NextMeasurement:
         """Return a measurement with what it tells, what it costs and what to mind before it."""
         hazard = "switch off, take the battery out, and let capacitors discharge first"
         if spot.powered:
-            shorted = self._short_chance(weights) > _MIND_SHORTS
+            shorted = self._short_chance(belief) > _MIND_SHORTS
             hazard = (
                 "a rail may be shorted: use a supply with a current limit, and begin with 100 mA" if shorted else ""
             )
-        bits = round(self.planner.bits(self.planner.spots.index(spot), weights, self.class_of), 3)
+        bits = round(float(self.planner.bits(belief, self.class_of)[self.planner.spots.index(spot)]), 3)
         return NextMeasurement(spot.quantity, spot.net, spot.other, spot.words, bits, spot.minutes, hazard)
 
-    def _minutes(self, spot: Spot, weights: Floats) -> float:
-        """Return the cost: the minutes of the hand, and the risk of switching on what may be shorted."""
-        return spot.minutes + (_SHORT_MINUTES * self._short_chance(weights) if spot.powered else 0.0)
-
-    def _short_chance(self, weights: Floats) -> float:
-        return float(sum(weights[at] for at, one in enumerate(self.hypotheses) if one.kind == "short"))
+    def _short_chance(self, belief: Floats) -> float:
+        return float(sum(belief[at].sum() for at, one in enumerate(self.hypotheses) if one.kind == "short"))
 
     def _known(self, one: Measured) -> Measured:
         """Return a resistance between two nets in the order that the planner knows, so that it is not asked again."""

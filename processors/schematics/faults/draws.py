@@ -5,6 +5,7 @@ needs a model that admits what it does not know.
 """
 
 from dataclasses import dataclass
+from math import log
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,7 +136,7 @@ def _feeders(supply: Supply, samples: int, rng: np.random.Generator) -> NDArray[
 
 def _usual_volts(samples: int, rng: np.random.Generator) -> Floats:
     """Return what a rail may have that says nothing: mostly a usual voltage, else any."""
-    any_volts = np.exp(rng.uniform(*np.log(_ANY_VOLTS), samples))
+    any_volts = np.exp(rng.uniform(log(_ANY_VOLTS[0]), log(_ANY_VOLTS[1]), samples))
     return np.where(rng.random(samples) < _ODD_VOLTS, any_volts, rng.choice(_USUAL_VOLTS, samples))
 
 
@@ -144,7 +145,7 @@ def _nominal(supply: Supply, samples: int, rng: np.random.Generator) -> Floats:
     group = domains(supply.nets, supply.series)
     guesses = {name: _usual_volts(samples, rng) for name in dict.fromkeys(group.values())}
     for maker in supply.makers:  # most regulators make less than they get
-        if not maker.inputs or maker.raises:
+        if not maker.inputs or maker.through:
             continue
         feed, out = supply.volts.get(maker.inputs[0]), supply.volts.get(maker.output)
         lower = [volts for volts in _USUAL_VOLTS if feed is not None and volts < feed]
@@ -154,16 +155,17 @@ def _nominal(supply: Supply, samples: int, rng: np.random.Generator) -> Floats:
             any_volts = feed * rng.uniform(0.15, 0.95, samples)
             guesses[group[maker.output]] = np.where(odd, any_volts, rng.choice(lower, samples))
         if feed is None and higher and out is not None:
-            any_volts = out * np.exp(rng.uniform(*np.log(_RAISED), samples))
+            any_volts = out * np.exp(rng.uniform(log(_RAISED[0]), log(_RAISED[1]), samples))
             guesses[group[maker.inputs[0]]] = np.where(odd, any_volts, rng.choice(higher, samples))
     for maker in supply.makers:
-        if maker.raises:
-            feed, out = maker.inputs[0], maker.output
-            times = np.exp(rng.uniform(*np.log(_RAISED), samples))
-            if out not in supply.volts:
-                guesses[group[out]] = supply.volts.get(feed, guesses[group[feed]]) * times
-            elif feed not in supply.volts:
-                guesses[group[feed]] = supply.volts[out] / times
+        if maker.through:
+            source, target = maker.inputs[0], maker.output
+            times = np.exp(rng.uniform(log(_RAISED[0]), log(_RAISED[1]), samples))
+            if target not in supply.volts:
+                known = supply.volts.get(source)
+                guesses[group[target]] = (guesses[group[source]] if known is None else known) * times
+            elif source not in supply.volts:
+                guesses[group[source]] = supply.volts[target] / times
     columns = [
         np.full(samples, supply.volts[net]) if net in supply.volts else guesses[group[net]] for net in supply.nets
     ]
@@ -173,7 +175,7 @@ def _nominal(supply: Supply, samples: int, rng: np.random.Generator) -> Floats:
 
 def samples_for(hypotheses: int, nets: int) -> int:
     """Return how many boards to draw: fewer for many hypotheses and nets, so that a diagnosis stays about a second."""
-    return int(np.clip(2.5e5 / max(1, hypotheses * nets), 24, 96))
+    return int(np.clip(8e5 / max(1, hypotheses * nets), 32, 384))
 
 
 def consumer_table(supply: Supply) -> tuple[tuple[str, ...], NDArray[np.bool_], NDArray[np.bool_]]:

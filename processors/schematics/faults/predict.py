@@ -130,6 +130,7 @@ class _Places:
     def __init__(self, supply: Supply) -> None:
         at = {net: number for number, net in enumerate(supply.nets)}
         line_at = {line.net: number for number, line in enumerate(supply.lines)}
+        series_at = {one.ref: number for number, one in enumerate(supply.series)}
         self.series = [(at[one.from_net], at[one.to_net]) for one in supply.series]
         self.one_way = np.array([one.one_way for one in supply.series], dtype=np.bool_)
         self.roots = [at[net] for net in supply.roots]
@@ -137,6 +138,7 @@ class _Places:
             (
                 at[one.inputs[0]] if one.inputs else None, at[one.output],
                 [line_at[net] for net in one.enables if net in line_at],
+                [series_at[ref] for ref in one.through if ref in series_at],
             )
             for one in supply.makers
         ]  # fmt: skip
@@ -198,7 +200,7 @@ def _powered(supply: Supply, draws: Draws, faults: Faults) -> tuple[Floats, Floa
         for number, node in enumerate(places.roots):
             now.join(node, None, roots[..., number])
             into[..., node] += roots[..., number] * nominal[..., node]
-        for number, (source, node, _) in enumerate(places.makers):
+        for number, (source, node, _, _) in enumerate(places.makers):
             now.join(node, None, makers[..., number])
             into[..., node] += makers[..., number] * target[..., number]
             if source is not None:
@@ -220,7 +222,7 @@ def _powered(supply: Supply, draws: Draws, faults: Faults) -> tuple[Floats, Floa
 def _targets(places: _Places, draws: Draws, faults: Faults, volts: Floats, lines: Floats) -> Floats:
     """Return what each regulator aims at: its voltage, less where the input is low, nothing where it is off."""
     target = np.zeros((*volts.shape[:2], len(places.makers)))
-    for number, (source, node, enables) in enumerate(places.makers):
+    for number, (source, node, enables, through) in enumerate(places.makers):
         aim = np.broadcast_to(draws.nominal[None, :, node], target.shape[:2])
         alive = ~faults.dead[:, number, None] & np.ones(target.shape[:2], dtype=np.bool_)
         if source is not None:
@@ -230,6 +232,8 @@ def _targets(places: _Places, draws: Draws, faults: Faults, volts: Floats, lines
             alive &= np.abs(feed) > 1.0
         for line in enables:
             alive &= lines[..., line] > _ENABLE_VOLT
+        for part in through:
+            alive &= ~faults.opened[:, part, None]
         target[..., number] = np.where(alive, aim, 0.0)
     return target
 
@@ -245,7 +249,7 @@ def _bend(
         want = np.minimum(1.0 / draws.root_ohm[None, :, number], draws.root_limit[None, :, number] / gap)
         want = np.where(faults.unfed[:, number, None] | _is_starved(draws, volts, number), _TINY, want)
         roots[..., number] = np.sqrt(roots[..., number] * want)
-    for number, (source, node, _) in enumerate(places.makers):
+    for number, (source, node, _, _) in enumerate(places.makers):
         gap = target[..., number] - volts[..., node]
         limit = np.minimum(20.0, draws.maker_limit[None, :, number] / np.maximum(np.abs(gap), 1e-3))
         off = (gap * np.sign(draws.nominal[None, :, node]) < -0.02) | (target[..., number] == 0)

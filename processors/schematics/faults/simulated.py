@@ -129,9 +129,9 @@ class SimulatedBoard:
         guess = {name: float(self._rng.choice(_UNKNOWN_VOLTS)) for name in dict.fromkeys(group.values())}
         for maker in self.supply.makers:  # most regulators make less than they get
             feed, out = (self.supply.volts.get(net) for net in (*maker.inputs[:1], maker.output))
-            if maker.raises and out is None:
+            if maker.through and out is None:
                 guess[group[maker.output]] = self._volts_between(feed or guess[group[maker.inputs[0]]], 99.0)
-            elif maker.raises and feed is None and out is not None:
+            elif maker.through and feed is None and out is not None:
                 guess[group[maker.inputs[0]]] = self._volts_between(0.0, out)
             elif feed is not None and out is None and self._rng.random() < 0.9:
                 guess[group[maker.output]] = self._volts_between(0.0, feed)
@@ -262,6 +262,8 @@ class SimulatedBoard:
             one, other = (self._at[net] for net in dict.fromkeys(self.index.nets_of(fault.key).values()))
             kept = [wire for wire in self._wires if {wire.one, wire.other} != {one, other} or wire.siemens < 0.1]
             self._wires = [*kept, Wire(one, other, 1 / self._wide(2e4, 3e8))]
+            for maker, made in zip(self.supply.makers, self._makers, strict=True):
+                made.dead |= fault.key in maker.through
         elif fault.kind == "dead_regulator":
             names = [f"{maker.ref}:{maker.output}" for maker in self.supply.makers]
             self._makers[names.index(fault.key)].dead = True

@@ -39,13 +39,16 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Maker:
-    """A regulator's output, and the lines that have to be high for it. ``raises``: its output is above its input."""
+    """A regulator's output, and the lines that have to be high for it.
+
+    ``through`` are coil and diode of a step-up stage: it needs both, and its output is above its input.
+    """
 
     ref: str
     inputs: tuple[str, ...]
     output: str
     enables: tuple[str, ...]
-    raises: bool = False
+    through: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +126,17 @@ def _makers(
 ) -> Iterator[Maker]:
     """Yield what makes a rail: regulators, then step-up stages. A regulator makes nothing at the node of its stage."""
     nodes = {one.node for one in stages}
+    behind = {(one.switch, one.target): (one.coil, one.diode) for one in stages}
+    enabling = {one.ref: _enables(index, one, nets) for one in made}
     for one in made:
-        inputs, enables = tuple(net for net in one.inputs if net in nets), _enables(index, one, nets)
+        inputs = tuple(net for net in one.inputs if net in nets)
         for output in one.outputs:
             if output in nets and output not in nodes:
-                raises = any((stage.switch, stage.target) == (one.ref, output) for stage in stages)
-                yield Maker(one.ref, inputs, output, enables, raises)
-    outputs = {(one.ref, net) for one in made for net in one.outputs}
-    enabling = {one.ref: _enables(index, one, nets) for one in made}
+                yield Maker(one.ref, inputs, output, enabling[one.ref], behind.pop((one.ref, output), ()))
     for stage in stages:
-        if (stage.switch, stage.target) not in outputs:
-            yield Maker(stage.switch, (stage.source,), stage.target, enabling.get(stage.switch, ()), raises=True)
+        through = behind.pop((stage.switch, stage.target), ())
+        if through:
+            yield Maker(stage.switch, (stage.source,), stage.target, enabling.get(stage.switch, ()), through)
 
 
 def _carries(index: Index, ref: str, kind: Kind) -> bool:

@@ -102,14 +102,17 @@ def test_the_next_measurement_is_one_that_was_not_made_and_tells_something() -> 
 
 
 def test_nothing_more_is_measured_when_it_is_sure() -> None:
-    found = first(Measured(Spot("ohm", "+3V3"), 0.5), Measured(Spot("volt", "VIN"), 4.9))
-    assert found.suspects[0].probability > 0.95
+    found = first(
+        Measured(Spot("ohm", "+3V3"), 0.5), Measured(Spot("volt", "VIN"), 4.9), Measured(Spot("volt", "+3V3"), 0.3)
+    )
+    assert found.suspects[0].probability > 0.98
     assert found.measure is None
 
 
 def test_before_a_board_that_may_be_shorted_is_switched_on_its_hazard_is_told() -> None:
     spot = Spot("volt", "+3V3")
-    unknown, good = diagnoser().weights((), Complaint("dead")), diagnoser().weights(GOOD)
+    unknown = diagnoser().belief((), Complaint("dead"))
+    good = diagnoser().belief([*GOOD, Measured(Spot("ohm", "+1V8"), 850.0)])
     assert "current limit" in diagnoser().described(spot, unknown).hazard
     assert diagnoser().described(spot, good).hazard == ""
     assert "let capacitors discharge" in diagnoser().described(Spot("ohm", "+3V3"), good).hazard
@@ -127,6 +130,19 @@ def test_a_reading_between_two_nets_counts_in_either_order() -> None:
     assert one == other
     assert one.suspects[0].parts == ("F1",)
     assert first(Measured(Spot("diode", "+5V", "VIN"), 0.4)).unused == ("diode reading from +5V to VIN",)
+
+
+def test_a_second_good_rail_says_less_than_the_first_against_a_fault_that_may_not_show() -> None:
+    """A short of many ohms leaves its rail up, and what hangs on that: then good readings come together."""
+    one, two = Measured(Spot("volt", "+1V8"), 1.8), Measured(Spot("volt", "VDDA"), 1.8)
+
+    def odds(*readings: Measured) -> float:
+        weights = diagnoser().weights(readings)
+        return float(weights[place("short:+1V8")] / weights[place("none:")])
+
+    assert odds(one) < 0.7 * odds()
+    assert odds(two) < 0.7 * odds()
+    assert odds(one, two) / odds() > 1.5 * odds(one) / odds() * odds(two) / odds()
 
 
 def test_the_same_spot_measured_twice_counts_once() -> None:
