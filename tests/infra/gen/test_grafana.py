@@ -16,9 +16,10 @@ DASHBOARDS: list[dict[str, Any]] = [json.loads(text) for name, text in FILES.ite
 PANELS = [panel for dashboard in DASHBOARDS for panel in dashboard["panels"]]
 
 
-def test_there_are_the_four_dashboards_with_ids_of_their_own() -> None:
+def test_there_are_the_five_dashboards_with_ids_of_their_own() -> None:
     uids = [dashboard["uid"] for dashboard in DASHBOARDS]
-    assert sorted(uids) == ["noizylab-money", "noizylab-operations", "noizylab-pipeline", "noizylab-technicians"]
+    names = ("diagnoses", "money", "operations", "pipeline", "technicians")
+    assert sorted(uids) == [f"noizylab-{name}" for name in names]
     for dashboard in DASHBOARDS:
         ids = [panel["id"] for panel in dashboard["panels"]]
         assert len(ids) == len(set(ids)) > 0
