@@ -69,7 +69,8 @@ def _holed(drilled: Mask, spoilt: Mask, pose: Pose, random: Random) -> Mask:
     if random.random() >= pose.template_holed:
         return drilled
     holed = spoil(spoilt, ["pin_hole"] * int(random.integers(1, 4)), spare_px() + 16, random).copper
-    return drilled & (1 - (spoilt & (1 - holed)))
+    template: Mask = drilled & (1 - (spoilt & (1 - holed)))
+    return template
 
 
 def _etched(copper: Mask, random: Random) -> Mask:

@@ -47,17 +47,22 @@ class _Ragged:
     """Within what an area is no part: most share of its smallest rectangle and of its convex hull, least and most
     levels a pixel across its outline. Stains of drawn boards (seeds 9302 and 9305) fill 0.52 to 0.77 of the rectangle;
     white ones have 19 to 34 levels, tin and print 43 and more; shadows and light on the mask have 10 and less.
+
+    ``uneven`` is the least standard deviation of the value within, in levels. A burn is darkest in its middle, black
+    plastic is of one tone: on seeds 9311 and 9312 burns have 5.7 to 10, bodies of chips and feet of cans 1.5 to 5.6,
+    two in shadow 7.
     """
 
     full: float
     solid: float
     soft: float
     hard: float
+    uneven: float = 0.0
 
 
 _LIMITS = {
     "white": _Ragged(0.8, 0.95, 0, 36), "green": _Ragged(0.8, 0.96, 13, 60),
-    "corrosion": _Ragged(0.82, 0.95, 0, 255), "burn": _Ragged(0.72, 0.88, 12, 24),
+    "corrosion": _Ragged(0.82, 0.95, 0, 255), "burn": _Ragged(0.72, 0.88, 12, 24, uneven=5.7),
 }  # fmt: skip
 
 
@@ -132,13 +137,16 @@ def suspects_of(photo: Picture) -> Soil:
     }
     inner = cv2.erode(board.astype(np.uint8), np.ones((15, 15), np.uint8), borderValue=0)
     least = _SUSPECT_MIN_SHARE * int(np.count_nonzero(board))
-    found = {name: _ragged(look & (inner > 0), slope, least, _LIMITS[name]) for name, look in looks.items()}
+    found = {name: _ragged(look & (inner > 0), slope, value, least, _LIMITS[name]) for name, look in looks.items()}
     residue = found["white"] | found["green"]
     return Soil({"residue": residue, "corrosion": found["corrosion"], "burn": found["burn"]}, board)
 
 
-def _ragged(look: NDArray[Any], slope: Picture, least_px: float, limits: _Ragged) -> NDArray[Any]:
-    """Return the areas of a mask (H, W) that are no part by their outline; ``slope`` (H, W) is in levels a pixel."""
+def _ragged(look: NDArray[Any], slope: Picture, value: Picture, least_px: float, limits: _Ragged) -> NDArray[Any]:
+    """Return the areas of a mask (H, W) that are no part by their outline and by how even they are within.
+
+    ``slope`` (H, W) is in levels a pixel, ``value`` (H, W) in levels.
+    """
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (7, 7))
     mask = cv2.morphologyEx(look.astype(np.uint8), cv2.MORPH_OPEN, disc)
     outlines, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
@@ -154,8 +162,18 @@ def _ragged(look: NDArray[Any], slope: Picture, least_px: float, limits: _Ragged
             and area < limits.solid * cv2.contourArea(cv2.convexHull(outline))
             and limits.soft <= float(np.median(slope[ys, xs])) < limits.hard
         ):
+            if limits.uneven and _unevenness(value, mask, outline) < limits.uneven:
+                continue
             cv2.drawContours(kept, [outline], -1, 1, -1)
     return (kept > 0) & (mask > 0)
+
+
+def _unevenness(value: Picture, mask: NDArray[Any], outline: NDArray[Any]) -> float:
+    """Return the standard deviation of the value (H, W) where the mask is set inside an outline, in levels."""
+    left, top, width, height = cv2.boundingRect(outline)
+    inside = cv2.drawContours(np.zeros((height, width), np.uint8), [outline], -1, 1, -1, offset=(-left, -top))
+    box = np.s_[top : top + height, left : left + width]
+    return float(value[box][(inside & mask[box]) > 0].std())
 
 
 def condition_of(photo: int, soil: Soil, *, with_golden: bool) -> BoardCondition:

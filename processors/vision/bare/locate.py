@@ -134,7 +134,9 @@ def block_shifts(moving: NDArray[Any], fixed: NDArray[Any], side: int, step: int
     height, width = (length // _CELL * _CELL for length in fixed.shape)
     moving, fixed = moving[:height, :width], fixed[:height, :width]
     told_by = [(one > _EDGE_LEVELS) * np.uint8(255) for one in _steps(moving)]
-    right, lower, level, square = _block_means([*told_by, moving, cv2.multiply(moving, moving, scale=1 / 255)], side, step)
+    right, lower, level, square = _block_means(
+        [*told_by, moving, cv2.multiply(moving, moving, scale=1 / 255)], side, step
+    )
     edges = right / 255, lower / 255
     variance = np.maximum(square * 255 - level**2, 1.0)
     differing = _differences(moving, fixed, side, step, reach)

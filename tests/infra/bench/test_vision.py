@@ -1,11 +1,14 @@
 """The benchmark of the inspection: each section runs in a hurry and says what it promises; truths are true."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from infra.bench.vision.auc import auc
 from infra.bench.vision.cases import DEVELOPMENT, bench_scene, boards, draw, draw_golden, grid, off_px, take
 from infra.bench.vision.parallax import take_tall
+from infra.bench.vision.photos import scoring_half
 from infra.bench.vision.sections import SECTIONS, run_vision_bench
 from processors.vision.board_mask import board_mask
 from processors.vision.gate import GateLimits, judge
@@ -59,6 +62,16 @@ def test_the_sound_section_gives_its_keys_and_is_the_same_again() -> None:
     assert first["sound"]["photos"] == 3
     assert first["seed_is_for"] == "development"
     assert set(first["seconds"]) == {"sound"}
+
+
+def test_half_of_the_photographs_score_and_screens_are_none(tmp_path: Path) -> None:
+    for name in ("a", "b", "c", "d", "pet-screen-good"):
+        (tmp_path / f"{name}.jpg").touch()
+    half = {file.stem for file in scoring_half(tmp_path)}
+    assert len(half) == 2
+    assert half < {"a", "b", "c", "d"}
+    (tmp_path / "note.txt").touch()
+    assert {file.stem for file in scoring_half(tmp_path)} == half
 
 
 def test_names_the_sections_when_an_unknown_one_is_asked_for() -> None:

@@ -69,6 +69,17 @@ def test_a_drawn_pin_hole_is_a_new_hole_and_spurious_copper_a_new_island() -> No
     assert counted > 10
 
 
+def test_a_hole_of_the_template_alone_is_no_mark() -> None:
+    """The same pair with and without it: only the template differs, by a few small holes."""
+    apart = 0
+    for number in range(6):
+        plain, holed = (draw_pair(13, number, pose=Pose(template_holed=share)) for share in (0, 1))
+        assert plain.marks == holed.marks
+        lost = plain.template & (1 - holed.template)
+        apart += int(cv2.connectedComponents(cv2.morphologyEx(lost, cv2.MORPH_OPEN, np.ones((3, 3), np.uint8)))[0] > 1)
+    assert apart >= 4
+
+
 def test_the_same_number_draws_the_same_pair_and_another_another() -> None:
     one, same, other = draw_pair(3, 1), draw_pair(3, 1), draw_pair(3, 2)
     assert np.array_equal(one.tested, same.tested)

@@ -2,13 +2,14 @@
 
 from typing import get_args
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from infra.demo.boards import golden, photo, to_jpeg
-from processors.vision.condition import SOILS, ZONES, Soil, condition_of
+from processors.vision.condition import SOILS, ZONES, Soil, condition_of, suspects_of
 from processors.vision.inspect import inspect
 from schemas.inspections import BoardCondition, Zone
 
@@ -44,6 +45,21 @@ def test_a_clean_board_is_clean() -> None:
 @pytest.mark.parametrize("defects", [(), ("corrosion",), ("burn", "residue")])
 def test_never_fails_a_board_without_a_golden_picture(defects: tuple[str, ...]) -> None:
     assert seen(defects, with_golden=False).verdict in {"clean", "suspect"}
+
+
+@pytest.mark.parametrize(("even", "suspected"), [(True, False), (False, True)])
+def test_suspects_a_burn_only_where_the_dark_is_uneven(even: bool, suspected: bool) -> None:
+    """A ragged dark area on green: of one tone like plastic, or darkest in its middle like scorch."""
+    rng = np.random.default_rng(4)
+    picture = np.full((640, 640, 3), 215, np.uint8)
+    picture[60:580, 60:580] = (60, 120, 40)
+    angles = np.linspace(0, 2 * np.pi, 24, endpoint=False)
+    for share, level in ((1.0, 30), (0.7, 30 if even else 14), (0.4, 30 if even else 0)):
+        radii = 70 * share * (1 + 0.45 * np.sin(3 * angles))
+        outline = 320 + np.stack([radii * np.cos(angles), radii * np.sin(angles)], 1)
+        cv2.fillPoly(picture, [outline.astype(np.int32)], (level, level, level))
+    soft = cv2.GaussianBlur(picture, (0, 0), 2.2) + rng.integers(0, 2, picture.shape, np.uint8)
+    assert bool(suspects_of(soft).masks["burn"].any()) == suspected
 
 
 @settings(max_examples=60, deadline=None)
