@@ -45,7 +45,7 @@ class Changed:
 
 def run(seed: int, quick: bool, say: Say) -> dict[str, Any]:
     """Return components{recall, right_kind, false_per_board, by_kind, photos, not_compared, placed_by_outline}."""
-    count, width = (1, 1600) if quick else (12, WIDTH_PX)
+    count, width = (1, 1600) if quick else (20, WIDTH_PX)
     hits: dict[str, list[bool]] = {kind: [] for kind in KINDS}
     named: list[bool] = []
     photos = false = not_compared = by_outline = 0
@@ -134,9 +134,12 @@ def _pointed(board: Layout, width_px: int) -> Fit:
 
 
 def change(board: Layout, width_px: int, rng: np.random.Generator) -> Changed:
-    """Draw a board with two faults of each kind, apart from each other where there is room."""
+    """Draw a board with one fault of each kind, apart from each other where there is room.
+
+    Not more: when parts in three places and more stand beside their own, another photo is asked for.
+    """
     faults: list[tuple[Part, DefectKind]] = []
-    for kind in KINDS * 2:
+    for kind in KINDS:
         part = _choose(board, kind, [one for one, _ in faults], rng)
         if part is not None:
             faults.append((part, kind))

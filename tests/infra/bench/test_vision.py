@@ -62,7 +62,9 @@ def test_the_sound_section_gives_its_keys_and_is_the_same_again() -> None:
 
 
 def test_names_the_sections_when_an_unknown_one_is_asked_for() -> None:
-    with pytest.raises(ValueError, match="registration, golden, sound, gate, residue, barcodes, markings, components, photos"):
+    with pytest.raises(
+        ValueError, match="registration, golden, sound, gate, residue, barcodes, markings, components, photos"
+    ):
         run_vision_bench(SEED, True, "corrosion", silent)
     assert SEED in DEVELOPMENT
 
