@@ -45,7 +45,7 @@ class Changed:
 
 def run(seed: int, quick: bool, say: Say) -> dict[str, Any]:
     """Return components{recall, right_kind, false_per_board, by_kind, photos, not_compared, placed_by_outline}."""
-    count, width = (1, 1600) if quick else (20, WIDTH_PX)
+    count, width = (1, 1600) if quick else (12, WIDTH_PX)
     hits: dict[str, list[bool]] = {kind: [] for kind in KINDS}
     named: list[bool] = []
     photos = false = not_compared = by_outline = 0

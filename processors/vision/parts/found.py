@@ -156,14 +156,14 @@ def _looks(seen: Found, touched: Sequence[_Touched]) -> list[tuple[Look, Marking
     golden, photo = (np.clip(one, 0, 255).astype(np.uint8) for one in (seen.aligned.golden, seen.aligned.photo))
     looks: list[tuple[Look, Marking | None]] = []
     for one in touched:
-        if one.covered < _TOUCHED_SHARE:
+        if not one.own and one.covered < _TOUCHED_SHARE:
             looks.append((Look("mounted", 0.9), None))
             continue
         if not one.own:
             note = "something else covers it in part; clean the board and photograph it again"
             looks.append((Look("unclear", 0.3, note=note), None))
             continue
-        found = look(golden, photo, one.body, scene.mask_colours, one.placed.part.fitted)
+        found = look(golden, photo, one.body, scene.mask_colours, min(1.0, one.covered), one.placed.part.fitted)
         looks.append(_with_marking(seen, one.placed, found) if found.verdict == "wrong_part" else (found, None))
     return looks
 

@@ -40,7 +40,7 @@ def test_the_outline_finds_the_turn_that_the_picture_agrees_with(turn: int | Non
     fit = fit_outline(picture, PARTS, PADS, OUTLINE, "top")
     height, width = GOLDEN.shape[:2]
     half = np.array([(-1, 0, width - 1), (0, -1, height - 1), (0, 0, 1.0)])
-    assert off_mm(fit, truth() if turn is None else half @ truth()) < 0.4
+    assert off_mm(fit, truth() if turn is None else half @ truth()) < 0.5
     assert fit.off_mm < 0.15
 
 

