@@ -77,18 +77,17 @@ def find_parts(seen: Found, findings: Sequence[Finding], photo: int) -> tuple[li
     touched = _touched(seen, to_frame)
     looks = _looks(seen, touched)
     joined: dict[int, int] = {}
-    wrong = []
-    for at, (one, (verdict, _)) in enumerate(zip(touched, looks, strict=True)):
-        if verdict.verdict in _KINDS:
-            wrong.append(at)
-            for blob in one.own:
-                joined.setdefault(blob, at)
+    wrong = [at for at, (verdict, _) in enumerate(looks) if verdict.verdict in _KINDS]
+    # A difference is told once: by the part that it covers most.
+    for at in sorted(wrong, key=lambda at: -touched[at].covered):
+        for blob in touched[at].own:
+            joined.setdefault(blob, at)
     listed = [
         _with_place(finding, seen, to_frame, blob, [one for one in touched if number in one.touching])
         for number, (finding, blob) in enumerate(zip(findings, seen.blobs, strict=True))
         if number not in joined
     ]
-    for at in wrong:
+    for at in sorted(set(joined.values())):
         own = [findings[blob] for blob, owner in joined.items() if owner == at]
         listed.append(_finding(seen, touched[at], looks[at], own, photo))
     inside = [one for one in seen.places.parts if one.checked and _is_seen(one, seen, to_frame)]
