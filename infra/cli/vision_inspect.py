@@ -109,6 +109,7 @@ def _told(file: Path, result: "PhotoResult", opened: "OpenGoldens") -> dict[str,
         "problems": [one.model_dump(mode="json") for one in result.problems],
         "findings": [one.model_dump(mode="json") for one in result.findings],
         "condition": None if result.condition is None else result.condition.model_dump(mode="json"),
+        "parts": None if result.parts is None else result.parts.model_dump(mode="json"),
         "metrics": result.metrics,
     }
     if result.usable and not result.compared:

@@ -141,7 +141,7 @@ def placements_of(design: "Design") -> tuple["Placement", ...]:
                 "bottom" if part.place.side == "bottom" else "top",
                 part.fitted,
                 (min(xs), min(ys), max(xs), max(ys)) if xs else None,
-            )  # fmt: skip
+            )
         )
     return tuple(found)
 

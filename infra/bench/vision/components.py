@@ -134,9 +134,12 @@ def _pointed(board: Layout, width_px: int) -> Fit:
 
 
 def change(board: Layout, width_px: int, rng: np.random.Generator) -> Changed:
-    """Draw a board with two faults of each kind, apart from each other where there is room."""
+    """Draw a board with one fault of each kind, apart from each other where there is room.
+
+    Not more: when parts in three places and more stand beside their own, another photo is asked for.
+    """
     faults: list[tuple[Part, DefectKind]] = []
-    for kind in KINDS * 2:
+    for kind in KINDS:
         part = _choose(board, kind, [one for one, _ in faults], rng)
         if part is not None:
             faults.append((part, kind))

@@ -132,7 +132,7 @@ def fit_outline(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Evidence:
-    """``unlike`` (H, W) float32, 0 where the board is bare to 1; ``mask`` (H, W); ``scaled`` takes the picture to them."""
+    """``unlike`` (H, W) float32, 0 where the board is bare to 1; ``mask`` (H, W); ``scaled``: to these pixels."""
 
     unlike: NDArray[Any]
     mask: Picture

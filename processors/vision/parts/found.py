@@ -77,18 +77,17 @@ def find_parts(seen: Found, findings: Sequence[Finding], photo: int) -> tuple[li
     touched = _touched(seen, to_frame)
     looks = _looks(seen, touched)
     joined: dict[int, int] = {}
-    wrong = []
-    for at, (one, (verdict, _)) in enumerate(zip(touched, looks, strict=True)):
-        if verdict.verdict in _KINDS:
-            wrong.append(at)
-            for blob in one.own:
-                joined.setdefault(blob, at)
+    wrong = [at for at, (verdict, _) in enumerate(looks) if verdict.verdict in _KINDS]
+    # A difference is told once: by the part that it covers most.
+    for at in sorted(wrong, key=lambda at: -touched[at].covered):
+        for blob in touched[at].own:
+            joined.setdefault(blob, at)
     listed = [
         _with_place(finding, seen, to_frame, blob, [one for one in touched if number in one.touching])
         for number, (finding, blob) in enumerate(zip(findings, seen.blobs, strict=True))
         if number not in joined
     ]
-    for at in wrong:
+    for at in sorted(set(joined.values())):
         own = [findings[blob] for blob, owner in joined.items() if owner == at]
         listed.append(_finding(seen, touched[at], looks[at], own, photo))
     inside = [one for one in seen.places.parts if one.checked and _is_seen(one, seen, to_frame)]
@@ -156,14 +155,14 @@ def _looks(seen: Found, touched: Sequence[_Touched]) -> list[tuple[Look, Marking
     golden, photo = (np.clip(one, 0, 255).astype(np.uint8) for one in (seen.aligned.golden, seen.aligned.photo))
     looks: list[tuple[Look, Marking | None]] = []
     for one in touched:
-        if one.covered < _TOUCHED_SHARE:
+        if not one.own and one.covered < _TOUCHED_SHARE:
             looks.append((Look("mounted", 0.9), None))
             continue
         if not one.own:
             note = "something else covers it in part; clean the board and photograph it again"
             looks.append((Look("unclear", 0.3, note=note), None))
             continue
-        found = look(golden, photo, one.body, scene.mask_colours, one.placed.part.fitted)
+        found = look(golden, photo, one.body, scene.mask_colours, min(1.0, one.covered), one.placed.part.fitted)
         looks.append(_with_marking(seen, one.placed, found) if found.verdict == "wrong_part" else (found, None))
     return looks
 

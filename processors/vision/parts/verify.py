@@ -22,7 +22,9 @@ _MIRRORS, _QUARTERS, _SKEWS = (180,), (90, 270), (-45, -30, -18, 18, 30, 45)
 _NEARLY_SQUARE = 1.25
 _SHIFT_MM, _SHIFT_PX = 0.25, 2.5
 """A part is called shifted from there on: the greater of the two."""
-_FOUND, _TURNED, _BETTER, _SAME = 0.7, 0.6, 0.12, 0.8
+_FOUND, _TURNED, _BETTER, _ALIKE = 0.7, 0.6, 0.08, 0.6
+_CHANGED = 0.2
+"""A body of which less differs is the same part: its ends and pads alone make another one look much alike."""
 _SYMMETRIC = 0.93
 """A part that is so like itself when it is turned does not show which way round it stands."""
 _BARE, _BARED = 0.3, 0.2
@@ -77,7 +79,9 @@ def crop(picture: Picture, body: Body, grown_px: float = 0.0, turn_deg: float = 
     return cv2.warpAffine(picture, matrix, size, flags=flags, borderMode=cv2.BORDER_REPLICATE)
 
 
-def look(golden: Picture, photo: Picture, body: Body, mask_colours: NDArray[Any], fitted: bool = True) -> Look:
+def look(
+    golden: Picture, photo: Picture, body: Body, mask_colours: NDArray[Any], changed: float, fitted: bool = True
+) -> Look:
     """Say what became of a part.
 
     Args:
@@ -85,6 +89,7 @@ def look(golden: Picture, photo: Picture, body: Body, mask_colours: NDArray[Any]
         photo: (H, W, 3) uint8, the photo in the same frame and light.
         body: where the part belongs.
         mask_colours: (K, 3), the board's own colours in 8-bit Lab.
+        changed: share of the body, 0 to 1, where the comparison saw a difference.
         fitted: whether a part belongs there at all.
     """
     if min(body.width, body.height) < _LEAST_PX:
@@ -95,7 +100,9 @@ def look(golden: Picture, photo: Picture, body: Body, mask_colours: NDArray[Any]
             return Look("not_wanted", _sure(0.5 + empty_golden - empty_photo), note="the board file wants no part here")
         return Look("unclear", 0.3, note="the board file wants no part here")
     ring = max(2.0, _RING * min(body.width, body.height))
-    reach = round(max(_LEAST_REACH_PX, _REACH_MM * body.px_per_mm))
+    # Not so far that a neighbour of the same kind is taken for it.
+    reach_mm = min(_REACH_MM, 0.25 + 0.75 * min(body.width, body.height) / body.px_per_mm)
+    reach = round(max(_LEAST_REACH_PX, reach_mm * body.px_per_mm))
     own = crop(golden, body, ring)
     stays, here, shift = _match(own, photo, body, ring, reach, 0)
     shift_mm = hypot(*shift) / body.px_per_mm
@@ -105,11 +112,13 @@ def look(golden: Picture, photo: Picture, body: Body, mask_colours: NDArray[Any]
         return Look("rotated", _sure(likeness), turned_deg=turned % 360, note=_turn_note(turned))
     if here >= _FOUND and hypot(*shift) >= limit_px and here > stays + _BETTER:
         return Look("shifted", _sure(here), shift_mm=round(shift_mm, 2), note=f"{shift_mm:.1f} mm beside its place")
-    if stays >= _SAME:
-        return Look("mounted", _sure(stays))
     if empty_photo >= _BARE and empty_photo - empty_golden >= _BARED:
         return Look("not_mounted", _sure(0.5 + empty_photo - empty_golden), note="its place is empty")
-    return Look("wrong_part", _sure(0.85 - max(stays, 0.0) / 2), note="it looks unlike the golden picture's part")
+    if changed >= _CHANGED:
+        return Look("wrong_part", _sure(0.5 + changed / 2), note="it looks unlike the golden picture's part")
+    if stays >= _ALIKE:
+        return Look("mounted", _sure(stays))
+    return Look("unclear", 0.3, note="it differs a little from the golden picture's part; look at it")
 
 
 def _match(

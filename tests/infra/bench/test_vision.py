@@ -75,7 +75,9 @@ def test_half_of_the_photographs_score_and_screens_are_none(tmp_path: Path) -> N
 
 
 def test_names_the_sections_when_an_unknown_one_is_asked_for() -> None:
-    with pytest.raises(ValueError, match="registration, golden, sound, gate, residue, barcodes, markings, components, photos"):
+    with pytest.raises(
+        ValueError, match="registration, golden, sound, gate, residue, barcodes, markings, components, photos"
+    ):
         run_vision_bench(SEED, True, "corrosion", silent)
     assert SEED in DEVELOPMENT
 
