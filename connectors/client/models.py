@@ -73,10 +73,10 @@ from schemas.inspections import Box as Box
 from schemas.inspections import DefectKind as DefectKind
 from schemas.inspections import Finding as Finding
 from schemas.inspections import InspectionView as InspectionView
-from schemas.inspections import PhotoPictures as PhotoPictures
 from schemas.inspections import PartSeen as PartSeen
 from schemas.inspections import PartsSeen as PartsSeen
 from schemas.inspections import PartVerdict as PartVerdict
+from schemas.inspections import PhotoPictures as PhotoPictures
 from schemas.inspections import SoilKind as SoilKind
 from schemas.inspections import Zone as Zone
 from schemas.inventory import StockReceived as StockReceived

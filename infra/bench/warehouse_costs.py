@@ -30,8 +30,9 @@ from infra.clickhouse.layout import DATABASE
 from infra.clickhouse.migrate import Migrator
 from infra.clickhouse.server import EmbeddedClickHouse
 from processors.analytics.batch import blocks
-from processors.analytics.rows import COLUMNS, EVENTS, Record, Row, row_of
+from processors.analytics.rows import COLUMNS, EVENTS, Record
 from processors.analytics.sink import AT_ONCE, MAX_ROWS
+from processors.analytics.strips import stretch_of
 
 BEGAN = datetime(2026, 11, 2, tzinfo=UTC)
 """When the first ticket was opened."""
@@ -102,10 +103,11 @@ def _told(cost: Cost) -> dict[str, float]:
 
 def _blocks(events: int, seed: int) -> Iterator[Block]:
     made = (record for ticket in tickets(events // EVENTS_A_TICKET, seed, BEGAN) for record in ticket.events)
-    rows = (row_of(Record(one.topic, 0, offset, one.headers, one.value or b"")) for offset, one in enumerate(made))
-    while batch := [row for row in islice(rows, MAX_ROWS) if isinstance(row, Row)]:
-        for block in blocks(batch):
-            yield len(block.rows), b"\n".join(row.line for row in block.rows)
+    records = (Record(one.topic, 0, offset, one.headers, one.value or b"") for offset, one in enumerate(made))
+    while batch := list(islice(records, MAX_ROWS)):
+        for block in blocks(stretch_of(batch).strips):
+            if block.table == EVENTS:
+                yield len(block.lines), b"\n".join(block.lines)
 
 
 async def _views(warehouse: ServerWarehouse) -> tuple[str, ...]:

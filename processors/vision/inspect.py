@@ -236,7 +236,7 @@ def _compared(index: int, picture: Picture, golden: _Golden, metrics: dict[str, 
     drawn = annotate(picture, findings, policy.annotated_side_px)
     before_after = slider(aligned, golden.picture, picture, findings, policy.compare) if policy.slider else None
     condition = condition_of(index, soil_of(aligned, blobs), with_golden=True)
-    return PhotoResult((), metrics, True, findings, drawn, before_after, condition, parts)
+    return PhotoResult((), metrics, True, findings, drawn, before_after, condition, parts=parts)
 
 
 def _findings(photo: int, shape: tuple[int, ...], aligned: Aligned, blobs: Sequence[Blob]) -> list[Finding]:
