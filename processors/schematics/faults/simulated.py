@@ -2,9 +2,9 @@
 
 It is another model than that of the diagnosis. Here, and not there: every resistor, LED and diode of the netlist with
 its tolerance; loads that draw constant current and let go at low voltage; loads of sockets; protection diodes between
-rails; regulators with foldback, body diodes and quiescent current; supplies that hiccup; capacitors still charging under the meter; lines
-that chips pull up inside, or that talk; slips of the hand. And all of its numbers are drawn from other distributions.
-Both know that a rail without a source may hang on another, by a converter that the netlist does not show.
+rails; regulators with foldback, body diodes and quiescent current; supplies that hiccup; capacitors still charging
+under the meter; lines that chips pull up inside, or that talk; slips of the hand. And all of its numbers are drawn
+from other distributions. Both know converters that the netlist hides.
 """
 
 from dataclasses import replace
