@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from processors.schematics.faults.readings import Floats, Spot, spread
 
 GROUPS = 3
-"""Two to eight groups serve as well (on the boards it was developed on); one costs three in a hundred first places."""
+"""Two to eight serve as well, on the boards it was developed on; with one, a first place in a hundred is lost."""
 _PLAIN = 6.0
 """From so many deviations on a fault is plain to see in a reading; more says no more."""
 

@@ -2,9 +2,9 @@
 
 It is another model than that of the diagnosis. Here, and not there: every resistor, LED and diode of the netlist with
 its tolerance; loads that draw constant current and let go at low voltage; loads of sockets; protection diodes between
-rails; converters that the netlist does not show, so that a rail without a source hangs on another; regulators with
-foldback, body diodes and quiescent current; supplies that hiccup; capacitors still charging under the meter; lines
-that chips pull up inside, or that talk; slips of the hand. And all of its numbers are drawn from other distributions.
+rails; regulators with foldback, body diodes and quiescent current; supplies that hiccup; capacitors still charging
+under the meter; lines that chips pull up inside, or that talk; slips of the hand. And all of its numbers are drawn
+from other distributions. Both know converters that the netlist hides.
 """
 
 from dataclasses import replace
