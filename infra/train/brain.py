@@ -39,8 +39,7 @@ L2 = 0.07
 STEADY_SALT = b"steady: "
 ITERATIONS = 60
 FEW_RECORDS, FEW_RECORDS_COUNT = 50, 2.0
-"""A family with fewer labelled records than this learns mostly from our phrases, which then count
-double and, unlike the others, teach in which categories it occurs."""
+"""A family with fewer labelled records than this learns mostly from our phrases, which then count double."""
 CLASSES = (*FAMILIES, UNCLEAR)
 CATEGORIES = tuple(category for category, _ in LABEL_FILES.values())
 
@@ -166,23 +165,26 @@ def _fit(
     temperature: float = 1.0,
     calibration: TopCalibration = AS_IT_IS,
 ) -> FaultModel:
-    seeds = [*phrases(), *((UNCLEAR, language, text) for language, text in vague_phrases())]
+    said = seeds()
     ones = np.ones(COLUMNS, dtype=np.float32)
     seen = np.zeros(COLUMNS)
     for row in rows:
         seen[np.unique(features(row.text, ones, row.category).indices)] += 1
     idf = (np.log((len(rows) + 1) / (seen + 1)) + 1).astype(np.float16).astype(np.float32)
-    texts = [features(row.text, idf, row.category) for row in rows] + [features(text, idf) for _, _, text in seeds]
+    texts = [features(row.text, idf, row.category) for row in rows]
+    texts += [features(text, idf, category) for _, text, category, _ in said]
     categories = np.zeros((len(texts), len(CATEGORIES)), dtype=np.float32)
     for position, row in enumerate(rows):
         categories[position, CATEGORIES.index(row.category)] = 1.0
-    targets = np.concatenate([_targets(rows), [CLASSES.index(family) for family, _, _ in seeds]]).astype(np.int64)
+    targets = np.concatenate([_targets(rows), [CLASSES.index(family) for family, *_ in said]]).astype(np.int64)
     records = np.bincount(_targets(rows), minlength=len(CLASSES))
     counts = np.ones(len(targets), dtype=np.float32)
-    for position, (family, _, _) in enumerate(seeds, start=len(rows)):
+    for position, (_, _, category, share) in enumerate(said, start=len(rows)):
+        counts[position] = share
+        if category is not None:
+            categories[position, CATEGORIES.index(category)] = 1.0
         if records[targets[position]] < FEW_RECORDS:
-            categories[position] = _spread(family)
-            counts[position] = FEW_RECORDS_COUNT
+            counts[position] *= FEW_RECORDS_COUNT
     weights = fit(_inputs(texts, categories), targets, counts, len(CLASSES), l2, iterations)
     return FaultModel.quantised(
         classes=CLASSES,
@@ -197,11 +199,20 @@ def _fit(
     )
 
 
-def _spread(family: str) -> NDArray[np.float32]:
-    """Return a phrase's category feature: shared evenly among the labelled categories its family occurs in."""
-    fits = np.array([category in FAMILIES[family].weights for category in CATEGORIES], dtype=np.float32)
-    spread: NDArray[np.float32] = fits / np.float32(max(fits.sum(), 1.0))
-    return spread
+def seeds() -> list[tuple[str, str, str | None, float]]:
+    """Return our phrases as (class, text, category, share): once for every labelled category that the family occurs
+    in, the shares of one phrase summing to 1. What names no fault occurs in all.
+
+    So they teach where a family occurs, and its words there. Without that, a family that a category's records cannot
+    be labelled with (a laptop's liquid) starts below all that they can, and its words speak for those.
+    """
+    named = [(family, text) for family, _, text in phrases()] + [(UNCLEAR, text) for _, text in vague_phrases()]
+    found: list[tuple[str, str, str | None, float]] = []
+    for family, text in named:
+        occurs = [one for one in CATEGORIES if family == UNCLEAR or one in FAMILIES[family].weights]
+        fits: list[str | None] = [*occurs] or [None]
+        found += [(family, text, category, 1 / len(fits)) for category in fits]
+    return found
 
 
 def _shares(rows: Sequence[LabelledText]) -> Matrix:

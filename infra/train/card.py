@@ -49,10 +49,11 @@ texts never stand on both sides. Nothing was fitted to it; the form of the calib
 cross-validation within the other four fifths. An earlier model's features were settled while looking at another fifth
 (by CRC-32), a part of which lies in this one. By mistake a model was first scored on one more fifth (another salt):
 laptops 0.754, mobiles 0.831, all 0.784, ECE 0.029. Nothing was changed by that; the method was the same, the draw is
-another. This fifth was scored twice: by the model before (laptops 0.811, mobiles 0.844, all 0.807, ECE 0.034), and by
-the one of the table, whose words by category gain a point on laptops and mobiles in cross-validation (0.775 to 0.784,
-0.828 to 0.840, two repeats of five folds) and none here. The majority column always answers the file's most frequent
-family.
+another. This fifth was scored three times: by a model without words by category (laptops 0.811, mobiles 0.844, all
+0.807, ECE 0.034); with them (laptops 0.811, mobiles 0.834, all 0.807, ECE 0.033), for a point on laptops and mobiles in
+cross-validation (0.775 to 0.784, 0.828 to 0.840, two repeats of five folds); and by the one of the table, whose phrases
+also teach in which categories a family occurs, because coffee over a laptop, whose records have no label for liquid,
+was taken for a slow laptop. The majority column always answers the file's most frequent family.
 
 "By chance" is the ECE that perfect probabilities would have: what is so is drawn by them, and bins with few rows have
 a gap all the same. Below it nothing can be measured. The calibration is as good as can be told: of 4,827 texts in

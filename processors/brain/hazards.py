@@ -86,9 +86,13 @@ _WORDS: tuple[tuple[Hazard, tuple[str, ...]], ...] = (
     )),
     (LIQUID, (
         r"spilled|spilt|\bwater (damage|over|on|in|inside)|in (the )?(water|toilet|bath|pool)|got wet|\bliquids?\b",
+        r"\b(coffee|tea|wine|beer|juice|cola|coke|soda|milk|soup) (\w+ ){0,3}(over|into) ",
         r"verschuttet|ins wasser|wasserschaden|\bnass\b|(hinein|daruber|druber|rein)gelaufen",
-        r"renverse|dans l.eau|pris l.eau",
+        r"(kaffee|tee|wein|bier|saft|cola|limo|milch|suppe) (\w+ ){0,3}(uber|in) (die|den|das|dem|der|mein\w*) ",
+        r"renverse|dans l.eau|pris l.eau|\b(cafe|the|vin|biere|jus|coca|soda|lait) (\w+ ){0,3}sur ",
         r"gemorst|in het water|waterschade|nat geworden|spildt|i vandet|vandskade",
+        r"\b(koffie|thee|wijn|bier|sap|cola|melk|soep) (\w+ ){0,2}over ",
+        r"\b(kaffe|te|vin|saft|cola|maelk) (\w+ ){0,2}over ",
     )),
 )  # fmt: skip
 _PATTERNS = tuple((hazard, re.compile("|".join(patterns))) for hazard, patterns in _WORDS)

@@ -1,13 +1,15 @@
 import hashlib
 import os
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from infra.train.brain import CATEGORIES, CLASSES, fit_model, measure
+from infra.train.brain import CATEGORIES, CLASSES, fit_model, measure, seeds
 from infra.train.logistic import fit
 from infra.train.repairs import ATTRIBUTION, LABEL_FILES, UNCLEAR, is_held_back, labelled_texts
+from processors.brain.cues import phrases, vague_phrases
 from processors.brain.families import FAMILIES
 from processors.brain.faultmodel import FaultModel
 
@@ -37,6 +39,16 @@ def test_a_model_of_another_format_is_refused() -> None:
         other = {name: arrays[name] for name in arrays.files} | {"format": np.array(99)}
     with pytest.raises(ValueError, match="format 99"):
         FaultModel.from_arrays(other)
+
+
+def test_a_phrase_stands_in_every_category_of_its_family_and_counts_once() -> None:
+    shares: Counter[tuple[str, str]] = Counter()
+    for family, text, category, share in seeds():
+        assert family == UNCLEAR or category is None or category in FAMILIES[family].weights
+        shares[family, text] += share  # type: ignore[assignment]  # a sum of shares is a float
+    said = [(family, text) for family, _, text in phrases()] + [(UNCLEAR, text) for _, text in vague_phrases()]
+    assert shares == pytest.approx(Counter(said))
+    assert {category for family, _, category, _ in seeds() if family == "liquid"} >= {"laptop", "mobile"}
 
 
 def test_every_label_is_a_family_or_unclear() -> None:

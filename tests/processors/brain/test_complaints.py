@@ -43,6 +43,8 @@ TABLE = [
     ("nl", "audio", "De cd wordt niet gelezen", "optical_drive"),
 ]
 
+UNTAUGHT = pytest.mark.xfail(strict=True, reason="no phrase in this language names this drink")
+
 
 @pytest.mark.parametrize(("language", "category", "complaint", "family"), TABLE)
 def test_names_the_fault_and_the_language_of_a_plain_complaint(
@@ -67,6 +69,35 @@ def test_has_the_fault_among_the_first_three_when_the_words_point_two_ways(
     shipped: Diagnostician, category: str, complaint: str, family: str
 ) -> None:
     assert family in [fault.family for fault in shipped.offline(question(complaint, category)).faults[:3]]
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "I knocked a glass of water over my laptop last night",
+        "Mir ist Cola in die Tastatur gelaufen",
+        "Der er spildt kaffe ud over computeren",
+        pytest.param("J'ai renversé un verre de vin sur mon ordinateur", marks=UNTAUGHT),
+        pytest.param("Er is thee over mijn laptop gegaan", marks=UNTAUGHT),
+    ],
+)
+def test_what_was_spilled_over_a_laptop_is_among_the_first_three(shipped: Diagnostician, complaint: str) -> None:
+    """No record of a laptop has a label for liquid: only our phrases say that it happens to one."""
+    assert "liquid" in [fault.family for fault in shipped.offline(question(complaint)).faults[:3]]
+
+
+@pytest.mark.parametrize(
+    "complaint",
+    [
+        "Coffee went all over the keyboard",
+        "Mir ist Cola in die Tastatur gekommen",
+        "Der kom kaffe ud over computeren",
+        "Du vin est tombé sur mon ordinateur",
+        "Er is thee over mijn laptop gegaan",
+    ],
+)
+def test_a_drink_over_a_device_is_a_danger_whatever_the_fault(shipped: Diagnostician, complaint: str) -> None:
+    assert any(one.startswith("liquid_inside") for one in shipped.offline(question(complaint)).hazards)
 
 
 def test_quotes_the_customers_own_word_as_the_first_reason(shipped: Diagnostician) -> None:
