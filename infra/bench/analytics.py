@@ -241,7 +241,10 @@ class _Spent:
         await asyncio.gather(*(one_after_the_other() for _ in range(AT_ONCE)))
         self.seconds += time.monotonic() - started
         after = self._stand.engine_cpu_s()
-        self.cpu_s = None if None in (busy, after, self.cpu_s) else self.cpu_s + after - busy  # type: ignore[operator]
+        if self.cpu_s is None or busy is None or after is None:
+            self.cpu_s = None
+        else:
+            self.cpu_s += after - busy
 
 
 def _cut(lines: list[bytes]) -> Iterator[list[bytes]]:
