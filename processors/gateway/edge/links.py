@@ -6,7 +6,8 @@ Looking at it changes nothing, because mail scanners and previews look at links 
 import hashlib
 import logging
 import secrets
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
@@ -127,14 +128,25 @@ async def decline(request: Request, token: str) -> Response:
     return _result(request, await _ask(edge, claims, token, command, "decline"))
 
 
-async def _claims(edge: Edge, request: Request, token: str) -> LinkClaims:
+@asynccontextmanager
+async def refusing_bad_links(edge: Edge, request: Request) -> AsyncIterator[None]:
+    """Turn the errors of a signed link into pages that say so; guessing counts against the address.
+
+    Raises:
+        Refusal: 410 for a link whose time is over, 404 for one that we did not make.
+    """
     try:
-        claims = edge.deps.signer.read(token, now=edge.deps.clock.now())
+        yield
     except LinkExpired as error:
         raise Refusal(410, "expired", "expired_link") from error
     except LinkError as error:
         await edge.limits.stranger(request.client.host if request.client else "")
         raise Refusal(404, "damaged", "damaged_text") from error
+
+
+async def _claims(edge: Edge, request: Request, token: str) -> LinkClaims:
+    async with refusing_bad_links(edge, request):
+        claims = edge.deps.signer.read(token, now=edge.deps.clock.now())
     request.state.allowance = await edge.limits.page(claims.ticket_id)
     return claims
 

@@ -7,12 +7,11 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
-from connectors.links.signer import LinkError, LinkExpired
 from processors.gateway.edge.api.answers_inspection import InspectionShown
 from processors.gateway.edge.conditional import matches
 from processors.gateway.edge.deps import Edge, edge_of
 from processors.gateway.edge.inspection_sheet import picture_of, sheet_of
-from processors.gateway.edge.links import PageRoute, Refusal
+from processors.gateway.edge.links import PageRoute, Refusal, refusing_bad_links
 from processors.gateway.edge.problems import Problem
 from processors.gateway.edge.routes_tickets import Reader, TicketPath, existing_ticket
 from processors.gateway.edge.sealed_texts import ERASED, SEALED, words_of
@@ -57,7 +56,11 @@ async def get_photo(
     view = _view(edge, existing_ticket(edge, ticket_id))
     ref = None if view is None else picture_of(view, number, variant)
     if ref is None:
-        raise Problem(404, "not_found", f"the inspection of {ticket_id} has no {variant} picture of photo {number}")
+        raise Problem(
+            404,
+            "not_found",
+            f"the inspection of {ticket_id} has no {variant} picture of photo {number}; it lists those it has",
+        )
     return await _picture(edge, request, ref)
 
 
@@ -88,13 +91,8 @@ async def look_at(request: Request, token: str, number: Number, variant: Variant
 
 
 async def _named(edge: Edge, request: Request, token: str) -> TicketView:
-    try:
+    async with refusing_bad_links(edge, request):
         ticket_id = edge.deps.signer.read_inspection(token, now=edge.deps.clock.now())
-    except LinkExpired as error:
-        raise Refusal(410, "expired", "expired_link") from error
-    except LinkError as error:
-        await edge.limits.stranger(request.client.host if request.client else "")
-        raise Refusal(404, "damaged", "damaged_text") from error
     ticket = ticket_of(edge.deps.views, ticket_id)
     if ticket is None:
         raise Refusal(404, "nothing", "wait")
